@@ -1,0 +1,108 @@
+"""Every error code and check id nitroctl can print: what it means, likely causes, what to do.
+
+``nitroctl explain CODE`` and docs/errors.md are made from this table; a test holds it against the codes that the
+source really uses, in both directions. nitro-cli's own E00 to E60 are in :mod:`nitroctl.host.nitro_cli_errors`.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """``meaning``: one sentence. ``causes``: likely ones, most likely first. ``remedy``: what to do."""
+
+    meaning: str
+    causes: tuple[str, ...]
+    remedy: str
+
+
+_E = Explanation
+
+CATALOGUE: Final[dict[str, Explanation]] = {
+    # -- usage, files, settings
+    "usage.invalid": _E(
+        "The command line has an unknown, missing or contradictory option or argument.",
+        ("a misspelt option", "a missing value", "options that exclude each other"),
+        "Read the command's --help; its examples are tested.",
+    ),
+    "file.unreadable": _E(
+        "A file could not be opened or read.",
+        ("a misspelt path", "no permission", "a directory in place of a file"),
+        "Check the path and who may read it.",
+    ),
+    "file.unwritable": _E(
+        "A file could not be written; what was there before is unchanged.",
+        ("no permission", "a full disk", "a read-only file system", "a directory that does not exist"),
+        "Mend the cause and run the command again.",
+    ),
+    "file.not-regular": _E(
+        "The path names a FIFO, device or socket, which nitroctl does not read: it could block or never end.",
+        ("a process substitution <(…)",),
+        "Copy the content to a regular file, or pipe it to standard input with -.",
+    ),
+    "file.too-large": _E(
+        "The file is larger than anything the command could accept, and was not read to its end.",
+        ("the wrong file",),
+        "Check the path.",
+    ),
+    "file.not-utf8": _E(
+        "The file is not UTF-8 text.",
+        ("a binary file", "another encoding"),
+        "Convert it with iconv, or check the path.",
+    ),
+    "file.stdin-terminal": _E(
+        "- means standard input, but standard input is a terminal.",
+        ("nothing was piped in",),
+        "Pipe the file in, or name it.",
+    ),
+    "file.locked": _E(
+        "Another nitroctl holds the lock on a host resource or file.",
+        ("two launches, edits or recordings at once",),
+        "Wait for the other to end; locks vanish with their process.",
+    ),
+    "settings.file": _E(
+        "A configuration file is not TOML, or has a setting that is unknown, of a wrong type or not allowed there.",
+        ("a misspelt name", "a program named in a project file"),
+        "nitroctl config show --origin lists the settings and the files that are read.",
+    ),
+    "settings.value": _E(
+        "A setting has a value outside its choices.",
+        ("a misspelt choice",),
+        "Use one of the choices named in the error.",
+    ),
+    "internal.bug": _E(
+        "nitroctl met something its authors did not expect; nothing can be said about the answer.",
+        ("a bug in nitroctl",),
+        "Run the command again with --debug and report the traceback.",
+    ),
+    # -- pcr
+    "pcr.name": _E(
+        "A register is not named PCR0 to PCR31.", ("a misspelt name",), "Write PCR0 or 0; an assignment is PCR0=<hex>."
+    ),
+    "pcr.value": _E(
+        "A register's value is not 96 hexadecimal digits (SHA-384).",
+        ("a SHA-256 digest", "the base64 that CloudTrail writes", "a value cut short by copying"),
+        "Copy it again from nitro-cli, nitroctl eif measure or nitroctl pcr show.",
+    ),
+    "pcr.role": _E(
+        "PCR3 is made from an IAM role's ARN, and this is not one.",
+        ("an instance profile's ARN", "an assumed-role ARN from STS", "the role's bare name"),
+        "Write arn:aws:iam::<account>:role/<name>, as aws iam get-role shows it.",
+    ),
+    "pcr.instance": _E(
+        "PCR4 is made from an EC2 instance id, and this is not one.", ("an enclave id",), "Write i-0123456789abcdef0."
+    ),
+    "pcr.certificate": _E(
+        "PCR8 is made from a PEM certificate, and none is in the file.",
+        ("a private key in place of the certificate", "a DER file"),
+        "Name the PEM file given to nitro-cli as --signing-certificate.",
+    ),
+    # -- eif
+    # -- evidence, appraisal
+    # -- records
+    # -- kms
+    # -- nitro-cli, enclaves
+    # -- allocator
+    # -- init, demo, completion
+}

@@ -1,0 +1,263 @@
+"""The command line. :func:`run` is the only place that prints and chooses an exit status.
+
+A verb's function takes parsed options and returns a :class:`~nitroctl.render.result.Result` (or ``Stream``); it
+raises :class:`~nitroctl.errors.NitroctlError` when it could not look. stdout carries the answer, stderr the rest.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import TYPE_CHECKING, Final, TextIO
+
+from nitroctl.errors import ExitCode, NitroctlError, Terminated, UsageError
+
+if TYPE_CHECKING:
+    from nitroctl.render.result import Result, Stream
+
+_COLOURS: Final = ("auto", "always", "never")
+_FORMATS: Final = ("human", "json")
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """How to answer, read from the arguments before they are parsed."""
+
+    form: str = "human"
+    colour: str = "auto"
+    quiet: bool = False
+    debug: bool = False
+
+
+def run(argv: Sequence[str]) -> int:
+    """Do what ``argv`` (without the program name) asks for, print the answer, and return the exit status.
+
+    1 means "the answer is no" and nothing else: a crash is 70, a broken pipe 141, an interrupt 130.
+    """
+    output = Output()
+    try:
+        signal.signal(signal.SIGTERM, _terminate)
+        output = _read_output_options(argv)
+        status = _answer(list(argv), output)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _discard_stdout()
+        return ExitCode.BROKEN_PIPE
+    except KeyboardInterrupt:
+        return _ended("interrupted", ExitCode.INTERRUPTED)
+    except Terminated:
+        return _ended("terminated", ExitCode.TERMINATED)
+    except NitroctlError as error:
+        return _failed(error, output, error.exit_code)
+    except OSError as error:
+        return (
+            _failed(_output_trouble(error), output, ExitCode.CANNOT_ANSWER)
+            if _is_stdout(error)
+            else _bug(error, output)
+        )
+    except Exception as error:  # noqa: BLE001  (the one catch-all: a bug gets 70, never 1)
+        return _bug(error, output)
+    return status
+
+
+def _answer(argv: list[str], output: Output) -> int:
+    if argv and argv[0] == "--version":
+        from nitroctl.cli.version import version
+
+        return _show(version(argv[1:]), output)
+    from typer.exceptions import Abort, TyperException
+
+    from nitroctl.cli.tree import root
+
+    try:
+        returned = root().main(argv, prog_name="nitroctl", standalone_mode=False)
+    except TyperException as error:
+        return _usage(error, output)
+    except Abort as error:
+        raise KeyboardInterrupt from error
+    if returned is None or isinstance(returned, int):  # --help
+        return int(returned or 0)
+    return _show(returned, output)
+
+
+def _show(answer: "Result | Stream", output: Output) -> int:
+    from nitroctl.render import result
+
+    if isinstance(answer, result.Stream):
+        return _pour(answer)
+    if output.form == "json":
+        from nitroctl.render import envelope
+
+        sys.stdout.write(envelope.dumps(envelope.of_result(answer)))
+    else:
+        from nitroctl.render.human import Screen
+
+        screen = Screen(sys.stdout, colour=_colour(sys.stdout, output.colour), width=_width(sys.stdout))
+        screen.draw(answer.view)
+        if not output.quiet:
+            sys.stdout.flush()
+            for note in answer.notes:
+                _say("note", note)
+    return answer.exit_code
+
+
+def _pour(stream: "Stream") -> int:
+    """Copy a stream to stdout as it comes, escaping control bytes when people look at it."""
+    from nitroctl.render.plain import visible
+
+    escape = stream.sanitise and sys.stdout.isatty()
+    chunks = stream.chunks
+    try:
+        for chunk in chunks:
+            if escape:
+                text = chunk.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
+                sys.stdout.write("\n".join(visible(part.replace("\t", "    ")) for part in text.split("\n")))
+            else:
+                sys.stdout.buffer.write(chunk)
+            sys.stdout.flush()
+    finally:
+        close = getattr(chunks, "close", None)
+        if close:
+            close()
+    return stream.finish()
+
+
+def _read_output_options(argv: Sequence[str]) -> Output:
+    """Read --json, --format, --color, --quiet and --debug wherever they stand before ``--``.
+
+    The last one wins. Raises UsageError for a value that is not one of the choices.
+    """
+    words = list(argv[: argv.index("--")] if "--" in argv else argv)
+    form, colour = "human", os.environ.get("NITROCTL_COLOR", "auto")
+    for number, word in enumerate(words):
+        flag, sign, value = word.partition("=")
+        if flag in ("--format", "--color"):
+            value = value if sign else (words[number + 1] if number + 1 < len(words) else "")
+            if flag == "--format":
+                form = _choice(flag, value, _FORMATS)
+            else:
+                colour = _choice(flag, value, _COLOURS)
+        elif word == "--json":
+            form = "json"
+    return Output(form, colour if colour in _COLOURS else "auto", "--quiet" in words, "--debug" in words)
+
+
+def _choice(flag: str, value: str, choices: Sequence[str]) -> str:
+    if value not in choices:
+        raise UsageError(f"{flag}: not one of {', '.join(choices)}: {value!r}", "usage.invalid")
+    return value
+
+
+def _usage(error: Exception, output: Output) -> int:
+    """Report what the parser refused; a noun without a verb gets its help instead."""
+    context = getattr(error, "ctx", None)
+    message = str(getattr(error, "format_message", lambda: error)())
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stderr.write(f"{message}\n")
+        return ExitCode.USAGE
+    path = context.command_path if context else "nitroctl"
+    message = message[:1].lower() + message[1:].rstrip(".")
+    problem = UsageError(message, "usage.invalid", [f"see {path} --help"])
+    return _failed(problem, output, ExitCode.USAGE)
+
+
+def _failed(error: NitroctlError, output: Output, exit_code: ExitCode) -> int:
+    """Say what went wrong, on stderr for people and on stdout for machines, and return the exit status."""
+    if output.debug:
+        import traceback
+
+        traceback.print_exception(error, file=sys.stderr)
+    if output.form == "json":
+        from nitroctl.render import envelope
+
+        try:
+            sys.stdout.write(envelope.dumps(envelope.of_error(error, exit_code)))
+            sys.stdout.flush()
+        except OSError:
+            _discard_stdout()
+    _say("error", f"{error.message} [{error.code}]")
+    for hint in error.hints:
+        _say("hint", hint)
+    return exit_code
+
+
+def _bug(error: Exception, output: Output) -> int:
+    place = error.__traceback__
+    while place and place.tb_next:
+        place = place.tb_next
+    where = f"{os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}" if place else "?"  # noqa: PTH119
+    problem = NitroctlError(
+        f"a bug in nitroctl: {type(error).__name__} at {where}: {error}",
+        "internal.bug",
+        ["run it again with --debug and report the traceback"],
+    )
+    problem.__cause__ = error
+    return _failed(problem, output, ExitCode.BUG)
+
+
+def _is_stdout(error: OSError) -> bool:
+    """Whether an OSError that reached the top can only be stdout's: everything else is wrapped where it happens."""
+    place, last = error.__traceback__, None
+    while place:
+        last, place = place, place.tb_next
+    return last is not None and os.path.dirname(last.tb_frame.f_code.co_filename) in _OUTPUT_DIRECTORIES  # noqa: PTH120
+
+
+_OUTPUT_DIRECTORIES: Final = (os.path.dirname(__file__),)  # noqa: PTH120
+
+
+def _output_trouble(error: OSError) -> NitroctlError:
+    _discard_stdout()
+    reason = (error.strerror or type(error).__name__).lower()
+    return NitroctlError(f"standard output: cannot write: {reason}", "file.unwritable")
+
+
+def _say(kind: str, text: str) -> None:
+    """Write one line to stderr: ``nitroctl: error: …``."""
+    from nitroctl.render.plain import encodable, visible
+
+    try:
+        sys.stderr.write(f"nitroctl: {kind}: {encodable(visible(text), sys.stderr.encoding)}\n")
+        sys.stderr.flush()
+    except OSError:
+        pass
+
+
+def _ended(how: str, exit_code: ExitCode) -> int:
+    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
+    _say("note", how)
+    return exit_code
+
+
+def _discard_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter's last flush cannot fail and change the exit status."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _terminate(_signum: int, _frame: FrameType | None) -> None:
+    raise Terminated
+
+
+def _colour(stream: TextIO, wanted: str) -> bool:
+    """Whether to colour ``stream``: the option, then NO_COLOR, FORCE_COLOR (0 is off), TERM=dumb, then a terminal."""
+    if wanted != "auto":
+        return wanted == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    forced = os.environ.get("FORCE_COLOR", "")
+    if forced:
+        return forced != "0"
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def _width(stream: TextIO) -> int | None:
+    """Return the columns of ``stream``: COLUMNS, else the terminal's, else None (unlimited)."""
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns) > 0:
+        return int(columns)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns or None
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,163 @@
+"""The command tree: nouns that import their module only when one of their verbs is asked for.
+
+``GROUPS`` holds each noun's one-line summary, so that ``nitroctl --help`` imports none of them. The output options
+(``--json``, ``--format``, ``--color``, ``--quiet``, ``--debug``) belong to every verb and are read once by
+:func:`nitroctl.cli.run`, before parsing, so that a parse error speaks JSON too.
+"""
+
+import importlib
+from typing import Any, Final
+
+import typer
+from typer.core import TyperCommand, TyperGroup, TyperOption
+
+#: noun or single command -> (module under nitroctl.cli, one-line summary). Order is the order in ``--help``.
+GROUPS: Final[dict[str, tuple[str, str]]] = {
+    "init": ("init", "Write a small worked project: enclave, parent client, allocator, key policy inputs, CI."),
+    "enclave": ("enclave", "Build, run, describe, watch and terminate enclaves through nitro-cli."),
+    "eif": ("eif", "Read and measure enclave image files without nitro-cli."),
+    "pcr": ("pcr", "Record measurements, compare against them, and calculate registers."),
+    "attest": ("attest", "Show and verify captured attestation documents, offline."),
+    "kms": ("kms", "Write KMS key policies from recorded measurements."),
+    "allocator": ("allocator", "Show, check and edit the Nitro Enclaves allocator's configuration."),
+    "config": ("config", "Show nitroctl's own settings and where each comes from."),
+    "explain": ("explain", "Explain an error code or a check: nitroctl's own, and nitro-cli's E00 to E60."),
+    "schema": ("schema", "Print the JSON Schema of an output."),
+    "completion": ("completion", "Print a shell completion script."),
+    "demo": ("demo", "Watch the whole life of an enclave on a stand-in host."),
+}
+
+OUTPUT_OPTIONS: Final = (
+    ("--json", "Print one JSON document (the same as --format json)."),
+    ("--format", "Form of the answer: human or json."),
+    ("--color", "Colour: auto, always or never."),
+    ("--quiet", "Print nothing on stderr but errors."),
+    ("--debug", "Show the traceback of an error."),
+)
+_FLAGS = {"--json", "--quiet", "--debug"}
+_CHOICES = {"--format": "[human|json]", "--color": "[auto|always|never]"}
+
+
+def _ignore(value: object) -> object:
+    """Take the option's value and do nothing: run() has read it from the arguments already."""
+    return value
+
+
+def _output_options() -> list[TyperOption]:
+    options = []
+    for flag, text in OUTPUT_OPTIONS:
+        if flag in _FLAGS:
+            option = TyperOption(
+                param_decls=[flag], is_flag=True, default=False, expose_value=False, help=text, show_default=False
+            )
+        else:
+            option = TyperOption(
+                param_decls=[flag], expose_value=False, help=text, metavar=_CHOICES[flag], show_default=False
+            )
+        options.append(option)
+    return options
+
+
+class Verb(TyperCommand):
+    """A command with the output options and examples that stand in its help as written."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Build the command; its own options come before the output options."""
+        super().__init__(*args, **kwargs)
+        self.params = [*self.params, *_output_options()]
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write the examples line by line."""
+        if self.epilog:
+            formatter.write("\n")
+            for line in self.epilog.strip("\n").split("\n"):
+                formatter.write(f"{line}\n")
+
+
+class Noun(TyperGroup):
+    """A group of verbs; the same epilog form."""
+
+    format_epilog = Verb.format_epilog
+
+
+class Root(TyperGroup):
+    """The program: imports a noun's module when it is asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the nouns in the order of the table."""
+        return list(GROUPS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import and return a noun's group or a single command; None when there is none."""
+        if cmd_name not in GROUPS:
+            return None
+        module = importlib.import_module(f"nitroctl.cli.{GROUPS[cmd_name][0]}")
+        command = typer.main.get_command(module.app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the nouns from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in GROUPS.items()])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command, suggesting a near one for a misspelt name."""
+        commands: Any = dict.fromkeys(GROUPS)
+        self.commands = commands  # what suggestions are drawn from
+        return super().resolve_command(ctx, args)
+
+    format_epilog = Verb.format_epilog
+
+
+def noun(text: str) -> typer.Typer:
+    """Return a noun's app; ``text`` is its help. Verbs are added with ``@verb(app, "name", examples)``."""
+    return typer.Typer(
+        cls=Noun,
+        help=text,
+        no_args_is_help=True,
+        add_completion=False,
+        rich_markup_mode=None,
+        invoke_without_command=False,
+    )
+
+
+def verb(app: typer.Typer, name: str, examples: str) -> Any:
+    """Return the decorator that adds a function returning a Result (or Stream) to ``app`` as the verb ``name``.
+
+    ``examples``: one to three lines, each ``nitroctl …``, printed under the help and run by the tests.
+    """
+    epilog = "Examples:\n" + "\n".join(f"  {line}" for line in examples.strip().splitlines())
+    return app.command(name, cls=Verb, epilog=epilog)
+
+
+def single() -> typer.Typer:
+    """Return an app for a command without verbs (``nitroctl explain CODE``): add exactly one verb to it."""
+    return typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+def root() -> Any:
+    """Return the parser of the whole program."""
+    app = typer.Typer(cls=Root, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
+
+    @app.callback(
+        epilog="Every command takes --json, --format, --color, --quiet and --debug.\n"
+        "Exit status: 0 yes or done, 1 no, 2 wrong invocation, 3 could not answer, 4 nitro-cli failed, 5 AWS failed.\n"
+        "'nitroctl explain CODE' explains what stands in [brackets] after an error."
+    )
+    def _nitroctl() -> None:
+        """Build, measure, pin, run and verify attested compute on AWS."""
+
+    command = typer.main.get_command(app)
+    command.params = [
+        *command.params,
+        TyperOption(
+            param_decls=["--version"],
+            is_flag=True,
+            default=False,
+            expose_value=False,
+            help="Print the version; with --verbose also what it runs on.",
+            show_default=False,
+        ),
+    ]
+    return command

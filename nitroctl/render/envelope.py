@@ -1,0 +1,43 @@
+"""The JSON envelope: one document per command, also for errors (schema: envelope/1)."""
+
+import json
+from collections.abc import Mapping
+
+from nitroctl.errors import NitroctlError
+from nitroctl.render.result import Result
+
+
+def of_result(result: Result) -> dict[str, object]:
+    """Return the envelope of an answer."""
+    return {
+        "schema": f"nitroctl/{result.schema}",
+        "status": "refused" if result.refused else "ok",
+        "exit_code": int(result.exit_code),
+        "data": result.data,
+        "notes": list(result.notes),
+        "errors": [],
+    }
+
+
+def of_error(error: NitroctlError, exit_code: int) -> dict[str, object]:
+    """Return the envelope of a failure; ``data`` is empty."""
+    return {
+        "schema": "nitroctl/error/1",
+        "status": "error",
+        "exit_code": exit_code,
+        "data": {},
+        "notes": [],
+        "errors": [
+            {
+                "code": error.code,
+                "message": error.message,
+                "hints": list(error.hints),
+                "details": error.details,
+            }
+        ],
+    }
+
+
+def dumps(document: Mapping[str, object]) -> str:
+    """Return ``document`` as indented JSON in ASCII with a final newline (escapes cannot reach a terminal)."""
+    return json.dumps(document, indent=2, allow_nan=False) + "\n"

@@ -1,0 +1,205 @@
+"""Draw blocks for people. The only module that knows rich; it decides wrapping and colour, never content.
+
+Values are never shortened: a line longer than the terminal is left to the terminal, so that a digest can be copied
+in one piece. Tables have no borders; where one does not fit, its rows are drawn as fields.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final, TextIO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.text import Text as RichText
+
+from nitroctl.checks import Check, Outcome
+from nitroctl.render.plain import encodable, visible, visible_lines
+from nitroctl.render.view import (
+    Block,
+    Cell,
+    Checks,
+    Diff,
+    Fields,
+    Heading,
+    Headline,
+    Lines,
+    Raw,
+    Style,
+    Table,
+    Text,
+    Value,
+)
+
+_STYLES: Final[dict[Style, str]] = {
+    "": "",
+    "good": "green",
+    "bad": "bold red",
+    "warn": "yellow",
+    "dim": "dim",
+    "strong": "bold",
+}
+_OUTCOME_STYLES: Final[dict[Outcome, Style]] = {
+    Outcome.PASS: "good",
+    Outcome.FAIL: "bad",
+    Outcome.WARN: "warn",
+    Outcome.SKIP: "dim",
+}
+_GLYPHS: Final = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.WARN: "!", Outcome.SKIP: "–"}
+_WORDS: Final = {Outcome.PASS: "ok", Outcome.FAIL: "FAIL", Outcome.WARN: "warn", Outcome.SKIP: "skip"}
+_TEXT_WIDTH: Final = 100
+
+
+class Screen:
+    """One output stream with its width, colours and character set."""
+
+    def __init__(self, stream: TextIO, *, colour: bool, width: int | None) -> None:
+        """Draw on ``stream``; ``width`` in columns, None for unlimited (a pipe)."""
+        self._encoding = stream.encoding
+        self._unicode = encodable("✓✗–", stream.encoding) == "✓✗–"
+        self._width = width
+        self._console = Console(
+            file=stream,
+            force_terminal=colour,
+            no_color=not colour,
+            color_system="standard" if colour else None,
+            width=width or 100_000,
+            height=100,
+            markup=False,
+            highlight=False,
+            emoji=False,
+            legacy_windows=False,
+            _environ={},
+        )
+        self._stream = stream
+
+    def draw(self, blocks: Iterable[Block]) -> None:
+        """Draw the blocks in order, an empty line before each heading and titled block."""
+        first = True
+        for block in blocks:
+            if not first and not isinstance(block, Raw) and _starts_section(block):
+                self._line("")
+            first = False
+            self._draw(block)
+
+    def _draw(self, block: Block) -> None:  # noqa: C901  (one arm per block)
+        match block:
+            case Headline(text, outcome):
+                mark = f"{self._mark(outcome)} " if outcome else ""
+                style = _OUTCOME_STYLES[outcome] if outcome else "strong"
+                self._wrapped(f"{mark}{visible(text)}", style="bad" if style == "bad" else style, hang=len(mark))
+            case Heading(text):
+                self._line(visible(text), "strong")
+            case Fields(rows, title):
+                self._title(title)
+                self._fields(rows, indent=2 if title else 0)
+            case Table():
+                self._title(block.title)
+                self._table(block)
+            case Checks(report, every):
+                for check in report:
+                    if every or check.outcome is not Outcome.PASS:
+                        self._check(check)
+            case Text(text, style):
+                self._wrapped(visible(text), style=style)
+            case Lines(text, style):
+                for line in visible_lines(text):
+                    self._line(line, style)
+            case Diff(text):
+                self._diff(text)
+            case Raw(text):
+                self._stream.write(encodable(text, self._encoding))
+
+    def _mark(self, outcome: Outcome) -> str:
+        return _GLYPHS[outcome] if self._unicode else _WORDS[outcome]
+
+    def _line(self, text: str, style: Style = "") -> None:
+        self._console.print(
+            RichText(encodable(text, self._encoding), style=_STYLES[style], end=""), soft_wrap=True, end="\n"
+        )
+
+    def _segments(self, segments: Sequence[tuple[str, Style]]) -> None:
+        line = RichText(end="")
+        for text, style in segments:
+            line.append(encodable(text, self._encoding), style=_STYLES[style])
+        line.rstrip()
+        self._console.print(line, soft_wrap=True, end="\n")
+
+    def _title(self, title: str) -> None:
+        if title:
+            self._line(visible(title), "strong")
+
+    def _wrapped(self, text: str, *, style: Style = "", indent: int = 0, hang: int = 0) -> None:
+        """Write a paragraph wrapped at words to the width; a word longer than the width stays whole."""
+        width = min(self._width, _TEXT_WIDTH) if self._width else 0
+        for number, line in enumerate(wrap(text, width - indent, hang) if width else [text]):
+            self._line(" " * (indent + (hang if number else 0)) + line, style)
+
+    def _fields(self, rows: Sequence[tuple[str, Value]], *, indent: int) -> None:
+        labels = max((cell_len(visible(label)) for label, _ in rows), default=0)
+        for label, value in rows:
+            shown = visible(label)
+            pad = " " * (labels - cell_len(shown) + 2)
+            cell = _cell(value)
+            self._segments([(" " * indent + shown + pad, "dim"), (visible(cell.text), cell.style)])
+
+    def _table(self, table: Table) -> None:
+        if not table.rows:
+            self._line(visible(table.empty), "dim")
+            return
+        rows = [[_cell(value) for value in row] for row in table.rows]
+        texts = [[visible(cell.text) for cell in row] for row in rows]
+        columns = range(len(table.columns))
+        widths = [max(cell_len(table.columns[i]), *(cell_len(row[i]) for row in texts)) for i in columns]
+        if self._width and sum(widths) + 2 * (len(widths) - 1) > self._width:
+            for number, row in enumerate(table.rows):
+                if number:
+                    self._line("")
+                self._fields(list(zip(table.columns, row, strict=True)), indent=0)
+            return
+        self._segments([(table.columns[i].ljust(widths[i] + 2), "dim") for i in columns])
+        for row, shown in zip(rows, texts, strict=True):
+            self._segments([(shown[i] + " " * (widths[i] - cell_len(shown[i]) + 2), row[i].style) for i in columns])
+
+    def _check(self, check: Check) -> None:
+        mark = self._mark(check.outcome)
+        style = _OUTCOME_STYLES[check.outcome]
+        self._segments([(f"{mark:<4} " if not self._unicode else f"{mark} ", style), (visible(check.title), "")])
+        indent = 2 if self._unicode else 5
+        if check.outcome is Outcome.PASS:
+            return
+        if check.detail:
+            self._wrapped(visible(check.detail), indent=indent)
+        if check.expected is not None:
+            self._line(f"{' ' * indent}expected  {visible(check.expected)}")
+        if check.actual is not None:
+            self._line(f"{' ' * indent}actual    {visible(check.actual)}")
+        if check.remedy and check.outcome in (Outcome.FAIL, Outcome.WARN):
+            self._wrapped(visible(f"fix: {check.remedy}"), indent=indent)
+        self._line(f"{' ' * indent}[{check.id}]", "dim")
+
+    def _diff(self, text: str) -> None:
+        styles: dict[str, Style] = {"+": "good", "-": "bad", "@": "dim"}
+        for line in visible_lines(text):
+            self._line(line, styles.get(line[:1], ""))
+
+
+def _starts_section(block: Block) -> bool:
+    return isinstance(block, Heading) or bool(getattr(block, "title", ""))
+
+
+def _cell(value: Value) -> Cell:
+    return value if isinstance(value, Cell) else Cell(value)
+
+
+def wrap(text: str, width: int, hang: int = 0) -> list[str]:
+    """Return ``text`` as lines of at most ``width`` columns, broken at spaces only; later lines lose ``hang``."""
+    lines: list[str] = []
+    line = ""
+    for word in text.split(" "):
+        room = width - (hang if lines else 0)
+        candidate = f"{line} {word}" if line else word
+        if line and cell_len(candidate) > room:
+            lines.append(line)
+            line = word
+        else:
+            line = candidate
+    return [*lines, line]

@@ -1,0 +1,44 @@
+"""Untrusted text made safe to show.
+
+Whatever came from an image, a document, nitro-cli or AWS may hold terminal escapes, bidirectional overrides or
+workflow commands. :func:`visible` is the one function every string passes before it reaches a terminal or a log.
+"""
+
+import re
+import unicodedata
+from typing import Final
+
+_UNSAFE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_PLAIN = re.compile(r"[\x20-\x7e]*")
+
+
+def visible(text: str) -> str:
+    """Return ``text`` on one line with every control, format, surrogate and unassigned character as an escape.
+
+    ``\\x1b`` for C0 and C1, ``\\u202e`` and longer for the rest. Printable text, also non-ASCII, is unchanged.
+    """
+    if _PLAIN.fullmatch(text):
+        return text
+    return "".join(_shown(character) for character in text)
+
+
+def _shown(character: str) -> str:
+    if unicodedata.category(character) not in _UNSAFE_CATEGORIES:
+        return character
+    common = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    if character in common:
+        return common[character]
+    point = ord(character)
+    if point <= 0xFF:  # noqa: PLR2004
+        return f"\\x{point:02x}"
+    return f"\\u{point:04x}" if point <= 0xFFFF else f"\\U{point:08x}"  # noqa: PLR2004
+
+
+def visible_lines(text: str) -> list[str]:
+    """Return ``text`` split at line feeds (CR LF too), each line made safe; tabs become four spaces."""
+    return [visible(line.removesuffix("\r").replace("\t", "    ")) for line in text.removesuffix("\n").split("\n")]
+
+
+def encodable(text: str, encoding: str | None) -> str:
+    """Return ``text`` with what ``encoding`` cannot write as escapes."""
+    return text.encode(encoding or "ascii", "backslashreplace").decode(encoding or "ascii")

@@ -1,0 +1,44 @@
+"""What a command returns: data for machines, blocks for people, and whether the answer is yes."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from nitroctl.checks import Report
+from nitroctl.errors import ExitCode
+from nitroctl.render.view import Block
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """The answer to one command.
+
+    ``schema``: name and version of the JSON shape of ``data`` (``attest.verify/1``); nitroctl/schemas has it.
+    ``data``: JSON-ready members. ``view``: the human answer. ``refused``: the answer is no (exit 1).
+    ``notes``: sentences for stderr, shown to people after the answer. ``report``: for SARIF, JUnit and GitHub.
+    """
+
+    schema: str
+    data: Mapping[str, object]
+    view: Sequence[Block]
+    refused: bool = False
+    notes: Sequence[str] = ()
+    report: Report | None = None
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """0 for done or yes, 1 for no."""
+        return ExitCode.REFUSED if self.refused else ExitCode.OK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """An answer that arrives piece by piece (a console): bytes for stdout, then perhaps a last result.
+
+    ``chunks`` is iterated once; closing it ends what feeds it. ``sanitise``: escape control bytes when stdout is a
+    terminal. ``finish``: called after the last chunk; its result sets the exit status (and is not printed to stdout
+    when chunks were).
+    """
+
+    chunks: Iterator[bytes]
+    sanitise: bool = True
+    finish: Callable[[], ExitCode] = lambda: ExitCode.OK
