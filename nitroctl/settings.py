@@ -23,7 +23,7 @@ SYSTEM_FILE: Final = "/etc/nitroctl/config.toml"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting that exists. ``program``: it names something nitroctl executes, so no project file may set it."""
+    """One setting that exists. ``program``: it names something nitroctl executes or believes about the host, so no project file may set it."""
 
     name: str
     default: str
@@ -41,6 +41,9 @@ SETTINGS: Final[tuple[Setting, ...]] = (
     Setting("nitro_cli", "nitro-cli", "the nitro-cli program: a name looked up on PATH, or a path", program=True),
     Setting("records", "measurements.json", "the file of recorded measurements"),
     Setting("allocator", "/etc/nitro_enclaves/allocator.yaml", "the allocator's configuration file"),
+    Setting(
+        "host_root", "/", "where /sys and /dev of the host are looked up (another root only for tests)", program=True
+    ),
     Setting("lock_dir", "/run/lock", "directory of the locks that keep two nitroctl from one host resource"),
     Setting("progress", "auto", "live status of long work", choices=("auto", "plain", "none")),
 )
