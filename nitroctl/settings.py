@@ -23,7 +23,10 @@ SYSTEM_FILE: Final = "/etc/nitroctl/config.toml"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting that exists. ``program``: it names something nitroctl executes or believes about the host, so no project file may set it."""
+    """One setting that exists.
+
+    ``program``: nitroctl executes, or believes about the host, what it names: no project file may set it.
+    """
 
     name: str
     default: str

@@ -6,10 +6,13 @@
 """
 
 import importlib
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
+
+_F = TypeVar("_F", bound=Callable[..., object])
 
 #: noun or single command -> (module under nitroctl.cli, one-line summary). Order is the order in ``--help``.
 GROUPS: Final[dict[str, tuple[str, str]]] = {
@@ -122,7 +125,7 @@ def noun(text: str) -> typer.Typer:
     )
 
 
-def verb(app: typer.Typer, name: str, examples: str) -> Any:
+def verb(app: typer.Typer, name: str, examples: str) -> Callable[[_F], _F]:
     """Return the decorator that adds a function returning a Result (or Stream) to ``app`` as the verb ``name``.
 
     ``examples``: one to three lines, each ``nitroctl …``, printed under the help and run by the tests.

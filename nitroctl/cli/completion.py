@@ -1,0 +1,200 @@
+"""``nitroctl completion SHELL``: static completion scripts, made from the command tree.
+
+The scripts call nothing while the user types. They are committed in completions/ and installed by the wheel; a test
+compares them with fresh ones.
+"""
+
+import re
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from nitroctl.cli.outline import Command, Option, commands
+from nitroctl.cli.tree import GROUPS, single, verb
+from nitroctl.render.result import Result
+from nitroctl.render.view import Raw
+
+app = single()
+
+
+class Shell(StrEnum):
+    """The shells there are scripts for."""
+
+    BASH = "bash"
+    ZSH = "zsh"
+    FISH = "fish"
+
+
+@verb(
+    app,
+    "completion",
+    """
+nitroctl completion bash > /etc/bash_completion.d/nitroctl
+nitroctl completion zsh > ~/.zfunc/_nitroctl
+nitroctl completion fish > ~/.config/fish/completions/nitroctl.fish
+""",
+)
+def completion(shell: Annotated[Shell, typer.Argument(help="bash, zsh or fish.", metavar="SHELL")]) -> Result:
+    """Print a completion script for a shell. It completes without running nitroctl."""
+    script = render(shell)
+    return Result(schema="completion/1", data={"shell": shell.value, "script": script}, view=[Raw(script)])
+
+
+def render(shell: Shell) -> str:
+    """Return the script for ``shell``."""
+    return {Shell.BASH: _bash, Shell.ZSH: _zsh, Shell.FISH: _fish}[shell](commands())
+
+
+def _verbs(every: list[Command]) -> dict[str, list[Command]]:
+    nouns: dict[str, list[Command]] = {noun: [] for noun in GROUPS}
+    for command in every:
+        if len(command.words) == 2:  # noqa: PLR2004  (noun and verb)
+            nouns[command.words[0]].append(command)
+    return nouns
+
+
+_BASH = """\
+# bash completion for nitroctl. Made by: nitroctl completion bash
+_nitroctl() {{
+    local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD - 1]}} cmd="" word i
+    local -i words=0
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        word=${{COMP_WORDS[i]}}
+        [[ $word == -* ]] && continue
+        case "$cmd" in
+            "") cmd=$word ;;
+            {nouns}) cmd="$cmd $word" && words=1 ;;
+            *) break ;;
+        esac
+    done
+    case "$cmd $prev" in
+{values}
+    esac
+    if [[ $cur == -* ]]; then
+        case "$cmd" in
+{options}
+            *) mapfile -t COMPREPLY < <(compgen -W "--help --version" -- "$cur") ;;
+        esac
+        return
+    fi
+    case "$cmd" in
+        "") mapfile -t COMPREPLY < <(compgen -W "{all}" -- "$cur") ;;
+{arguments}
+    esac
+}}
+complete -o filenames -F _nitroctl nitroctl
+"""
+
+
+def _bash(every: list[Command]) -> str:
+    values, options, arguments = [], [], []
+    for command in every:
+        path = " ".join(command.words)
+        for option in command.options:
+            if option.value != "none":
+                reply = _bash_reply(option.value, option.choices)
+                values.append(f'        "{path} {option.flag}") {reply}return ;;')
+        flags = _bash_reply("choice", tuple(option.flag for option in command.options))
+        options.append(f'            "{path}") {flags};;')
+        if command.argument not in ("none", "text"):
+            arguments.append(f'        "{path}") {_bash_reply(command.argument, command.choices)};;')
+    nouns = {noun: verbs for noun, verbs in _verbs(every).items() if verbs}
+    for noun, verbs in nouns.items():
+        names = _bash_reply("choice", tuple(command.words[1] for command in verbs))
+        arguments.append(f'        "{noun}") {names};;')
+    return _BASH.format(
+        nouns=" | ".join(nouns),
+        values="\n".join(values),
+        options="\n".join(options),
+        arguments="\n".join(arguments),
+        all=" ".join(GROUPS),
+    )
+
+
+def _bash_reply(value: str, choices: tuple[str, ...]) -> str:
+    """Return the shell words that fill COMPREPLY with files, directories or choices; nothing for free text."""
+    if value == "text":
+        return ""
+    words = {"file": "-f", "directory": "-d"}.get(value) or f'-W "{" ".join(choices)}"'
+    return f'mapfile -t COMPREPLY < <(compgen {words} -- "$cur"); '
+
+
+def _zsh_text(text: str) -> str:
+    return re.sub(r"([\[\]:\\'])", lambda match: {"'": "'\\''"}.get(match[1], "\\" + match[1]), text)
+
+
+def _zsh(every: list[Command]) -> str:
+    lines = ["#compdef nitroctl", "# zsh completion for nitroctl. Made by: nitroctl completion zsh", ""]
+    for command in every:
+        lines.append(f"_nitroctl_{'_'.join(command.words)}() {{")
+        lines.append("    _arguments -s \\")
+        lines.extend(f"        '{_zsh_option(option)}' \\" for option in command.options)
+        lines.append(f"        '{_zsh_argument(command)}'")
+        lines += ["}", ""]
+    for noun, verbs in _verbs(every).items():
+        if verbs:
+            lines += [f"_nitroctl_{noun}() {{", "    local -a verbs=("]
+            lines += [f"        '{command.words[1]}:{_zsh_text(command.summary)}'" for command in verbs]
+            lines += ["    )", *_zsh_dispatch("verbs", f"_nitroctl_{noun}_"), "}", ""]
+    lines += ["_nitroctl() {", "    local -a nouns=("]
+    lines += [f"        '{noun}:{_zsh_text(summary)}'" for noun, (_, summary) in GROUPS.items()]
+    lines += ["    )", *_zsh_dispatch("nouns", "_nitroctl_"), "}", "", '_nitroctl "$@"']
+    return "\n".join(lines) + "\n"
+
+
+def _zsh_dispatch(names: str, prefix: str) -> list[str]:
+    return [
+        "    if ((CURRENT == 2)); then",
+        f"        _describe command {names}",
+        "    else",
+        f"        local function={prefix}${{words[2]}}",
+        "        shift words",
+        "        ((CURRENT--))",
+        "        (($+functions[$function])) && $function",
+        "    fi",
+    ]
+
+
+def _zsh_option(option: Option) -> str:
+    value = {"none": "", "text": ":value:", "file": ":file:_files", "directory": ":directory:_files -/"}
+    tail = f":value:({' '.join(option.choices)})" if option.choices else value[option.value]
+    repeat = "*" if option.value != "none" else ""
+    return f"{repeat}{option.flag}[{_zsh_text(option.text)}]{tail}"
+
+
+def _zsh_argument(command: Command) -> str:
+    if command.choices:
+        return f"*:value:({' '.join(command.choices)})"
+    return {"file": "*:file:_files", "directory": "*:directory:_files -/"}.get(command.argument, "*:value:")
+
+
+def _fish(every: list[Command]) -> str:
+    def quoted(text: str) -> str:
+        return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+    lines = ["# fish completion for nitroctl. Made by: nitroctl completion fish", "complete -c nitroctl -f"]
+    lines += [
+        f"complete -c nitroctl -n __fish_use_subcommand -a {noun} -d {quoted(summary.rstrip('.'))}"
+        for noun, (_, summary) in GROUPS.items()
+    ]
+    for noun, verbs in _verbs(every).items():
+        names = " ".join(command.words[1] for command in verbs)
+        lines += [
+            f"complete -c nitroctl -n '__fish_seen_subcommand_from {noun}; "
+            f"and not __fish_seen_subcommand_from {names}' -a {command.words[1]} -d {quoted(command.summary)}"
+            for command in verbs
+        ]
+    for command in every:
+        seen = "; and ".join(f"__fish_seen_subcommand_from {word}" for word in command.words)
+        if command.argument in ("file", "directory"):
+            lines.append(f"complete -c nitroctl -n {quoted(seen)} -F")
+        elif command.choices:
+            lines.append(f"complete -c nitroctl -n {quoted(seen)} -a {quoted(' '.join(command.choices))}")
+        for option in command.options:
+            value = {"none": "", "text": " -x", "file": " -r -F", "directory": " -x -a '(__fish_complete_directories)'"}
+            tail = f" -x -a {quoted(' '.join(option.choices))}" if option.choices else value[option.value]
+            flag = option.flag.removeprefix("--")
+            lines.append(f"complete -c nitroctl -n {quoted(seen)} -l {flag}{tail} -d {quoted(option.text)}")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,76 @@
+"""The command tree as plain data: what completion scripts and the generated documentation are made from."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from nitroctl.cli.tree import GROUPS, root
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """An option: its flag, help, and what its value is (``none``, ``text``, ``file``, ``directory``, or choices)."""
+
+    flag: str
+    text: str
+    value: str
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command by its words (``("attest", "verify")``), summary, options and the kind of its arguments."""
+
+    words: tuple[str, ...]
+    summary: str
+    options: tuple[Option, ...]
+    argument: str
+    choices: tuple[str, ...] = ()
+
+
+def commands() -> list[Command]:
+    """Return every command of the tree, nouns without a verb of their own left out, in the order of the help."""
+    program = root()
+    found = []
+    for noun in GROUPS:
+        group = program.get_command(None, noun)
+        verbs = getattr(group, "commands", None)
+        if verbs is None:
+            found.append(_command((noun,), group))
+        else:
+            found.extend(_command((noun, name), command) for name, command in verbs.items() if not command.hidden)
+    return found
+
+
+def _command(words: tuple[str, ...], command: Any) -> Command:
+    options: list[Option] = []
+    argument, choices = "none", tuple[str, ...]()
+    for parameter in command.params:
+        if parameter.param_type_name == "argument":
+            argument, choices = _value(parameter)
+        else:
+            value, possible = ("none", tuple[str, ...]()) if parameter.is_flag else _value(parameter)
+            text = (parameter.help or "").split(". ")[0].rstrip(".")
+            options.extend(Option(flag, text, value, possible) for flag in parameter.opts if flag.startswith("--"))
+    options.append(Option("--help", "Show this message and exit", "none"))
+    return Command(
+        words, GROUPS[words[0]][1] if len(words) == 1 else _first_line(command), tuple(options), argument, choices
+    )
+
+
+def _first_line(command: Any) -> str:
+    return str(command.help or "").strip().split("\n")[0].rstrip(".")
+
+
+def _value(parameter: Any) -> tuple[str, tuple[str, ...]]:
+    """Return what a parameter's value is, from its choices or its metavar."""
+    choices = tuple(str(getattr(choice, "value", choice)) for choice in getattr(parameter.type, "choices", ()))
+    metavar = str(parameter.metavar or "")
+    if not choices and re.fullmatch(r"\[[a-z|]+\]", metavar):
+        choices = tuple(metavar.strip("[]").split("|"))
+    if choices:
+        return "choice", choices
+    words = set(re.split(r"[^A-Z]+", metavar))
+    if words & {"FILE", "PEM", "EIF", "PATH"}:
+        return "file", ()
+    return ("directory", ()) if "DIR" in words else ("text", ())
