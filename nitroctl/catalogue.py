@@ -100,6 +100,11 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     ),
     # -- eif
     # -- evidence, appraisal
+    "standin.pki": _E(
+        "The stand-in's directory does not hold its root certificate and key.",
+        ("a directory that the stand-in did not make", "a damaged or foreign file in it"),
+        "Remove the directory; the stand-in makes a new one.",
+    ),
     # -- records
     # -- kms
     # -- nitro-cli, enclaves
