@@ -71,6 +71,14 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("a misspelt choice",),
         "Use one of the choices named in the error.",
     ),
+    "explain.unknown": _E(
+        "There is no explanation of that code.",
+        ("a misspelt code", "a code of another nitro-cli version"),
+        "nitroctl explain --list names every code.",
+    ),
+    "schema.unknown": _E(
+        "There is no schema of that name.", ("a misspelt name",), "nitroctl schema lists the names."
+    ),
     "internal.bug": _E(
         "nitroctl met something its authors did not expect; nothing can be said about the answer.",
         ("a bug in nitroctl",),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Final, TextIO
 
-from nitroctl.errors import ExitCode, NitroctlError, Terminated, UsageError
+from nitroctl.errors import CannotAnswer, ExitCode, NitroctlError, Terminated, UsageError
 
 if TYPE_CHECKING:
     from nitroctl.render.result import Result, Stream
@@ -41,25 +41,18 @@ def run(argv: Sequence[str]) -> int:
         signal.signal(signal.SIGTERM, _terminate)
         output = _read_output_options(argv)
         status = _answer(list(argv), output)
-        sys.stdout.flush()
     except BrokenPipeError:
         _discard_stdout()
-        return ExitCode.BROKEN_PIPE
+        status = ExitCode.BROKEN_PIPE
     except KeyboardInterrupt:
-        return _ended("interrupted", ExitCode.INTERRUPTED)
+        status = _ended("interrupted", ExitCode.INTERRUPTED)
     except Terminated:
-        return _ended("terminated", ExitCode.TERMINATED)
+        status = _ended("terminated", ExitCode.TERMINATED)
     except NitroctlError as error:
-        return _failed(error, output, error.exit_code)
-    except OSError as error:
-        return (
-            _failed(_output_trouble(error), output, ExitCode.CANNOT_ANSWER)
-            if _is_stdout(error)
-            else _bug(error, output)
-        )
+        status = _failed(error, output)
     except Exception as error:  # noqa: BLE001  (the one catch-all: a bug gets 70, never 1)
-        return _bug(error, output)
-    return status
+        status = _failed(_bug(error), output)
+    return int(status)
 
 
 def _answer(argv: list[str], output: Output) -> int:
@@ -90,35 +83,46 @@ def _show(answer: "Result | Stream", output: Output) -> int:
     if output.form == "json":
         from nitroctl.render import envelope
 
-        sys.stdout.write(envelope.dumps(envelope.of_result(answer)))
-    else:
-        from nitroctl.render.human import Screen
+        _put(envelope.dumps(envelope.of_result(answer)))
+        return answer.exit_code
+    from nitroctl.render.human import Screen
 
-        screen = Screen(sys.stdout, colour=_colour(sys.stdout, output.colour), width=_width(sys.stdout))
-        screen.draw(answer.view)
-        if not output.quiet:
-            sys.stdout.flush()
-            for note in answer.notes:
-                _say("note", note)
+    colour = _colour(sys.stdout, output.colour)
+    _put(Screen(colour=colour, width=_width(sys.stdout), encoding=sys.stdout.encoding).draw(answer.view))
+    if not output.quiet:
+        for note in answer.notes:
+            _say("note", note)
     return answer.exit_code
+
+
+def _put(text: str) -> None:
+    """Write text to stdout, all of it now. Raises CannotAnswer when it cannot be written (a full disk)."""
+    try:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        _discard_stdout()
+        reason = (error.strerror or type(error).__name__).lower()
+        raise CannotAnswer(f"standard output: cannot write: {reason}", "file.unwritable") from error
 
 
 def _pour(stream: "Stream") -> int:
     """Copy a stream to stdout as it comes, escaping control bytes when people look at it."""
-    from nitroctl.render.plain import visible
+    from nitroctl.render.plain import encodable, visible
 
     escape = stream.sanitise and sys.stdout.isatty()
-    chunks = stream.chunks
     try:
-        for chunk in chunks:
+        for chunk in stream.chunks:
             if escape:
-                text = chunk.decode("utf-8", "backslashreplace").replace("\r\n", "\n")
-                sys.stdout.write("\n".join(visible(part.replace("\t", "    ")) for part in text.split("\n")))
+                text = chunk.decode("utf-8", "backslashreplace").replace("\r\n", "\n").replace("\t", "    ")
+                _put(encodable("\n".join(visible(line) for line in text.split("\n")), sys.stdout.encoding))
             else:
                 sys.stdout.buffer.write(chunk)
-            sys.stdout.flush()
+                _put("")
     finally:
-        close = getattr(chunks, "close", None)
+        close = getattr(stream.chunks, "close", None)
         if close:
             close()
     return stream.finish()
@@ -160,58 +164,45 @@ def _usage(error: Exception, output: Output) -> int:
     path = context.command_path if context else "nitroctl"
     message = message[:1].lower() + message[1:].rstrip(".")
     problem = UsageError(message, "usage.invalid", [f"see {path} --help"])
-    return _failed(problem, output, ExitCode.USAGE)
+    return _failed(problem, output)
 
 
-def _failed(error: NitroctlError, output: Output, exit_code: ExitCode) -> int:
+def _failed(error: NitroctlError, output: Output) -> int:
     """Say what went wrong, on stderr for people and on stdout for machines, and return the exit status."""
     if output.debug:
         import traceback
 
-        traceback.print_exception(error, file=sys.stderr)
+        traceback.print_exception(error.__cause__ if error.exit_code is ExitCode.BUG else error, file=sys.stderr)
     if output.form == "json":
         from nitroctl.render import envelope
 
         try:
-            sys.stdout.write(envelope.dumps(envelope.of_error(error, exit_code)))
+            sys.stdout.write(envelope.dumps(envelope.of_error(error, error.exit_code)))
             sys.stdout.flush()
         except OSError:
             _discard_stdout()
     _say("error", f"{error.message} [{error.code}]")
     for hint in error.hints:
         _say("hint", hint)
-    return exit_code
+    return error.exit_code
 
 
-def _bug(error: Exception, output: Output) -> int:
+class _Bug(NitroctlError):
+    exit_code = ExitCode.BUG
+
+
+def _bug(error: Exception) -> NitroctlError:
     place = error.__traceback__
     while place and place.tb_next:
         place = place.tb_next
     where = f"{os.path.basename(place.tb_frame.f_code.co_filename)}:{place.tb_lineno}" if place else "?"  # noqa: PTH119
-    problem = NitroctlError(
+    bug = _Bug(
         f"a bug in nitroctl: {type(error).__name__} at {where}: {error}",
         "internal.bug",
         ["run it again with --debug and report the traceback"],
     )
-    problem.__cause__ = error
-    return _failed(problem, output, ExitCode.BUG)
-
-
-def _is_stdout(error: OSError) -> bool:
-    """Whether an OSError that reached the top can only be stdout's: everything else is wrapped where it happens."""
-    place, last = error.__traceback__, None
-    while place:
-        last, place = place, place.tb_next
-    return last is not None and os.path.dirname(last.tb_frame.f_code.co_filename) in _OUTPUT_DIRECTORIES  # noqa: PTH120
-
-
-_OUTPUT_DIRECTORIES: Final = (os.path.dirname(__file__),)  # noqa: PTH120
-
-
-def _output_trouble(error: OSError) -> NitroctlError:
-    _discard_stdout()
-    reason = (error.strerror or type(error).__name__).lower()
-    return NitroctlError(f"standard output: cannot write: {reason}", "file.unwritable")
+    bug.__cause__ = error
+    return bug
 
 
 def _say(kind: str, text: str) -> None:

@@ -4,8 +4,9 @@ Values are never shortened: a line longer than the terminal is left to the termi
 in one piece. Tables have no borders; where one does not fit, its rows are drawn as fields.
 """
 
+import io
 from collections.abc import Iterable, Sequence
-from typing import Final, TextIO
+from typing import Final
 
 from rich.cells import cell_len
 from rich.console import Console
@@ -49,15 +50,16 @@ _TEXT_WIDTH: Final = 100
 
 
 class Screen:
-    """One output stream with its width, colours and character set."""
+    """What one answer looks like on a stream with a given width, colours and character set."""
 
-    def __init__(self, stream: TextIO, *, colour: bool, width: int | None) -> None:
-        """Draw on ``stream``; ``width`` in columns, None for unlimited (a pipe)."""
-        self._encoding = stream.encoding
-        self._unicode = encodable("✓✗–", stream.encoding) == "✓✗–"
+    def __init__(self, *, colour: bool, width: int | None, encoding: str) -> None:
+        """Draw for ``width`` columns, None for unlimited (a pipe), with characters that ``encoding`` can write."""
+        self._encoding = encoding
+        self._unicode = encodable("✓✗–", encoding) == "✓✗–"
         self._width = width
+        self._text = io.StringIO()
         self._console = Console(
-            file=stream,
+            file=self._text,
             force_terminal=colour,
             no_color=not colour,
             color_system="standard" if colour else None,
@@ -69,16 +71,16 @@ class Screen:
             legacy_windows=False,
             _environ={},
         )
-        self._stream = stream
 
-    def draw(self, blocks: Iterable[Block]) -> None:
-        """Draw the blocks in order, an empty line before each heading and titled block."""
+    def draw(self, blocks: Iterable[Block]) -> str:
+        """Return the blocks in order, an empty line before each heading and titled block."""
         first = True
         for block in blocks:
             if not first and not isinstance(block, Raw) and _starts_section(block):
                 self._line("")
             first = False
             self._draw(block)
+        return self._text.getvalue()
 
     def _draw(self, block: Block) -> None:  # noqa: C901  (one arm per block)
         match block:
@@ -106,7 +108,7 @@ class Screen:
             case Diff(text):
                 self._diff(text)
             case Raw(text):
-                self._stream.write(encodable(text, self._encoding))
+                self._text.write(encodable(text, self._encoding))
 
     def _mark(self, outcome: Outcome) -> str:
         return _GLYPHS[outcome] if self._unicode else _WORDS[outcome]
@@ -147,15 +149,16 @@ class Screen:
             return
         rows = [[_cell(value) for value in row] for row in table.rows]
         texts = [[visible(cell.text) for cell in row] for row in rows]
-        columns = range(len(table.columns))
-        widths = [max(cell_len(table.columns[i]), *(cell_len(row[i]) for row in texts)) for i in columns]
+        names = [visible(column) for column in table.columns]
+        columns = range(len(names))
+        widths = [max(cell_len(names[i]), *(cell_len(row[i]) for row in texts)) for i in columns]
         if self._width and sum(widths) + 2 * (len(widths) - 1) > self._width:
             for number, row in enumerate(table.rows):
                 if number:
                     self._line("")
-                self._fields(list(zip(table.columns, row, strict=True)), indent=0)
+                self._fields(list(zip(names, row, strict=True)), indent=0)
             return
-        self._segments([(table.columns[i].ljust(widths[i] + 2), "dim") for i in columns])
+        self._segments([(names[i] + " " * (widths[i] - cell_len(names[i]) + 2), "dim") for i in columns])
         for row, shown in zip(rows, texts, strict=True):
             self._segments([(shown[i] + " " * (widths[i] - cell_len(shown[i]) + 2), row[i].style) for i in columns])
 
@@ -192,12 +195,11 @@ def _cell(value: Value) -> Cell:
 
 def wrap(text: str, width: int, hang: int = 0) -> list[str]:
     """Return ``text`` as lines of at most ``width`` columns, broken at spaces only; later lines lose ``hang``."""
+    line, *words = text.split(" ")
     lines: list[str] = []
-    line = ""
-    for word in text.split(" "):
-        room = width - (hang if lines else 0)
-        candidate = f"{line} {word}" if line else word
-        if line and cell_len(candidate) > room:
+    for word in words:
+        candidate = f"{line} {word}"
+        if cell_len(candidate) > width - (hang if lines else 0):
             lines.append(line)
             line = word
         else:

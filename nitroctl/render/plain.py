@@ -4,26 +4,20 @@ Whatever came from an image, a document, nitro-cli or AWS may hold terminal esca
 workflow commands. :func:`visible` is the one function every string passes before it reaches a terminal or a log.
 """
 
-import re
-import unicodedata
-from typing import Final
-
-_UNSAFE_CATEGORIES: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
-_PLAIN = re.compile(r"[\x20-\x7e]*")
-
 
 def visible(text: str) -> str:
-    """Return ``text`` on one line with every control, format, surrogate and unassigned character as an escape.
+    r"""Return ``text`` on one line with every unprintable character as an escape.
 
-    ``\\x1b`` for C0 and C1, ``\\u202e`` and longer for the rest. Printable text, also non-ASCII, is unchanged.
+    ``\x1b`` for C0 and C1, ``\u202e`` for bidirectional and other format characters, spaces that are not U+0020,
+    surrogates and the unassigned. Printable text, also non-ASCII, is unchanged.
     """
-    if _PLAIN.fullmatch(text):
+    if text.isprintable():
         return text
     return "".join(_shown(character) for character in text)
 
 
 def _shown(character: str) -> str:
-    if unicodedata.category(character) not in _UNSAFE_CATEGORIES:
+    if character.isprintable():
         return character
     common = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
     if character in common:
