@@ -35,7 +35,7 @@ nitroctl completion zsh > ~/.zfunc/_nitroctl
 nitroctl completion fish > ~/.config/fish/completions/nitroctl.fish
 """,
 )
-def completion(shell: Annotated[Shell, typer.Argument(help="bash, zsh or fish.", metavar="SHELL")]) -> Result:
+def completion(shell: Annotated[Shell, typer.Argument(help="Which shell.")]) -> Result:
     """Print a completion script for a shell. It completes without running nitroctl."""
     script = render(shell)
     return Result(schema="completion/1", data={"shell": shell.value, "script": script}, view=[Raw(script)])

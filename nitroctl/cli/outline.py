@@ -74,3 +74,14 @@ def _value(parameter: Any) -> tuple[str, tuple[str, ...]]:
     if words & {"FILE", "PEM", "EIF", "PATH"}:
         return "file", ()
     return ("directory", ()) if "DIR" in words else ("text", ())
+
+
+def help_text(words: tuple[str, ...]) -> str:
+    """Return the ``--help`` of the command with ``words`` (the program's for none), 100 columns wide."""
+    command: Any = root()
+    context = command.make_context("nitroctl", ["--help-is-not-parsed"], resilient_parsing=True, max_content_width=100)
+    for word in words:
+        command = command.get_command(context, word)
+        context = type(context)(command, info_name=word, parent=context)
+    context.terminal_width = 100
+    return str(command.get_help(context)).rstrip()

@@ -1,0 +1,116 @@
+"""Start-up is held by what may be imported, not by a clock: each command's process is asked what it loaded."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ROOT
+
+#: Heavy or unneeded modules, by the cost table of the project's measurements.
+HEAVY = {
+    "asyncio",
+    "boto3",
+    "botocore",
+    "cbor2",
+    "cryptography",
+    "email",
+    "http",
+    "importlib.metadata",
+    "pydantic",
+    "rich",
+    "ssl",
+    "subprocess",
+    "urllib.request",
+    "yaml",
+}
+ROLE = "arn:aws:iam::123456789012:role/signer"
+
+
+def loaded(*argv: str, cwd: Path) -> set[str]:
+    """Return every module a command's process has loaded when it ends."""
+    script = (
+        "import sys, json, contextlib, io\n"
+        "from nitroctl.__main__ import main\n"
+        f"sys.argv = ['nitroctl', *{argv!r}]\n"
+        "with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), encoding='utf-8')):\n"
+        "    status = main()\n"
+        "print(json.dumps([status, sorted(sys.modules)]))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=cwd, timeout=60
+    )
+    status, modules = json.loads(done.stdout)
+    assert status == 0, done.stderr
+    return set(modules)
+
+
+def heavy(modules: set[str]) -> set[str]:
+    """Return which of HEAVY were loaded (a name or anything below it)."""
+    return {name for name in HEAVY if name in modules or any(found.startswith(f"{name}.") for found in modules)}
+
+
+def test_the_version_imports_nothing_of_ours_but_the_version(tmp_path: Path) -> None:
+    modules = loaded("--version", cwd=tmp_path)
+    assert {name for name in modules if name.startswith("nitroctl")} == {"nitroctl", "nitroctl.__main__"}
+    assert heavy(modules) == set()
+
+
+@pytest.mark.parametrize(
+    ("argv", "allowed"),
+    [
+        (["--help"], set()),
+        (["attest", "--help"], set()),
+        (["enclave", "--help"], set()),
+        (["kms", "generate", "--help"], set()),
+        (["pcr", "role", ROLE, "--json"], set()),
+        (["pcr", "role", ROLE], {"rich"}),
+        (["allocator", "show", "--file", "allocator.yaml", "--json"], set()),
+        (["config", "show", "--json"], set()),
+        (["explain", "E36", "--json"], set()),
+        (["pcr", "list", "--records", "measurements.json", "--json"], set()),
+        (["attest", "show", "document.cbor", "--json"], {"cbor2", "cryptography", "email"}),
+    ],
+    ids=" ".join,
+)
+def test_a_command_imports_only_what_it_needs(argv: list[str], allowed: set[str], tmp_path: Path) -> None:
+    (tmp_path / "allocator.yaml").write_text("---\nmemory_mib: 512\ncpu_count: 2\n")
+    (tmp_path / "measurements.json").write_text('{"schema": "urn:nitroctl:measurements:1", "entries": []}')
+    if "document.cbor" in argv:
+        _document(tmp_path / "document.cbor")
+    assert heavy(loaded(*argv, cwd=tmp_path)) <= allowed
+
+
+def _document(path: Path) -> None:
+    from datetime import UTC, datetime
+
+    from nitroctl.standin import nsm, pki
+
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    authority = pki.create(path.parent / "pki", at=at)
+    path.write_bytes(
+        nsm.attest(
+            authority,
+            module_id="i-0123456789abcdef0-enc0190e0c0368d490d",
+            region="eu-west-1",
+            pcrs={},
+            at=at,
+            nonce=None,
+            user_data=None,
+            public_key=None,
+        )
+    )
+
+
+def test_no_verb_module_imports_more_than_the_tree_at_its_top() -> None:
+    """``NOUN --help`` imports the noun's module: its top may not load what its verbs need."""
+    script = (
+        "import sys, json, importlib\n"
+        "from nitroctl.cli.tree import GROUPS\n"
+        "for module, _ in GROUPS.values(): importlib.import_module(f'nitroctl.cli.{module}')\n"
+        "print(json.dumps(sorted(sys.modules)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert heavy(set(json.loads(done.stdout))) == set()
