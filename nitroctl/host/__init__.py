@@ -1,0 +1,1 @@
+"""The EC2 host: its programs, its kernel files, its enclaves."""
