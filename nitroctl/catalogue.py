@@ -118,4 +118,12 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     # -- nitro-cli, enclaves
     # -- allocator
     # -- init, demo, completion
+    "demo.step": _E(
+        "A step of the demonstration did not end as it should.",
+        ("a bug in nitroctl", "a temporary directory that is full or forbids programs"),
+        "Read the step's own error above; nitroctl demo --keep DIR keeps the files.",
+    ),
+    "demo.directory": _E(
+        "The directory named with --keep holds files already.", ("an earlier demonstration",), "Name a new directory."
+    ),
 }

@@ -79,7 +79,11 @@ def _show(answer: "Result | Stream", output: Output) -> int:
     from nitroctl.render import result
 
     if isinstance(answer, result.Stream):
-        return _pour(answer)
+        if output.form != "json" or answer.result is None:
+            return _pour(answer)
+        for _ in answer.chunks:
+            pass
+        answer = answer.result()
     if output.form == "json":
         from nitroctl.render import envelope
 

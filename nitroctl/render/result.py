@@ -32,13 +32,14 @@ class Result:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stream:
-    """An answer that arrives piece by piece (a console): bytes for stdout, then perhaps a last result.
+    """An answer that arrives piece by piece (a console, the demonstration): bytes for stdout as they come.
 
     ``chunks`` is iterated once; closing it ends what feeds it. ``sanitise``: escape control bytes when stdout is a
-    terminal. ``finish``: called after the last chunk; its result sets the exit status (and is not printed to stdout
-    when chunks were).
+    terminal. ``finish``: called after the last chunk; gives the exit status. ``result``: called after the last chunk
+    under ``--json``, in place of writing the chunks; where there is none, the chunks are written in either form.
     """
 
     chunks: Iterator[bytes]
     sanitise: bool = True
     finish: Callable[[], ExitCode] = lambda: ExitCode.OK
+    result: Callable[[], Result] | None = None
