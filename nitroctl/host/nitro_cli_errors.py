@@ -137,7 +137,7 @@ NITRO_CLI_ERRORS: Final[dict[str, NitroCliError]] = {
         "No such CPU available in the pool",
         "A CPU asked for by id is not set aside for enclaves.",
         ("the id is not in the allocator's cpu_pool", "the allocator service has not run since the pool was edited"),
-        "Use an id that nitroctl allocator show lists, or change the pool and restart nitro-enclaves-allocator.service.",
+        "Use an id of the pool, or change cpu_pool and restart nitro-enclaves-allocator.service.",
     ),
     "E22": _E(
         "Insufficient CPUs available in the pool",
