@@ -76,9 +76,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("a misspelt code", "a code of another nitro-cli version"),
         "nitroctl explain --list names every code.",
     ),
-    "schema.unknown": _E(
-        "There is no schema of that name.", ("a misspelt name",), "nitroctl schema lists the names."
-    ),
+    "schema.unknown": _E("There is no schema of that name.", ("a misspelt name",), "nitroctl schema lists the names."),
     "internal.bug": _E(
         "nitroctl met something its authors did not expect; nothing can be said about the answer.",
         ("a bug in nitroctl",),
@@ -114,6 +112,101 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Remove the directory; the stand-in makes a new one.",
     ),
     # -- records
+    "json.syntax": _E(
+        "The file is not one JSON document.",
+        ("an edit by hand", "output of two commands in one file", "the wrong file"),
+        "Mend the line and column that the error names.",
+    ),
+    "json.conflict-markers": _E(
+        "The file holds the marker lines of a merge that was never resolved.",
+        ("two branches recorded at once",),
+        "Keep the entries of both sides, remove the marker lines, and run the command again.",
+    ),
+    "json.byte-order-mark": _E(
+        "The file begins with a byte order mark, which JSON may not have (RFC 8259, section 8.1).",
+        ("an editor that saves UTF-8 with BOM",),
+        "Save it as UTF-8 without BOM.",
+    ),
+    "json.nesting": _E(
+        "The JSON is nested more deeply than any document nitroctl reads.",
+        ("a file made to exhaust its reader", "the wrong file"),
+        "Check where the file comes from.",
+    ),
+    "json.duplicate-key": _E(
+        "A key occurs twice in one JSON object; readers disagree about which one counts.",
+        ("an edit or merge by hand", "a file made to show two readers different things"),
+        "Keep the one that is meant.",
+    ),
+    "json.not-a-number": _E(
+        "NaN or Infinity stands where a JSON number should.",
+        ("a program that writes JSON carelessly",),
+        "Write a number, or leave the member out.",
+    ),
+    "records.missing": _E(
+        "There is no file of recorded measurements, so there is nothing to compare with.",
+        ("the command runs in another directory", "nothing was recorded yet"),
+        "Record an image with nitroctl pcr record, or name the file with --records.",
+    ),
+    "records.schema": _E(
+        'The file\'s "schema" is not one that this nitroctl knows, so nothing is assumed about the rest.',
+        ("a newer nitroctl wrote it", "another kind of file"),
+        "Upgrade nitroctl, or check the path.",
+    ),
+    "records.member": _E(
+        "A member of the ledger is unknown, missing, or of the wrong type; the error names it as a JSON Pointer.",
+        ("an edit by hand", "a misspelt member"),
+        "Compare with nitroctl schema measurements/1.",
+    ),
+    "records.name": _E(
+        "A component, environment, version or platform has a name that cannot be part of an entry's id.",
+        ("a space or slash", "a leading dot or dash"),
+        "Use letters, digits, dots, dashes and underscores.",
+    ),
+    "records.registers": _E(
+        "The registers of an entry are incomplete or not SHA-384.",
+        ("only PCR0 was copied",),
+        "Record with --eif, or from the whole output of nitro-cli.",
+    ),
+    "records.zero": _E(
+        "A register is zero where zero would admit what nobody measured: a debug enclave, an unsigned image, no role.",
+        ("measured from a debug enclave's attestation document", "a placeholder from an example"),
+        "Measure the image file itself and record that.",
+    ),
+    "records.pin": _E(
+        "The pinned registers of an entry do not identify an image, or name a register that is not recorded.",
+        ("only PCR3, PCR4 or PCR8 are pinned",),
+        "Pin PCR0, or PCR1 and PCR2, besides the others.",
+    ),
+    "records.status": _E(
+        "The times of an entry do not agree with its status.",
+        ("an edit by hand that changed one and not the other",),
+        "Give the time of the status: activated_at, retired_at or revoked_at.",
+    ),
+    "records.text": _E(
+        "A text of an entry is too long, not a digest, or has characters that a reviewer could not see.",
+        ("a line feed or terminal escape in a note", "an upper-case digest"),
+        "Write plain text on one line; digests in lower-case hexadecimal.",
+    ),
+    "records.version-taken": _E(
+        "This version is recorded with other measurements, and recorded history is never rewritten.",
+        ("the build is not reproducible", "the version was not raised", "the image was tampered with"),
+        "Find out why the build differs; a new build gets a new version.",
+    ),
+    "records.not-active": _E(
+        "A retired or revoked version does not become active again.",
+        ("an old build was recorded once more with --activate",),
+        "Release it as a new version.",
+    ),
+    "records.too-many-active": _E(
+        "More than two versions of a component would be active in one environment.",
+        ("an earlier rollout was not finished", "two branches each activated a version"),
+        "Retire what is no longer run: set its status to retired, with retired_at.",
+    ),
+    "records.busy": _E(
+        "The lock that keeps two writers of the ledger apart could not be had.",
+        ("another recording hangs", "a network file system without locks"),
+        "End the other program, or keep the ledger on a local file system.",
+    ),
     # -- kms
     # -- nitro-cli, enclaves
     # -- allocator

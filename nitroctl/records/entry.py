@@ -1,0 +1,336 @@
+"""One entry of the ledger: what one version of one component measures to, and the rules that hold for it."""
+
+import re
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Final
+
+from nitroctl import pcr
+from nitroctl.errors import CannotAnswer
+
+NITRO_ENCLAVE: Final = "nitro-enclave"
+NITRO_TPM: Final = "nitro-tpm"
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
+_PLATFORM: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+#: Control, format, surrogate, line and paragraph separator: what a reviewer of the file could not see.
+_UNREADABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_TEXT_LIMIT: Final = 4096
+_LAST_INDEX: Final = 31
+#: Registers in which a pinned zero would admit a debug enclave, an unsigned image, or a parent without a role.
+_NEVER_PINNED_ZERO: Final = (0, 1, 2, 3, 4, 8)
+_IMAGE: Final = (0, 1, 2)
+
+
+class Status(StrEnum):
+    """Where an entry stands in its life. Only ``active`` ones are reference values for acceptance and key policies."""
+
+    CANDIDATE = "candidate"
+    ACTIVE = "active"
+    RETIRED = "retired"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """The file that was measured: its name without directories, SHA-256 in hex, and size in bytes."""
+
+    name: str
+    sha256: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """What the image was built from: repository ``uri``, ``ref`` (branch or tag) and ``commit``; empty when unknown."""
+
+    uri: str = ""
+    ref: str = ""
+    commit: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """Who built it: ``builder``, ``run`` (a URI), tool ``versions`` by name, and who else reproduced it."""
+
+    builder: str = ""
+    run: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    reproduced_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """The certificate that signed the image, by the SHA-256 of its DER in hex; PCR8 stands among the registers."""
+
+    certificate_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One recorded version. Made by :func:`new_entry` or read from the ledger, both of which hold it to the rules.
+
+    ``pcrs``: registers by index, 48 bytes each. ``pin``: the indexes that comparison and key policies go by.
+    Times are aware, in UTC, whole seconds.
+    """
+
+    component: str
+    environment: str
+    version: str
+    pcrs: Mapping[int, bytes]
+    pin: tuple[int, ...]
+    recorded_at: datetime
+    platform: str = NITRO_ENCLAVE
+    status: Status = Status.CANDIDATE
+    artifact: Artifact | None = None
+    source: Source | None = None
+    build: Build | None = None
+    signer: Signer | None = None
+    activated_at: datetime | None = None
+    retired_at: datetime | None = None
+    revoked_at: datetime | None = None
+    notes: str = ""
+
+    @property
+    def id(self) -> str:
+        """``signer-1.4.2@prod``: derived, so that one version of a component in an environment has one entry."""
+        return f"{self.component}-{self.version}@{self.environment}"
+
+    @property
+    def pinned(self) -> Mapping[int, bytes]:
+        """The pinned registers by index."""
+        return {index: self.pcrs[index] for index in self.pin}
+
+    def as_json(self) -> dict[str, object]:
+        """Return the entry's members in the ledger's order, absent ones left out (schema: measurements/1)."""
+        members: dict[str, object] = {
+            "id": self.id,
+            "component": self.component,
+            "environment": self.environment,
+            "platform": self.platform,
+            "version": self.version,
+            "status": self.status.value,
+            "artifact": self.artifact
+            and {"name": self.artifact.name, "sha256": self.artifact.sha256, "size": self.artifact.size},
+            "measurements": {"algorithm": "sha384", "pcrs": pcr.as_hex(self.pcrs)},
+            "pin": [pcr.name(index) for index in self.pin],
+            "source": self.source and _given(uri=self.source.uri, ref=self.source.ref, commit=self.source.commit),
+            "build": self.build
+            and _given(
+                builder=self.build.builder,
+                run=self.build.run,
+                versions=dict(sorted(self.build.versions.items())),
+                reproduced_by=list(self.build.reproduced_by),
+            ),
+            "signer": self.signer and {"certificate_sha256": self.signer.certificate_sha256},
+            "recorded_at": time_text(self.recorded_at),
+            "activated_at": self.activated_at and time_text(self.activated_at),
+            "retired_at": self.retired_at and time_text(self.retired_at),
+            "revoked_at": self.revoked_at and time_text(self.revoked_at),
+            "notes": self.notes,
+        }
+        return {key: value for key, value in members.items() if value is not None and value != ""}
+
+
+def _given(**members: object) -> dict[str, object]:
+    return {key: value for key, value in members.items() if value}
+
+
+def time_text(at: datetime) -> str:
+    """Return an aware time as RFC 3339 in UTC, whole seconds, ending in Z."""
+    return at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A rule that an entry breaks: JSON Pointer within the entry, what is wrong, error code, and what to do."""
+
+    place: str
+    message: str
+    code: str
+    hint: str = ""
+
+
+def new_entry(  # noqa: PLR0913  (an entry has these members)
+    *,
+    component: str,
+    environment: str,
+    version: str,
+    pcrs: Mapping[int, bytes],
+    recorded_at: datetime,
+    platform: str = NITRO_ENCLAVE,
+    status: Status = Status.CANDIDATE,
+    pin: Sequence[int] | None = None,
+    artifact: Artifact | None = None,
+    source: Source | None = None,
+    build: Build | None = None,
+    signer: Signer | None = None,
+    notes: str = "",
+) -> Entry:
+    """Return a new candidate or active entry that keeps every rule; ``recorded_at`` must be aware.
+
+    Without ``pin`` all of ``pcrs`` are pinned, less an enclave's PCR3, PCR4 and PCR8 where they are zero (no role, no
+    signature). Raises CannotAnswer ``records.name``, ``records.zero``,
+    ``records.registers``, ``records.pin`` or ``records.text``; ValueError for a status that is not a beginning.
+    """
+    if status not in (Status.CANDIDATE, Status.ACTIVE):
+        raise ValueError(f"an entry begins as candidate or active, not {status}")
+    if recorded_at.tzinfo is None:
+        raise ValueError("recorded_at has no time zone")
+    at = recorded_at.astimezone(UTC).replace(microsecond=0)
+    entry = Entry(
+        component=component,
+        environment=environment,
+        version=version,
+        pcrs=dict(sorted(pcrs.items())),
+        pin=tuple(sorted(set(_telling(platform, pcrs) if pin is None else pin))),
+        recorded_at=at,
+        platform=platform,
+        status=status,
+        artifact=artifact,
+        source=source,
+        build=build,
+        signer=signer,
+        activated_at=at if status is Status.ACTIVE else None,
+        notes=notes,
+    )
+    fault = first_fault(entry)
+    if fault:
+        raise CannotAnswer(fault.message, fault.code, [fault.hint] if fault.hint else [])
+    return entry
+
+
+def _telling(platform: str, pcrs: Mapping[int, bytes]) -> list[int]:
+    empty = (3, 4, 8) if platform == NITRO_ENCLAVE else ()
+    return [index for index, value in pcrs.items() if index not in empty or not pcr.is_zero(value)]
+
+
+def first_fault(entry: Entry) -> Fault | None:
+    """Return the first rule that ``entry`` breaks, or None: names, registers, pins, times, texts, in that order."""
+    return _name_fault(entry) or _register_fault(entry) or _pin_fault(entry) or _time_fault(entry) or _text_fault(entry)
+
+
+def _name_fault(entry: Entry) -> Fault | None:
+    for place, value, form, says in (
+        ("component", entry.component, _NAME, "letters, digits, '.', '_' and '-', at most 64"),
+        ("environment", entry.environment, _NAME, "letters, digits, '.', '_' and '-', at most 64"),
+        ("version", entry.version, _VERSION, "letters, digits, '.', '_', '+' and '-', at most 128"),
+        ("platform", entry.platform, _PLATFORM, "lower-case letters, digits and '-', at most 64"),
+    ):
+        if not form.fullmatch(value):
+            return Fault(
+                f"/{place}",
+                f"not a name for the {place}: {value!r}",
+                "records.name",
+                f"use {says}, no '-' or '.' first",
+            )
+    return None
+
+
+def _register_fault(entry: Entry) -> Fault | None:
+    for index, value in entry.pcrs.items():
+        place = f"/measurements/pcrs/{pcr.name(index)}"
+        if not 0 <= index <= _LAST_INDEX or len(value) != pcr.PCR_BYTES:
+            return Fault(place, f"{pcr.name(index)} is not a SHA-384 register", "records.registers")
+        if entry.platform == NITRO_ENCLAVE and index in _IMAGE and pcr.is_zero(value):
+            return Fault(
+                place,
+                f"{pcr.name(index)} is zero, as an enclave in debug mode attests; that would admit any debug enclave",
+                "records.zero",
+                "measure the image itself: nitroctl eif measure FILE",
+            )
+    if entry.platform == NITRO_ENCLAVE and not all(index in entry.pcrs for index in _IMAGE):
+        absent = ", ".join(pcr.name(index) for index in _IMAGE if index not in entry.pcrs)
+        return Fault(
+            "/measurements/pcrs",
+            f"{absent} missing: an enclave image is recorded with PCR0, PCR1 and PCR2",
+            "records.registers",
+        )
+    if not entry.pcrs:
+        return Fault("/measurements/pcrs", "no register is recorded", "records.registers")
+    return None
+
+
+def _pin_fault(entry: Entry) -> Fault | None:
+    for index in entry.pin:
+        if index not in entry.pcrs:
+            return Fault("/pin", f"{pcr.name(index)} is pinned but not recorded", "records.pin")
+        if entry.platform == NITRO_ENCLAVE and index in _NEVER_PINNED_ZERO and pcr.is_zero(entry.pcrs[index]):
+            return Fault(
+                "/pin",
+                f"{pcr.name(index)} is zero and cannot be pinned: it says nothing about the {_zero_means(index)}",
+                "records.zero",
+            )
+    if entry.platform == NITRO_ENCLAVE and 0 not in entry.pin and not {1, 2} <= set(entry.pin):
+        return Fault(
+            "/pin",
+            "neither PCR0 nor both of PCR1 and PCR2 are pinned: any image could pass",
+            "records.pin",
+            "pin PCR0",
+        )
+    return None if entry.pin else Fault("/pin", "no register is pinned", "records.pin")
+
+
+def _zero_means(index: int) -> str:
+    return {3: "parent's role", 4: "parent instance", 8: "signer"}.get(index, "image")
+
+
+def _time_fault(entry: Entry) -> Fault | None:
+    needed = {
+        Status.CANDIDATE: (),
+        Status.ACTIVE: ("activated_at",),
+        Status.RETIRED: ("retired_at",),
+        Status.REVOKED: ("revoked_at",),
+    }[entry.status]
+    for name in needed:
+        if getattr(entry, name) is None:
+            return Fault(f"/{name}", f"missing: the status is {entry.status}", "records.status")
+    allowed = {
+        Status.CANDIDATE: set[str](),
+        Status.ACTIVE: {"activated_at"},
+        Status.RETIRED: {"activated_at", "retired_at"},
+        Status.REVOKED: {"activated_at", "retired_at", "revoked_at"},
+    }[entry.status]
+    for name in ("activated_at", "retired_at", "revoked_at"):
+        if getattr(entry, name) is not None and name not in allowed:
+            return Fault(f"/{name}", f"given, but the status is {entry.status}", "records.status")
+    return None
+
+
+def _text_fault(entry: Entry) -> Fault | None:
+    for place, text in _texts(entry):
+        if len(text) > _TEXT_LIMIT:
+            return Fault(place, f"longer than {_TEXT_LIMIT} characters", "records.text")
+        if not text.isprintable() and any(unicodedata.category(character) in _UNREADABLE for character in text):
+            return Fault(
+                place,
+                "has a control or format character",
+                "records.text",
+                "write plain text on one line",
+            )
+    if entry.artifact:
+        if not _SHA256.fullmatch(entry.artifact.sha256):
+            return Fault("/artifact/sha256", "not 64 lower-case hexadecimal digits", "records.text")
+        if entry.artifact.size < 0:
+            return Fault("/artifact/size", "negative", "records.text")
+    if entry.signer and not _SHA256.fullmatch(entry.signer.certificate_sha256):
+        return Fault("/signer/certificate_sha256", "not 64 lower-case hexadecimal digits", "records.text")
+    return None
+
+
+def _texts(entry: Entry) -> list[tuple[str, str]]:
+    found = [("/notes", entry.notes)]
+    if entry.artifact:
+        found.append(("/artifact/name", entry.artifact.name))
+    if entry.source:
+        found += [(f"/source/{name}", getattr(entry.source, name)) for name in ("uri", "ref", "commit")]
+    if entry.build:
+        found += [("/build/builder", entry.build.builder), ("/build/run", entry.build.run)]
+        found += [("/build/versions", text) for pair in entry.build.versions.items() for text in pair]
+        found += [(f"/build/reproduced_by/{n}", text) for n, text in enumerate(entry.build.reproduced_by)]
+    return found

@@ -1,0 +1,137 @@
+"""All entries together: the rules between them, and the questions asked of them."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from nitroctl import pcr
+from nitroctl.records.entry import Entry, Fault, Status
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+#: An old release and the one that replaces it; more at once is a rollout that was never finished.
+MAX_ACTIVE: Final = 2
+
+_STATUS_RANK: Final = {Status.ACTIVE: 3, Status.CANDIDATE: 2, Status.RETIRED: 1, Status.REVOKED: 0}
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """The entry that comes closest to some registers.
+
+    ``equal`` and ``differing`` are pinned indexes; ``absent`` are pinned ones for which no value was given.
+    """
+
+    entry: Entry
+    equal: tuple[int, ...]
+    differing: tuple[int, ...]
+    absent: tuple[int, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """``2 of 3 registers equal those of signer-1.4.2@prod; PCR2 differs``."""
+        names = ", ".join(pcr.name(index) for index in self.differing)
+        missing = ", ".join(pcr.name(index) for index in self.absent)
+        parts = [f"{len(self.equal)} of {len(self.entry.pin)} registers equal those of {self.entry.id}"]
+        if names:
+            parts.append(f"{names} {'differs' if len(self.differing) == 1 else 'differ'}")
+        if missing:
+            parts.append(f"{missing} not given")
+        return "; ".join(parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """Recorded entries in canonical order: component, environment, time of recording, version."""
+
+    entries: tuple[Entry, ...] = ()
+
+    @classmethod
+    def of(cls, entries: Iterable[Entry]) -> "Ledger":
+        """Return a ledger of ``entries`` in canonical order. The rules between entries are :func:`first_fault`'s."""
+        return cls(tuple(sorted(entries, key=_order)))
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self.entries)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def select(
+        self, component: str | None = None, environment: str | None = None, status: Status | None = None
+    ) -> "Ledger":
+        """Return the ledger of the entries that have all the given members; None means any."""
+        return Ledger(
+            tuple(
+                entry
+                for entry in self.entries
+                if component in (None, entry.component)
+                and environment in (None, entry.environment)
+                and status in (None, entry.status)
+            )
+        )
+
+    def active(self, component: str | None = None, environment: str | None = None) -> tuple[Entry, ...]:
+        """Return the active entries, the only ones that speak for acceptance."""
+        return self.select(component, environment, Status.ACTIVE).entries
+
+    def matching(self, pcrs: Mapping[int, bytes]) -> tuple[Entry, ...]:
+        """Return the entries, of every status, whose pinned registers all have the values in ``pcrs``.
+
+        A register that ``pcrs`` does not have is not equal. Ask ``select(status=Status.ACTIVE)`` first for acceptance.
+        """
+        return tuple(
+            entry for entry in self.entries if all(pcrs.get(index) == entry.pcrs[index] for index in entry.pin)
+        )
+
+    def nearest(self, pcrs: Mapping[int, bytes]) -> Nearest | None:
+        """Return the entry with most pinned registers equal to ``pcrs``, or None when none has any in common.
+
+        The PCR2 of an image without an application ramdisk is the same for all of them and does not make two images
+        near. Of equally near entries an active one is named first, then the one recorded last.
+        """
+        best: tuple[tuple[int, int, datetime, str], Nearest] | None = None
+        for entry in self.entries:
+            equal = tuple(index for index in entry.pin if pcrs.get(index) == entry.pcrs[index])
+            telling = sum(entry.pcrs[index] != pcr.EMPTY_PCR2 for index in equal)
+            if not telling:
+                continue
+            rank = (telling, _STATUS_RANK[entry.status], entry.recorded_at, entry.id)
+            if best is None or rank > best[0]:
+                absent = tuple(index for index in entry.pin if index not in pcrs)
+                differing = tuple(index for index in entry.pin if index not in equal and index in pcrs)
+                best = rank, Nearest(entry, equal, differing, absent)
+        return best[1] if best else None
+
+    def find(self, name: str) -> tuple[Entry, ...]:
+        """Return the entries called ``name``: by id (``signer-1.4.2@prod``), or by id less its environment."""
+        return tuple(entry for entry in self.entries if name in (entry.id, f"{entry.component}-{entry.version}"))
+
+
+def _order(entry: Entry) -> tuple[object, ...]:
+    return entry.component, entry.environment, entry.recorded_at, entry.version
+
+
+def first_fault(entries: Sequence[Entry]) -> tuple[int, Fault] | None:
+    """Return the position of the first entry that breaks a rule between entries, and the rule; None when all hold."""
+    seen = dict[str, int]()
+    active = Counter[tuple[str, str]]()
+    for position, entry in enumerate(entries):
+        if entry.id in seen:
+            return position, Fault(
+                "", f"{entry.id} is recorded twice, first at /entries/{seen[entry.id]}", "records.version-taken"
+            )
+        seen[entry.id] = position
+        if entry.status is Status.ACTIVE:
+            group = (entry.component, entry.environment)
+            active[group] += 1
+            if active[group] > MAX_ACTIVE:
+                return position, Fault(
+                    "/status",
+                    f"more than {MAX_ACTIVE} active entries of {entry.component} in {entry.environment}",
+                    "records.too-many-active",
+                    "set the status of the ones no longer run to retired, with retired_at",
+                )
+    return None

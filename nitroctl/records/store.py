@@ -1,0 +1,193 @@
+"""The ledger's file: read whole, added to under a lock, replaced whole or not at all."""
+
+import contextlib
+import dataclasses
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from nitroctl import pcr, safefile
+from nitroctl.errors import CannotAnswer, UsageError
+from nitroctl.records import form
+from nitroctl.records.entry import Entry, Status
+from nitroctl.records.ledger import MAX_ACTIVE, Ledger, first_fault
+
+#: The most a ledger may hold: some 250,000 entries.
+SIZE_LIMIT: Final = 256 * 1024 * 1024
+#: How long a writer waits for the others, in seconds.
+PATIENCE: Final = 60.0
+
+_PAUSE: Final = 0.005
+
+
+class Outcome(StrEnum):
+    """What became of a recording."""
+
+    ADDED = "added"
+    ACTIVATED = "activated"
+    UNCHANGED = "unchanged"
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What :func:`record` did. ``entry`` is the entry as the ledger has it now.
+
+    ``ignored``: members in which the offered entry differs from the one that stands (never registers or pins).
+    """
+
+    entry: Entry
+    outcome: Outcome
+    ignored: tuple[str, ...] = ()
+
+
+def load(path: str, *, missing_ok: bool = False) -> Ledger:
+    """Return the ledger in the file ``path``; an empty one for an absent file when ``missing_ok``.
+
+    Raises CannotAnswer ``records.missing``, ``file.*``, ``json.*`` or ``records.*`` (see :func:`form.loads`).
+    """
+    try:
+        text = safefile.read_text(path, limit=SIZE_LIMIT)
+    except CannotAnswer as error:
+        if not isinstance(error.__cause__, FileNotFoundError):
+            raise
+        if missing_ok:
+            return Ledger()
+        raise CannotAnswer(
+            f"{path}: no recorded measurements",
+            "records.missing",
+            ["nitroctl pcr record makes it", "name another file with --records or NITROCTL_RECORDS"],
+        ) from error
+    return form.loads(text, where=path)
+
+
+def record(path: str, entry: Entry) -> Recorded:
+    """Add ``entry`` to the ledger at ``path`` under its lock, making the file if need be.
+
+    Recording what already stands is a no-op that says so; an active entry makes the same candidate active. Raises
+    CannotAnswer ``records.version-taken`` for a version that stands with other registers or pins,
+    ``records.not-active`` for one that was retired or revoked, ``records.too-many-active``, ``records.busy``, and
+    whatever :func:`load` and :func:`safefile.replace` raise.
+    """
+    if path == safefile.STDIN:
+        raise UsageError("the ledger to record in cannot be standard input", "usage.invalid", ["name a file"])
+    with _alone(path):
+        ledger = load(path, missing_ok=True)
+        standing = next((known for known in ledger if known.id == entry.id), None)
+        done = _merged(path, standing, entry)
+        if done.outcome is Outcome.UNCHANGED:
+            return done
+        entries = [known for known in ledger if known is not standing]
+        changed = Ledger.of([*entries, done.entry])
+        _hold_to_rules(path, changed, done.entry)
+        safefile.replace(path, form.dumps(changed).encode("ascii"))
+        return done
+
+
+def _merged(path: str, standing: Entry | None, entry: Entry) -> Recorded:
+    """Return what becomes of ``entry`` beside the entry of the same version that already stands."""
+    if standing is None:
+        return Recorded(entry, Outcome.ADDED)
+    if (standing.component, standing.version) != (entry.component, entry.version):
+        raise CannotAnswer(
+            f"{path}: the id {entry.id} is taken by version {standing.version} of {standing.component}",
+            "records.version-taken",
+            ["call the component or the version something else"],
+        )
+    if (standing.pcrs, standing.pin, standing.platform) != (entry.pcrs, entry.pin, entry.platform):
+        raise CannotAnswer(
+            f"{path}: {entry.id} is already recorded with other measurements: {_difference(standing, entry)}",
+            "records.version-taken",
+            [
+                "a version has one set of measurements; give this build a version of its own",
+                f"nitroctl pcr show {entry.id} shows what stands",
+            ],
+        )
+    ignored = tuple(
+        name for name in ("artifact", "source", "build", "signer", "notes") if _offers_other(standing, entry, name)
+    )
+    if entry.status is not Status.ACTIVE or standing.status is Status.ACTIVE:
+        return Recorded(standing, Outcome.UNCHANGED, ignored)
+    if standing.status is not Status.CANDIDATE:
+        raise CannotAnswer(
+            f"{path}: {entry.id} is {standing.status} and does not become active again",
+            "records.not-active",
+            ["give this build a version of its own"],
+        )
+    active = dataclasses.replace(standing, status=Status.ACTIVE, activated_at=entry.activated_at)
+    return Recorded(active, Outcome.ACTIVATED, ignored)
+
+
+def _offers_other(standing: Entry, entry: Entry, name: str) -> bool:
+    return bool(getattr(entry, name)) and getattr(entry, name) != getattr(standing, name)
+
+
+def _difference(standing: Entry, entry: Entry) -> str:
+    registers = [
+        pcr.name(index)
+        for index in sorted({*standing.pcrs, *entry.pcrs})
+        if standing.pcrs.get(index) != entry.pcrs.get(index)
+    ]
+    if registers:
+        return f"{', '.join(registers)} {'differs' if len(registers) == 1 else 'differ'}"
+    return "other registers are pinned" if standing.pin != entry.pin else "another platform"
+
+
+def _hold_to_rules(path: str, ledger: Ledger, entry: Entry) -> None:
+    broken = first_fault(ledger.entries)
+    if broken is None:
+        return
+    fault = broken[1]
+    others = ", ".join(known.id for known in ledger.active(entry.component, entry.environment) if known.id != entry.id)
+    raise CannotAnswer(
+        f"{path}: {entry.id} would be one more than {MAX_ACTIVE} active entries: {others}",
+        fault.code,
+        ["record it as a candidate (without --activate)", f"in {path}: {fault.hint}"],
+    )
+
+
+@contextlib.contextmanager
+def _alone(path: str) -> Iterator[None]:
+    """Hold the lock of the ledger at ``path`` for the block.
+
+    The lock is on the directory that holds the ledger. A lock file beside it would litter repositories and be
+    committed; one in a lock directory would not be seen from a container that shares the checkout, and would belong
+    to whoever came first; and the ledger itself is a new file after every write. A directory needs only be readable,
+    leaves nothing behind, and every writer of the file must be in it.
+    """
+    directory = os.path.dirname(os.path.realpath(path))  # noqa: PTH120
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise safefile.cannot_write(path, error) from error
+    try:
+        _wait_for(descriptor, path, directory)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _wait_for(descriptor: int, path: str, directory: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            if time.monotonic() >= deadline:
+                raise CannotAnswer(
+                    f"{path}: another program has held the lock on {directory} for {PATIENCE:.0f} s",
+                    "records.busy",
+                    ["run it again when the other has ended; fuser shows which it is"],
+                ) from error
+            time.sleep(_PAUSE)
+        except OSError as error:
+            raise CannotAnswer(
+                f"{path}: the directory {directory} cannot be locked: {(error.strerror or '').lower()}",
+                "records.busy",
+                ["keep the ledger on a local file system while it is written"],
+            ) from error
+        else:
+            return
