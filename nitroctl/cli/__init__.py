@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nitroctl.render.result import Result, Stream
 
 _COLOURS: Final = ("auto", "always", "never")
-_FORMATS: Final = ("human", "json")
+_FORMATS: Final = ("human", "json", "sarif", "junit", "github")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +88,17 @@ def _show(answer: "Result | Stream", output: Output) -> int:
         from nitroctl.render import envelope
 
         _put(envelope.dumps(envelope.of_result(answer)))
+        return answer.exit_code
+    if output.form != "human":
+        from nitroctl.render import ci
+
+        if answer.report is None:
+            raise UsageError(
+                f"--format {output.form} is for commands that answer with checks, and this one does not",
+                "usage.invalid",
+                ["use --json"],
+            )
+        _put(ci.FORMATS[output.form](answer, answer.report))
         return answer.exit_code
     from nitroctl.render.human import Screen
 
@@ -221,7 +232,6 @@ def _say(kind: str, text: str) -> None:
 
 
 def _ended(how: str, exit_code: ExitCode) -> int:
-    sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
     _say("note", how)
     return exit_code
 

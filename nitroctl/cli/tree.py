@@ -32,13 +32,13 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
 
 OUTPUT_OPTIONS: Final = (
     ("--json", "Print one JSON document (the same as --format json)."),
-    ("--format", "Form of the answer: human or json."),
+    ("--format", "Form of the answer; sarif, junit and github where it is made of checks."),
     ("--color", "Colour: auto, always or never."),
     ("--quiet", "Print nothing on stderr but errors."),
     ("--debug", "Show the traceback of an error."),
 )
 _FLAGS = {"--json", "--quiet", "--debug"}
-_CHOICES = {"--format": "[human|json]", "--color": "[auto|always|never]"}
+_CHOICES = {"--format": "[human|json|sarif|junit|github]", "--color": "[auto|always|never]"}
 
 
 def _ignore(value: object) -> object:

@@ -15,6 +15,7 @@ class Result:
     ``schema``: name and version of the JSON shape of ``data`` (``attest.verify/1``); nitroctl/schemas has it.
     ``data``: JSON-ready members. ``view``: the human answer. ``refused``: the answer is no (exit 1).
     ``notes``: sentences for stderr, shown to people after the answer. ``report``: for SARIF, JUnit and GitHub.
+    ``subject``: the path of the file that was judged, for their locations.
     """
 
     schema: str
@@ -23,6 +24,7 @@ class Result:
     refused: bool = False
     notes: Sequence[str] = ()
     report: Report | None = None
+    subject: str = ""
 
     @property
     def exit_code(self) -> ExitCode:
