@@ -10,7 +10,7 @@ Source: aws-nitro-enclaves-image-format, README; QEMU hw/core/eif.c.
 
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import IO, Final
 
@@ -141,6 +141,9 @@ class Walk:
         return not self.problems
 
 
+NOT_WALKED: Final = Walk((), (Problem("eif.header", "sections were not looked for"),))
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Where everything is in a file of ``size`` bytes. ``header`` is None when the file is too short for one.
@@ -151,9 +154,9 @@ class Layout:
 
     size: int
     header: Header | None
-    table: Walk = Walk()
-    sequence: Walk = Walk()
-    listed: tuple[Section | None, ...] = field(default=())
+    table: Walk = NOT_WALKED
+    sequence: Walk = NOT_WALKED
+    listed: tuple[Section | None, ...] = ()
 
     @property
     def agreed(self) -> bool:
@@ -193,13 +196,12 @@ def read_layout(stream: IO[bytes], size: int) -> Layout:
 
 
 def _walk_table(stream: IO[bytes], size: int, header: Header) -> tuple[Walk, tuple[Section | None, ...]]:
-    problems: list[Problem] = []
     if header.section_count > MAX_SECTIONS:
-        problems.append(
-            Problem("eif.section-count", f"the header counts {header.section_count} sections, its table holds 32")
-        )
+        text = f"the header counts {header.section_count} sections, its table holds {MAX_SECTIONS}"
+        return Walk((), (Problem("eif.section-count", text),)), ()
+    problems: list[Problem] = []
     listed: list[Section | None] = []
-    for index in range(min(header.section_count, MAX_SECTIONS)):
+    for index in range(header.section_count):
         offset, stated = header.offsets[index], header.sizes[index]
         section = _section_at(stream, offset, size) if offset >= HEADER_BYTES else None
         listed.append(section)
