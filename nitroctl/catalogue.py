@@ -105,6 +105,162 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Name the PEM file given to nitro-cli as --signing-certificate.",
     ),
     # -- eif
+    "eif.not-measurable": _E(
+        "A command needs the image's registers, and the file has none that every reader would agree on.",
+        ("a damaged or truncated file", "an image edited after it was built", "not an enclave image"),
+        "nitroctl eif inspect FILE shows every check; build the image again.",
+    ),
+    "eif.changed": _E(
+        "The image file changed while it was read, so its digest and registers would be of no one state.",
+        ("a build that is still writing it", "a copy in progress"),
+        "Wait until the file is complete and run the command again.",
+    ),
+    "eif.not-buildable": _E(
+        "The parts given do not make an image that any reader would take.",
+        ("no ramdisk", "more than 32 sections", "a metadata or signature section that is too large"),
+        "Change the part that the error names.",
+    ),
+    "eif.signing-key": _E(
+        "The private key cannot sign the image.",
+        ("a key that is encrypted", "an RSA or Ed25519 key", "a key that is not the certificate's"),
+        "Give an unencrypted PEM key on P-256, P-384 or P-521 and the certificate made from it.",
+    ),
+    "eif.signing-certificate": _E(
+        "The certificate cannot be stored in an image's signature section.",
+        ("not a PEM certificate", "a certificate for an RSA key", "a file with a long chain in it"),
+        "Give a PEM file that holds the one certificate of the private key.",
+    ),
+    "eif.header": _E(
+        "The file is shorter than the 548 bytes of a file header.",
+        ("a truncated download or build", "another kind of file"),
+        "Obtain the image again, or check the path.",
+    ),
+    "eif.magic": _E(
+        "The file does not begin with the four bytes .eif, so it is not an enclave image; it is not read further.",
+        ("another kind of file", "a Git LFS pointer in place of the image"),
+        "Name the file that nitro-cli build-enclave wrote.",
+    ),
+    "eif.version": _E(
+        "The format version is not 2, 3 or 4, so its layout is not known; a warning for 2 and 3, which predate"
+        " nitro-cli 1.2.0.",
+        ("a damaged header", "an image made by a newer or much older tool"),
+        "Build the image with a released nitro-cli.",
+    ),
+    "eif.flags": _E(
+        "Flag bits are set that the specification does not define. They are not measured. Told, never refused.",
+        ("a builder that asks the platform for PCIe devices (bits 6 and 9)", "a damaged header"),
+        "Ask the image's builder what the bits mean.",
+    ),
+    "eif.reserved": _E(
+        "Fields that should be zero are not. Known readers ignore them, so this is told and not refused.",
+        ("a tool that removed a section and left its table entry", "an image edited by hand"),
+        "Build the image again.",
+    ),
+    "eif.section-count": _E(
+        "The header or the file has fewer than 2 or more than 32 sections.",
+        ("a damaged header", "an image made to confuse readers"),
+        "Build the image again.",
+    ),
+    "eif.section-bounds": _E(
+        "A section begins or ends outside the file. nitro-cli stops or crashes on such a file.",
+        ("a truncated download or build", "an image made to crash readers"),
+        "Obtain the image again and compare its SHA-256.",
+    ),
+    "eif.table-sizes": _E(
+        "The header's table states another size for a section than the section itself; QEMU refuses that, nitro-cli"
+        " does not look.",
+        ("nitro-cli sign-eif run on an image that was signed already", "an image edited by hand"),
+        "Sign the unsigned image, or build the image again.",
+    ),
+    "eif.contiguity": _E(
+        "The header's table has a gap, an overlap or another order than the file, so readers see different images.",
+        ("an image made to show one content to some readers and another to others", "an image edited by hand"),
+        "Do not run it; build the image again.",
+    ),
+    "eif.views": _E(
+        "Following the header's table and following the section sizes do not give the same sections. What the"
+        " hypervisor follows is not published, so the image has no registers that can be stated.",
+        ("one of the checks before it failed", "a section hidden from one kind of reader"),
+        "Do not run it; nitroctl eif measure FILE shows what each kind of reader would compute.",
+    ),
+    "eif.file-end": _E(
+        "Bytes follow the last section; no reader measures them or covers them by the checksum.",
+        ("something was appended to the file", "a download that went wrong"),
+        "Obtain the image again.",
+    ),
+    "eif.section-types": _E(
+        "A section is of a type that the format version does not define; nitro-cli stops there, QEMU skips it.",
+        ("an image made by a newer tool", "a damaged section header"),
+        "Build the image with a released nitro-cli.",
+    ),
+    "eif.section-flags": _E(
+        "A section header's flags are not zero; QEMU refuses that.",
+        ("a damaged section header", "an image edited by hand"),
+        "Build the image again.",
+    ),
+    "eif.kernel": _E(
+        "An image has exactly one kernel, before every ramdisk; readers disagree about anything else.",
+        ("an image assembled by hand",),
+        "Build the image again.",
+    ),
+    "eif.cmdline": _E(
+        "An image has exactly one kernel command line (it may be empty).",
+        ("an image assembled by hand",),
+        "Build the image again.",
+    ),
+    "eif.ramdisks": _E(
+        "An image has at least one ramdisk; QEMU refuses one without.",
+        ("an image assembled by hand",),
+        "Build the image again.",
+    ),
+    "eif.metadata-section": _E(
+        "Version 4 of the format requires one metadata section; there is none, more than one, or one too large.",
+        ("an image assembled by hand", "megabytes of docker inspect output"),
+        "Build the image again.",
+    ),
+    "eif.signature-section": _E(
+        "There may be one signature section of at most 32768 bytes; with two, readers disagree on PCR8.",
+        ("an image signed twice by a tool that appends", "a certificate file with a long chain in it"),
+        "Sign the unsigned image again with one certificate.",
+    ),
+    "eif.crc": _E(
+        "The CRC-32 in the header is not that of the file. It guards against accidents only: anybody can make it fit.",
+        ("a damaged copy", "an image edited after it was built"),
+        "Copy it again and compare its SHA-256, or build it again.",
+    ),
+    "eif.cmdline-text": _E(
+        "The kernel command line has characters that a person would not see. Told, never refused.",
+        ("a NUL, after which the kernel reads nothing though it is measured", "terminal escapes", "a line feed"),
+        "Look at it in nitroctl eif inspect, where every such character is written out.",
+    ),
+    "eif.metadata": _E(
+        "The metadata section is not JSON of the published shape. It is neither measured nor signed, but nitro-cli"
+        " describe-eif fails on it.",
+        ("an image assembled by hand", "a builder that leaves CustomMetadata out (a warning)"),
+        "Build the image again.",
+    ),
+    "eif.signature-format": _E(
+        "The signature section is not written in the one encoding that every reader takes.",
+        ("a signing tool with another CBOR encoding", "a damaged section", "a section made to crash readers"),
+        "Sign the image again with nitro-cli sign-eif or nitroctl.",
+    ),
+    "eif.signature": _E(
+        "The signature does not verify with the certificate stored beside it. A pass says only that they belong"
+        " together: whether the certificate deserves belief is what comparing PCR8 answers.",
+        ("the signature or certificate was exchanged", "a damaged section"),
+        "Obtain the image again, or sign it again.",
+    ),
+    "eif.signed-measurement": _E(
+        "The signature is about another PCR0 than the image has.",
+        ("the image was changed after it was signed", "a signature copied from another image"),
+        "Build and sign the image again.",
+    ),
+    "eif.certificate-dates": _E(
+        "The signing certificate had expired or did not hold yet at the instant named. PCR8 is the same all the same,"
+        " but nitro-cli run-enclave refuses the image.",
+        ("a certificate that was not renewed", "a wrong clock"),
+        "Sign the image with a current certificate; PCR8 changes with it.",
+    ),
     # -- evidence, appraisal
     "standin.pki": _E(
         "The stand-in's directory does not hold its root certificate and key.",
@@ -206,6 +362,35 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "The lock that keeps two writers of the ledger apart could not be had.",
         ("another recording hangs", "a network file system without locks"),
         "End the other program, or keep the ledger on a local file system.",
+    ),
+    "records.measurements": _E(
+        "The JSON does not hold measurements of an image that nitro-cli found to be in order.",
+        (
+            "output of another command",
+            "CheckCRC or SignatureCheck is false: nitro-cli exits 0 for a damaged image",
+            "a value cut short by copying",
+        ),
+        "Give what nitro-cli build-enclave or describe-eif printed, or measure the image with --eif.",
+    ),
+    "records.disagreement": _E(
+        "The image measures to other registers than nitro-cli's output says.",
+        ("the output is of another build", "the image was changed after it was built"),
+        "Find out which is right before recording; nitroctl eif measure shows what the file measures to.",
+    ),
+    "records.no-such-entry": _E(
+        "No entry, or more than one, has this id.",
+        ("a misspelt id", "the version is recorded in several environments", "another ledger is meant"),
+        "nitroctl pcr list shows the ids; name the file with --records.",
+    ),
+    "records.active": _E(
+        "There is an active record to compare with; without one nothing is acceptable.",
+        ("nothing was activated yet", "a misspelt component or environment"),
+        "Activate the version that may run: nitroctl pcr record … --activate.",
+    ),
+    "records.match": _E(
+        "Every register that an active record pins was given and is equal.",
+        ("another build", "a build that is not reproducible", "a debug enclave", "a version that is not active"),
+        "Compare with the nearest version that is named; build from its source, or record a new version.",
     ),
     # -- kms
     # -- nitro-cli, enclaves

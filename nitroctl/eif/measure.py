@@ -14,12 +14,11 @@ import os
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final
 
 from nitroctl import pcr, safefile
 from nitroctl.checks import Check, Outcome, Report, blocked
 from nitroctl.eif import metadata as metadata_section
-from nitroctl.eif import signature as signature_section
 from nitroctl.eif import structure
 from nitroctl.eif.format import (
     CRC_OFFSET,
@@ -34,8 +33,10 @@ from nitroctl.eif.format import (
     read_layout,
 )
 from nitroctl.eif.metadata import Metadata
-from nitroctl.eif.signature import Signature
 from nitroctl.errors import CannotAnswer
+
+if TYPE_CHECKING:
+    from nitroctl.eif.signature import Signature
 
 _CHUNK: Final = 1024 * 1024
 #: How much of a command line is kept to be shown. Linux itself takes 2048 bytes.
@@ -80,7 +81,7 @@ class Measured:
     views: tuple[View, View]
     cmdline: bytes | None
     metadata: Metadata | None
-    signature: Signature | None
+    signature: "Signature | None"
 
     @property
     def measurable(self) -> bool:
@@ -274,7 +275,7 @@ def _feed(
 # -- judging
 
 
-def _examine(layout: Layout, reading: _Reading) -> tuple[list[Check], Metadata | None, Signature | None]:
+def _examine(layout: Layout, reading: _Reading) -> "tuple[list[Check], Metadata | None, Signature | None]":
     """Return every check of an image, and its metadata and signature as far as they can be read."""
     checks = structure.examine(layout)
     if not layout.agreed:
@@ -291,6 +292,8 @@ def _examine(layout: Layout, reading: _Reading) -> tuple[list[Check], Metadata |
     else:
         checks.append(_absent(metadata_section.CHECK_ID, metadata_section.TITLE, "eif.metadata-section", refused))
     if layout.of_type(SectionType.SIGNATURE) and "eif.signature-section" not in refused:
+        from nitroctl.eif import signature as signature_section  # noqa: PLC0415  (most images need no cryptography)
+
         found, signature = signature_section.examine(reading.kept[SectionType.SIGNATURE], reading.pcrs[0])
         checks += found
     else:
