@@ -47,7 +47,7 @@ class Launch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """What ``build-enclave`` is asked for. ``certificate`` and ``private_key`` (a PEM file or KMS ARN): both or none."""
+    """What ``build-enclave`` is asked for. ``certificate``, ``private_key`` (PEM file or KMS ARN): both or none."""
 
     docker_uri: str
     output: str

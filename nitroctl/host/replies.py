@@ -198,7 +198,7 @@ class _Members:
         if key not in self._value:
             raise Nonsense(f"{self._what} lacks {key}: {_beginning(json.dumps(self._value))}")
         value = self._value[key]
-        if not isinstance(value, kind) or (kind is int and (isinstance(value, bool) or value < 0)):
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise Nonsense(f"{key} of {self._what} is not {said}: {_beginning(json.dumps(value))}")
         return value
 
@@ -206,7 +206,10 @@ class _Members:
         return str(self._take(key, str, "text"))
 
     def number(self, key: str) -> int:
-        return int(self._take(key, int, "a number"))
+        value = int(self._take(key, int, "a number"))
+        if value < 0:
+            raise Nonsense(f"{key} of {self._what} is below zero: {value}")
+        return value
 
     def truth(self, key: str) -> bool:
         return bool(self._take(key, bool, "true or false"))
