@@ -106,6 +106,16 @@ class Entry:
         """The pinned registers by index."""
         return {index: self.pcrs[index] for index in self.pin}
 
+    @property
+    def since(self) -> datetime:
+        """When the entry got the status it has."""
+        times = {
+            Status.ACTIVE: self.activated_at,
+            Status.RETIRED: self.retired_at,
+            Status.REVOKED: self.revoked_at,
+        }
+        return times.get(self.status) or self.recorded_at
+
     def as_json(self) -> dict[str, object]:
         """Return the entry's members in the ledger's order, absent ones left out (schema: measurements/1)."""
         members: dict[str, object] = {
