@@ -1,0 +1,191 @@
+"""One X.509 certificate of an attestation document's bundle, reduced to what the chain's rules ask about.
+
+Everything here is a function of the exact bytes, so it is remembered by them; nothing about time, position or trust
+is decided here.
+"""
+
+import functools
+import hashlib
+import warnings
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final, TypeVar
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import ExtensionOID, NameOID
+
+#: AlgorithmIdentifier of ecdsa-with-SHA384, no parameters (RFC 5758, 3.2).
+_ECDSA_SHA384: Final = bytes.fromhex("300a06082a8648ce3d040303")
+#: ``[0] { INTEGER 2 }``: version 3.
+_VERSION_3: Final = bytes.fromhex("a003020102")
+_PROCESSED: Final = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE})
+#: Enough for a day of a large fleet; about 4 KiB each.
+_REMEMBERED: Final = 2048
+_E = TypeVar("_E", bound=x509.ExtensionType)
+
+
+class CertificateFault(Exception):
+    """The bytes are not one certificate; the message says how."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Certificate:
+    """What the rules need to know. ``*_fault``: None, or what is wrong, as the end of a sentence.
+
+    ``subject``/``issuer``: the names in DER. ``key``: None unless P-384. ``ca``: None without basicConstraints.
+    ``usages``: the keyUsage bits asked about, None without keyUsage. ``unprocessed``: critical extensions that no rule
+    looks at, dotted.
+    """
+
+    der: bytes
+    fingerprint: str
+    subject: bytes
+    issuer: bytes
+    common_name: str
+    subject_text: str
+    serial: int
+    not_before: datetime
+    not_after: datetime
+    key: ec.EllipticCurvePublicKey | None
+    key_fault: str | None
+    algorithm_fault: str | None
+    extension_fault: str | None
+    unprocessed: tuple[str, ...]
+    ca: bool | None
+    path_length: int | None
+    usages: frozenset[str] | None
+    crl_addresses: tuple[str, ...]
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def load(der: bytes) -> Certificate:
+    """Return what the certificate ``der`` says. Raises CertificateFault when it is not exactly one v3 certificate."""
+    with warnings.catch_warnings():
+        warnings.simplefilter(
+            "error"
+        )  # what the library only frowns at (a negative serial, NULL parameters) is refused
+        try:
+            certificate = x509.load_der_x509_certificate(der)
+            return _read(der, certificate)
+        except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm, Warning) as error:
+            raise CertificateFault(f"cannot be decoded: {_reason(error)}") from error
+
+
+@functools.lru_cache(maxsize=_REMEMBERED)
+def signed_by(parent_der: bytes, child_der: bytes) -> bool:
+    """Whether the P-384 key of the certificate ``parent_der`` signed ``child_der``; remembered by both exact bytes."""
+    parent, child = load(parent_der), x509.load_der_x509_certificate(child_der)
+    if parent.key is None:
+        return False
+    try:
+        parent.key.verify(child.signature, child.tbs_certificate_bytes, ec.ECDSA(hashes.SHA384()))
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _read(der: bytes, certificate: x509.Certificate) -> Certificate:
+    if certificate.version is not x509.Version.v3:
+        raise CertificateFault("is not an X.509 v3 certificate")
+    if certificate.public_bytes(Encoding.DER) != der:
+        raise CertificateFault("is not in the one encoding that DER allows")
+    key, key_fault = _key(der, certificate)
+    extensions, extension_fault = _extensions(certificate)
+    constraints = _found(extensions, x509.BasicConstraints)
+    usage = _found(extensions, x509.KeyUsage)
+    names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    return Certificate(
+        der=der,
+        fingerprint=hashlib.sha256(der).hexdigest(),
+        subject=certificate.subject.public_bytes(),
+        issuer=certificate.issuer.public_bytes(),
+        common_name=str(names[-1].value) if len(names) == 1 else "",
+        subject_text=certificate.subject.rfc4514_string(),
+        serial=certificate.serial_number,
+        not_before=certificate.not_valid_before_utc,
+        not_after=certificate.not_valid_after_utc,
+        key=key,
+        key_fault=key_fault,
+        algorithm_fault=_algorithm_fault(der, certificate),
+        extension_fault=extension_fault,
+        unprocessed=tuple(
+            extension.oid.dotted_string
+            for extension in extensions
+            if extension.critical and extension.oid not in _PROCESSED
+        ),
+        ca=constraints.ca if constraints else None,
+        path_length=constraints.path_length if constraints else None,
+        usages=_usages(usage) if usage else None,
+        crl_addresses=_crl_addresses(_found(extensions, x509.CRLDistributionPoints)),
+    )
+
+
+def _key(der: bytes, certificate: x509.Certificate) -> tuple[ec.EllipticCurvePublicKey | None, str | None]:
+    try:
+        key = certificate.public_key()
+    except (ValueError, UnsupportedAlgorithm) as error:
+        return None, f"has a key that cannot be read: {_reason(error)}"
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        return None, "has a key that is not on an elliptic curve"
+    if not isinstance(key.curve, ec.SECP384R1):
+        return None, f"has a key on the curve {key.curve.name}"
+    if key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) not in der:
+        return None, "has a key that is not an uncompressed point"
+    return key, None
+
+
+def _algorithm_fault(der: bytes, certificate: x509.Certificate) -> str | None:
+    """Judge the algorithm, inside and outside the signed part, by its exact bytes: no parameters, no other form."""
+    signature = certificate.signature
+    outside = _ECDSA_SHA384 + bytes([0x03, (len(signature) + 1) & 0x7F, 0x00]) + signature
+    serial = certificate.serial_number.to_bytes(certificate.serial_number.bit_length() // 8 + 1)
+    inside = _VERSION_3 + bytes([0x02, len(serial)]) + serial + _ECDSA_SHA384
+    signed = certificate.tbs_certificate_bytes
+    header = 2 + (signed[1] & 0x7F if signed[1] & 0x80 else 0)
+    if der.endswith(outside) and signed[header:].startswith(inside):
+        return None
+    name = certificate.signature_algorithm_oid._name  # noqa: SLF001  (the library's only name for it)
+    if name == "ecdsa-with-SHA384":
+        return "names its signature algorithm with parameters, or another one inside the signed part"
+    return f"is signed with {name}"
+
+
+def _extensions(certificate: x509.Certificate) -> tuple[list[x509.Extension[x509.ExtensionType]], str | None]:
+    try:
+        return list(certificate.extensions), None
+    except x509.DuplicateExtension as error:
+        return [], f"has the extension {error.oid.dotted_string} twice"
+    except (ValueError, TypeError, x509.UnsupportedGeneralNameType) as error:
+        return [], f"has an extension that cannot be read: {_reason(error)}"
+
+
+def _found(extensions: list[x509.Extension[x509.ExtensionType]], kind: type[_E]) -> _E | None:
+    return next((extension.value for extension in extensions if isinstance(extension.value, kind)), None)
+
+
+def _usages(usage: x509.KeyUsage) -> frozenset[str]:
+    bits = {
+        "digitalSignature": usage.digital_signature,
+        "nonRepudiation": usage.content_commitment,
+        "keyCertSign": usage.key_cert_sign,
+        "cRLSign": usage.crl_sign,
+    }
+    return frozenset(name for name, is_set in bits.items() if is_set)
+
+
+def _crl_addresses(points: x509.CRLDistributionPoints | None) -> tuple[str, ...]:
+    return tuple(
+        name.value
+        for point in points or ()
+        for name in point.full_name or ()
+        if isinstance(name, x509.UniformResourceIdentifier)
+    )
+
+
+def _reason(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text[:120] or type(error).__name__

@@ -1,0 +1,205 @@
+"""What stands around a document: nothing, base64, hexadecimal, PEM-like text, or JSON.
+
+Exactly one reading is accepted. Where text could be read in two ways, or JSON has two candidates, it is refused and
+not guessed; a decoder here never drops a character. Sizes are judged before anything is decoded.
+"""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from nitroctl.errors import CannotAnswer
+from nitroctl.evidence.document import MAX_BYTES
+
+#: The most that is read of a file: the largest document, as a JSON array of numbers among other members.
+MAX_FILE: Final = 1024 * 1024
+_DOCUMENT_STARTS: Final = (0x84, 0xD2)
+_SPACE: Final = b" \t\r\n"
+_TEXT = re.compile(rb"[\t\r\n\x20-\x7e]*")
+_HEX = re.compile(rb"(?:0[xX])?((?:[0-9a-fA-F]{2})+)")
+_BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]+|[A-Za-z0-9_-]+)={0,2}")
+_PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----([A-Za-z0-9+/=\s]+)-----END \1-----")
+_MEMBERS: Final = frozenset(
+    {"attestationdocument", "attestationdoc", "attestation", "document", "doc", "evidence", "cosesign1", "report"}
+)
+_MAX_JSON_DEPTH: Final = 16
+_UNREADABLE: Final = "evidence.unreadable"
+_AMBIGUOUS: Final = "evidence.ambiguous"
+_FORMS: Final = "it may be raw CBOR, base64, hexadecimal, PEM-like text, or JSON with a member attestation_document"
+
+
+@dataclass(frozen=True, slots=True)
+class Unwrapped:
+    """The document's CBOR and the form it came in: ``raw``, ``base64``, ``hex``, ``pem`` or ``json …``."""
+
+    cbor: bytes
+    encoding: str
+
+
+def unwrap(raw: bytes) -> Unwrapped:
+    """Return the CBOR that ``raw``, the content of a file, holds.
+
+    Bytes that are not text are taken as CBOR as they are; whether they are a document is for the parser to say.
+    Raises CannotAnswer ``evidence.empty``, ``evidence.unreadable``, ``evidence.ambiguous`` or ``evidence.too-large``.
+    """
+    text = raw.removeprefix(b"\xef\xbb\xbf").strip(_SPACE)
+    if not text:
+        raise CannotAnswer("there is no document: the input is empty", "evidence.empty", [_FORMS])
+    if text[:1] in (b"{", b"[", b'"'):
+        return _from_json(text)
+    if not _TEXT.fullmatch(text):
+        return _bounded(Unwrapped(raw, "raw"))
+    return _from_text(text)
+
+
+def _from_text(text: bytes) -> Unwrapped:
+    """Decode base64, hexadecimal or PEM-like text, line breaks and blanks between its characters allowed."""
+    if b"-----BEGIN" in text:
+        return _from_pem(text)
+    joined = b"".join(text.split())
+    readings = [reading for decoder in (_hex, _base64) if (reading := decoder(joined))]
+    if len(readings) > 1:  # every hexadecimal text is base64 as well: what begins as documents do decides
+        readings = [reading for reading in readings if reading.cbor[:1] and reading.cbor[0] in _DOCUMENT_STARTS]
+        if len(readings) != 1:
+            raise CannotAnswer(
+                "the text can be read as hexadecimal and as base64, and neither reading stands out as a document",
+                _AMBIGUOUS,
+                ["decode it first: xxd -r -p, or base64 -d"],
+            )
+    if not readings:
+        raise CannotAnswer("the text is not base64, hexadecimal, PEM or JSON", _UNREADABLE, [_FORMS])
+    return readings[0]
+
+
+def _hex(text: bytes) -> Unwrapped | None:
+    match = _HEX.fullmatch(text)
+    if not match:
+        return None
+    _refuse_size(len(match[1]) // 2)
+    return Unwrapped(bytes.fromhex(match[1].decode("ascii")), "hex")
+
+
+def _base64(text: bytes) -> Unwrapped | None:
+    """Decode base64 in either alphabet (RFC 4648, 4 and 5); None when it is not exactly that."""
+    if not _BASE64.fullmatch(text):
+        return None
+    _refuse_size(len(text) * 3 // 4 - 2)
+    bare = text.rstrip(b"=")
+    if text != bare and len(text) % 4:
+        return None
+    padded = bare + b"=" * (-len(bare) % 4)
+    standard = padded.translate(bytes.maketrans(b"-_", b"+/"))
+    try:
+        content = base64.b64decode(standard, validate=True)
+    except ValueError:
+        return None
+    if base64.b64encode(content) != standard:  # left-over bits that no encoder writes
+        return None
+    return _bounded(Unwrapped(content, "base64url" if standard != padded else "base64"))
+
+
+def _from_pem(text: bytes) -> Unwrapped:
+    match = _PEM.fullmatch(text)
+    if not match:
+        raise CannotAnswer(
+            "the text has PEM marks, but is not one block and nothing else",
+            _AMBIGUOUS if text.count(b"-----BEGIN") > 1 else _UNREADABLE,
+            ["leave one block from -----BEGIN to -----END"],
+        )
+    if match[1] == b"CERTIFICATE" or match[1].endswith(b"KEY"):
+        label = match[1].decode("ascii").lower()
+        raise CannotAnswer(f"the text is a PEM {label}, not an attestation document", _UNREADABLE, [_FORMS])
+    inner = _base64(b"".join(match[2].split()))
+    if inner is None:
+        raise CannotAnswer("the base64 of the PEM block is damaged", _UNREADABLE, ["copy it again, whole"])
+    return Unwrapped(inner.cbor, "pem")
+
+
+def _from_json(text: bytes) -> Unwrapped:
+    try:
+        document = json.loads(text.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse_constant)
+    except UnicodeDecodeError as error:
+        raise CannotAnswer("the text looks like JSON but is not UTF-8", _UNREADABLE) from error
+    except RecursionError as error:
+        raise CannotAnswer("the JSON is nested too deeply", _UNREADABLE) from error
+    except ValueError as error:
+        raise CannotAnswer(f"the text looks like JSON but is not: {error}", _UNREADABLE) from error
+    direct = _value(document)
+    if direct is not None:
+        return Unwrapped(direct().cbor, "json")
+    found = {reading.cbor: where for where, make in _candidates(document, "", 0) for reading in (make(),)}
+    if len(found) > 1:
+        places = ", ".join(sorted(found.values())[:4])
+        raise CannotAnswer(
+            f"the JSON has {len(found)} different documents: {places}", _AMBIGUOUS, ["pass one of them alone"]
+        )
+    if not found:
+        raise CannotAnswer("the JSON has no member that holds an attestation document", _UNREADABLE, [_FORMS])
+    ((cbor, where),) = found.items()
+    return Unwrapped(cbor, f"json {where}")
+
+
+def _candidates(value: Any, where: str, depth: int) -> Iterator[tuple[str, Callable[[], Unwrapped]]]:  # noqa: ANN401
+    """Yield the members, anywhere inside, that are named like a document and hold a text or bytes."""
+    if depth > _MAX_JSON_DEPTH:
+        raise CannotAnswer("the JSON is nested too deeply", _UNREADABLE)
+    if isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from _candidates(item, f"{where}[{number}]", depth + 1)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            place = f"{where}.{name}" if where else name
+            make = _value(item) if re.sub("[-_]", "", name).lower() in _MEMBERS else None
+            if make:
+                yield place, make
+            else:
+                yield from _candidates(item, place, depth + 1)
+
+
+def _value(value: Any) -> Callable[[], Unwrapped] | None:  # noqa: ANN401
+    """Return how to read a JSON value that could be a document: a text, byte numbers, or Node's Buffer form."""
+    if isinstance(value, str):
+        return lambda: _from_json_text(value)
+    if isinstance(value, dict) and value.get("type") == "Buffer" and set(value) == {"type", "data"}:
+        return _value(value["data"]) if isinstance(value["data"], list) else None
+    if isinstance(value, list) and value and all(type(item) is int and 0 <= item <= 255 for item in value):  # noqa: PLR2004
+        return lambda: _bounded(Unwrapped(bytes(value), "json"))
+    return None
+
+
+def _from_json_text(text: str) -> Unwrapped:
+    try:
+        content = text.encode("ascii").strip(_SPACE)
+    except UnicodeEncodeError as error:
+        raise CannotAnswer("the JSON text is not base64 or hexadecimal", _UNREADABLE, [_FORMS]) from error
+    if not content:
+        raise CannotAnswer("there is no document: the JSON text is empty", "evidence.empty", [_FORMS])
+    return _from_text(content)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise CannotAnswer("the JSON has a member twice", _AMBIGUOUS, ["leave one of them"])
+    return members
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _bounded(unwrapped: Unwrapped) -> Unwrapped:
+    _refuse_size(len(unwrapped.cbor))
+    return unwrapped
+
+
+def _refuse_size(size: int) -> None:
+    if size > MAX_BYTES:
+        raise CannotAnswer(
+            f"the document would have {size} bytes or so; at most {MAX_BYTES} are read, and a genuine one has 12288",
+            "evidence.too-large",
+            ["check that it is the right file"],
+        )

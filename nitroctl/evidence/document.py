@@ -1,0 +1,295 @@
+"""The attestation document: parsed by the published format, every rule its own check.
+
+What AWS really sends and its text forbids (null for absent, nonces beyond 512 bytes, an empty public key) is accepted
+and warned about. Parsing stops where going on would mean guessing; the rules not reached say what blocked them.
+Source: attestation_process.md of the NSM API, 2.2 and 3.2; EC2 user guide, "NitroTPM attestation document".
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from nitroctl import pcr
+from nitroctl.checks import Check, Outcome, Report
+from nitroctl.evidence import cbor, cose, rules
+from nitroctl.evidence.cose import Envelope, described
+
+#: The NSM's driver ends a response at 12 KiB; nothing genuine is larger.
+MAX_BYTES: Final = 32 * 1024
+_MAX_CERTIFICATE: Final = 1024
+_MAX_BUNDLE: Final = 10
+_MAX_REGISTERS: Final = 32
+_PUBLISHED: Final = 512
+_PUBLISHED_ELSEWHERE: Final = 1024
+_LAST_MILLISECOND: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_OPTIONAL: Final = ("public_key", "user_data", "nonce")
+_KNOWN: Final = frozenset(
+    {"module_id", "digest", "timestamp", "pcrs", "nitrotpm_pcrs", "certificate", "cabundle", *_OPTIONAL}
+)
+
+
+class Kind(StrEnum):
+    """Whose document it is."""
+
+    ENCLAVE = "enclave"
+    NITROTPM = "nitrotpm"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Document:
+    """What a well-formed document says. Nothing here is verified: that is :func:`nitroctl.evidence.verify.verify`.
+
+    ``timestamp``: milliseconds since 1970. ``pcrs``: 48 bytes each. ``cabundle``: root first, DER. The optional
+    fields are None when absent or null, and empty bytes when present and empty.
+    """
+
+    kind: Kind
+    module_id: str
+    timestamp: int
+    pcrs: Mapping[int, bytes]
+    certificate: bytes
+    cabundle: tuple[bytes, ...]
+    public_key: bytes | None
+    user_data: bytes | None
+    nonce: bytes | None
+
+    @property
+    def time(self) -> datetime:
+        """When the document says it was made, UTC."""
+        return _EPOCH + timedelta(milliseconds=self.timestamp)
+
+    @property
+    def chain(self) -> tuple[bytes, ...]:
+        """The certificates in DER, root first, the one that signs the document last."""
+        return (*self.cabundle, self.certificate)
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """The format checks, the envelope when there is one, and the document when each of its fields can be read.
+
+    A document may be here although the report's verdict is FAIL (a wrong header, say): for people to look at.
+    """
+
+    report: Report
+    envelope: Envelope | None = None
+    document: Document | None = None
+
+
+def parse(data: bytes) -> Parsed:
+    """Hold ``data``, the CBOR of a document, against the published format. Never raises for bad content."""
+    checks: list[Check] = []
+    if len(data) > MAX_BYTES:
+        size = rules.CBOR_SIZE.failed(f"the document has {len(data)} bytes; a genuine one has at most 12288")
+        return _stopped([size], size)
+    try:
+        scanned = cbor.scan(data, leading_tag=True)
+        envelope_checks, envelope = cose.open_envelope(scanned, cbor.decode(data, scanned))
+        if envelope is None:
+            checks += [*_cbor_passed(), *envelope_checks]
+            return _stopped(checks, next(check for check in checks if check.outcome is Outcome.FAIL))
+        payload = _payload(envelope)
+    except cbor.CborFault as fault:
+        return _cbor_refused(fault)
+    checks += [*_cbor_passed(), *envelope_checks]
+    if type(payload) is not dict or any(type(key) is not str for key in payload):
+        what = described(payload) if type(payload) is not dict else "a map with keys that are not text"
+        wrong = rules.DOCUMENT_MAP.failed(f"the payload is {what}")
+        return _stopped([*checks, wrong], wrong)
+    field_checks, document = _read(payload)
+    return Parsed(Report.of([*checks, *field_checks]), envelope, document)
+
+
+def _payload(envelope: Envelope) -> Any:  # noqa: ANN401  (whatever it is)
+    try:
+        return cbor.decode(envelope.payload, cbor.scan(envelope.payload))
+    except cbor.CborFault as fault:
+        offset = envelope.payload_offset + fault.offset
+        raise cbor.CborFault(fault.rule, offset, f"{fault.message}, in the payload") from fault
+
+
+def _cbor_passed() -> list[Check]:
+    return [rule.passed() for rule in rules.CBOR_RULES]
+
+
+def _cbor_refused(fault: cbor.CborFault) -> Parsed:
+    """Report the one rule of CBOR that is broken; the others were not looked at to the end."""
+    refused = fault.rule.failed(f"byte {fault.offset}: {fault.message}")
+    checks = [
+        refused
+        if rule is fault.rule
+        else rules.CBOR_SIZE.passed()
+        if rule is rules.CBOR_SIZE
+        else rule.blocked(refused.id)
+        for rule in rules.CBOR_RULES
+    ]
+    return _stopped(checks, refused)
+
+
+def _stopped(checks: list[Check], by: Check) -> Parsed:
+    """Return the checks made so far and every later rule of the format as blocked."""
+    made = {check.id for check in checks}
+    later = (*rules.CBOR_RULES, *rules.COSE_RULES, *rules.DOCUMENT_RULES)
+    return Parsed(Report.of([*checks, *(rule.blocked(by.id) for rule in later if rule.id not in made)]))
+
+
+def _read(payload: dict[str, Any]) -> tuple[list[Check], Document | None]:
+    """Judge every field on its own; the document when no rule is broken."""
+    kind, kind_check = _kind(payload)
+    registers = payload.get("pcrs" if kind is Kind.ENCLAVE else "nitrotpm_pcrs") if kind else None
+    checks = [
+        rules.DOCUMENT_MAP.passed(),
+        kind_check,
+        rules.DOCUMENT_MODULE_ID.of(_module_id_fault(payload)),
+        _digest(payload),
+        rules.DOCUMENT_TIMESTAMP.of(_timestamp_fault(payload)),
+        *_registers(registers, known=kind is not None),
+        rules.DOCUMENT_CERTIFICATE.of(_certificate_fault(payload.get("certificate"), "the certificate")),
+        rules.DOCUMENT_CABUNDLE.of(_bundle_fault(payload.get("cabundle"))),
+        *(_optional(rule, name, payload) for rule, name in _OPTIONAL_RULES),
+        *_deviations(payload),
+    ]
+    if kind is None or not Report.of(checks).passed:
+        return checks, None
+    return checks, Document(
+        kind=kind,
+        module_id=payload["module_id"],
+        timestamp=payload["timestamp"],
+        pcrs=dict(sorted(registers.items())) if registers else {},
+        certificate=payload["certificate"],
+        cabundle=tuple(payload["cabundle"]),
+        public_key=payload.get("public_key"),
+        user_data=payload.get("user_data"),
+        nonce=payload.get("nonce"),
+    )
+
+
+_OPTIONAL_RULES: Final = (
+    (rules.DOCUMENT_PUBLIC_KEY, "public_key"),
+    (rules.DOCUMENT_USER_DATA, "user_data"),
+    (rules.DOCUMENT_NONCE, "nonce"),
+)
+
+
+def _kind(payload: dict[str, Any]) -> tuple[Kind | None, Check]:
+    """Tell an enclave's document from a NitroTPM's; PCR numbers mean other things in each, so doubt is refusal."""
+    rule = rules.DOCUMENT_KIND
+    enclave, tpm = "pcrs" in payload, "nitrotpm_pcrs" in payload
+    if enclave and tpm:
+        return None, rule.failed("it has both pcrs and nitrotpm_pcrs")
+    if not enclave and not tpm:
+        looks = "; pubkey is how Huawei's QingTian enclaves write it" if "pubkey" in payload else ""
+        return None, rule.failed(f"it has neither pcrs nor nitrotpm_pcrs{looks}")
+    kind = Kind.ENCLAVE if enclave else Kind.NITROTPM
+    module_id = payload.get("module_id")
+    other = "-tpm" if kind is Kind.ENCLAVE else "-enc"
+    if isinstance(module_id, str) and other in module_id:
+        field = "pcrs" if enclave else "nitrotpm_pcrs"
+        return None, rule.failed(f"it has {field}, but its module id is of the other kind: {module_id}")
+    return kind, rule.passed(f"{kind.value} document")
+
+
+def _module_id_fault(payload: dict[str, Any]) -> str | None:
+    value = payload.get("module_id")
+    if type(value) is not str:
+        return f"module_id is {_absent_or(payload, 'module_id')}"
+    return None if value else "module_id is empty"
+
+
+def _digest(payload: dict[str, Any]) -> Check:
+    value = payload.get("digest")
+    if value == "SHA384":
+        return rules.DOCUMENT_DIGEST.passed()
+    actual = value if isinstance(value, str) else _absent_or(payload, "digest")
+    return rules.DOCUMENT_DIGEST.failed("the digest is another", expected="SHA384", actual=actual)
+
+
+def _timestamp_fault(payload: dict[str, Any]) -> str | None:
+    value = payload.get("timestamp")
+    if type(value) is not int:
+        return f"timestamp is {_absent_or(payload, 'timestamp')}"
+    if value <= 0:
+        return f"timestamp is {value}"
+    return None if value <= _LAST_MILLISECOND else f"timestamp is {value}, after the year 9999"
+
+
+def _registers(registers: Any, *, known: bool) -> list[Check]:  # noqa: ANN401
+    made = (rules.DOCUMENT_PCRS, rules.DOCUMENT_PCR_INDEXES, rules.DOCUMENT_PCR_SIZES)
+    if not known:
+        return rules.all_blocked(made, rules.DOCUMENT_KIND.id)
+    fault = None
+    if type(registers) is not dict:
+        fault = f"the registers are {described(registers)}, not a map"
+    elif not 1 <= len(registers) <= _MAX_REGISTERS:
+        fault = f"there are {len(registers)} registers"
+    if fault:
+        return [rules.DOCUMENT_PCRS.failed(fault), *rules.all_blocked(made[1:], rules.DOCUMENT_PCRS.id)]
+    indexes = [key for key in registers if type(key) is not int or not 0 <= key < _MAX_REGISTERS]
+    sizes = [key for key, value in registers.items() if type(value) is not bytes or len(value) != pcr.PCR_BYTES]
+    return [
+        rules.DOCUMENT_PCRS.passed(),
+        rules.DOCUMENT_PCR_INDEXES.of(f"there is a register {indexes[0]!r}" if indexes else None),
+        rules.DOCUMENT_PCR_SIZES.of(_size_fault(sizes[0], registers[sizes[0]]) if sizes else None),
+    ]
+
+
+def _size_fault(index: object, value: object) -> str:
+    return f"register {index!r} is {_sized(value)}"
+
+
+def _certificate_fault(value: object, name: str) -> str | None:
+    if type(value) is not bytes or not 1 <= len(value) <= _MAX_CERTIFICATE:
+        return f"{name} is {_sized(value)}"
+    return None
+
+
+def _bundle_fault(value: Any) -> str | None:  # noqa: ANN401
+    if type(value) is not list:
+        return f"the bundle is {described(value)}, not an array"
+    if not 1 <= len(value) <= _MAX_BUNDLE:
+        return f"the bundle has {len(value)} certificates"
+    faults = (_certificate_fault(item, f"certificate {number} of the bundle") for number, item in enumerate(value, 1))
+    return next((fault for fault in faults if fault), None)
+
+
+def _optional(rule: rules.Rule, name: str, payload: dict[str, Any]) -> Check:
+    value = payload.get(name)
+    return rule.of(None if value is None or type(value) is bytes else f"{name} is {described(value)}")
+
+
+def _deviations(payload: dict[str, Any]) -> list[Check]:
+    """Warn where the document departs from AWS's text in a way that AWS's own documents do."""
+    nulls = [name for name in _OPTIONAL if name in payload and payload[name] is None]
+    unknown = sorted(set(payload) - _KNOWN)
+    lengths = [text for name in _OPTIONAL if (text := _length_remark(name, payload.get(name)))]
+    return [
+        rules.DOCUMENT_NULLS.warned(f"{', '.join(nulls)}: null in place of absent, as AWS writes it today")
+        if nulls
+        else rules.DOCUMENT_NULLS.passed(),
+        rules.DOCUMENT_LENGTHS.warned("; ".join(lengths)) if lengths else rules.DOCUMENT_LENGTHS.passed(),
+        rules.DOCUMENT_FIELDS.warned(f"unknown fields, not interpreted: {', '.join(unknown)}")
+        if unknown
+        else rules.DOCUMENT_FIELDS.passed(),
+    ]
+
+
+def _length_remark(name: str, value: object) -> str | None:
+    if type(value) is not bytes:
+        return None
+    size = len(value)
+    if size > _PUBLISHED_ELSEWHERE:
+        return f"{name} has {size} bytes, beyond every length AWS has published (512, elsewhere 1024)"
+    if name == "public_key":
+        return None if size else "public_key is empty; AWS's text asks for at least one byte"
+    return f"{name} has {size} bytes; AWS publishes 512 in one place and 1024 in another" if size > _PUBLISHED else None
+
+
+def _absent_or(payload: dict[str, Any], name: str) -> str:
+    return described(payload[name]) if name in payload else "absent"
+
+
+def _sized(value: object) -> str:
+    return f"{len(value)} bytes" if type(value) is bytes else described(value)

@@ -1,0 +1,61 @@
+"""Is it authentic? Format, chain and signature, at one instant, under named roots. Nothing about what it says.
+
+Authentic at an instant means: the Nitro hypervisor behind an accepted root signed exactly these bytes, and every
+certificate's period contains that instant. It says nothing about freshness (that takes a nonce or a clock) or about
+whether the measurements are wanted (:mod:`nitroctl.appraisal`).
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from nitroctl.checks import Check, Outcome, Report
+from nitroctl.evidence import chain as chains
+from nitroctl.evidence import cose, habits, rules
+from nitroctl.evidence.chain import Chain
+from nitroctl.evidence.document import Parsed
+from nitroctl.evidence.roots import AWS_ROOTS, Root
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """Every check, and the chain that was walked. Only ``report.passed`` says that the document is authentic."""
+
+    report: Report
+    chain: Chain
+
+    @property
+    def only_expired(self) -> bool:
+        """Whether nothing but the instant asked, later than the certificates' periods, stands against it."""
+        return [check.id for check in self.report.refusals] == [rules.CHAIN_UNEXPIRED.id]
+
+
+def verify(parsed: Parsed, roots: tuple[Root, ...] = AWS_ROOTS, *, at: datetime) -> Verified:
+    """Judge authenticity at ``at`` (aware) with ``roots`` as the only anchors.
+
+    Rules that are independent of each other are all judged; what cannot be reached says what blocked it.
+    """
+    if at.tzinfo is None:
+        message = "the instant must be aware"
+        raise ValueError(message)
+    if parsed.document is None or parsed.envelope is None:
+        blocker = next(check for check in parsed.report.checks if check.outcome is Outcome.FAIL)
+        later = rules.all_blocked((*rules.CHAIN_RULES, rules.COSE_SIGNATURE), blocker.id)
+        return Verified(parsed.report + Report.of(later), Chain())
+    checks, chain = chains.walk(parsed.document, roots, at)
+    signature = _signature(parsed, chain)
+    compared = habits.compare(parsed.document, chain)
+    return Verified(parsed.report + Report.of([*checks, signature, *compared]), chain)
+
+
+def _signature(parsed: Parsed, chain: Chain) -> Check:
+    for rule in (rules.COSE_ALGORITHM, rules.COSE_PROTECTED_HEADER, rules.COSE_PAYLOAD_SIZE, rules.COSE_SIGNATURE_SIZE):
+        if parsed.report[rule.id].outcome is not Outcome.PASS:
+            return rules.COSE_SIGNATURE.blocked(rule.id)
+    if not chain.certificates:
+        return rules.COSE_SIGNATURE.blocked(rules.CHAIN_DER.id)
+    key = chain.certificates[-1].key
+    if key is None:
+        return rules.COSE_SIGNATURE.blocked(rules.CHAIN_KEYS.id)
+    if parsed.envelope is not None and cose.signature_holds(parsed.envelope, key):
+        return rules.COSE_SIGNATURE.passed()
+    return rules.COSE_SIGNATURE.failed("the signature is not this document's: it was changed, or another key signed it")
