@@ -395,7 +395,177 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     # -- kms
     # -- nitro-cli, enclaves
     # -- allocator
+    "allocator.crlf": _E(
+        "Lines end with CR LF, as Windows writes them; the allocator takes the CR for part of the line.",
+        ("the file was edited on Windows", "a copy through a tool that changes line ends"),
+        "nitroctl allocator set --repair writes LF.",
+    ),
+    "allocator.start-marker": _E(
+        "The allocator passes over everything before a line that is exactly ---; without it the file says nothing.",
+        ("written by a YAML library, which leaves it out", "a comment after --- on its line", "a byte order mark"),
+        "nitroctl allocator set --repair writes it before the first setting.",
+    ),
+    "allocator.final-newline": _E(
+        "The last line has no newline at its end, and the allocator never sees it.",
+        ("an editor that adds none", "printf in place of echo"),
+        "nitroctl allocator set --repair adds it.",
+    ),
+    "allocator.characters": _E(
+        "A setting has a control character or one outside ASCII, which the allocator reads differently by locale.",
+        ("text pasted from a web page, with a no-break space", "a damaged file"),
+        "Delete the character on the line named.",
+    ),
+    "allocator.backslash": _E(
+        "A comment ends in a backslash, and the allocator takes the next line for its continuation.",
+        ("a comment with a path or a shell command",),
+        "nitroctl allocator set --repair deletes the backslash.",
+    ),
+    "allocator.blank-line": _E(
+        "A blank line after --- makes the allocator fail with “unexpected:”.",
+        ("an empty line for legibility",),
+        "nitroctl allocator set --repair writes # in its place.",
+    ),
+    "allocator.second-document": _E(
+        "A second --- starts a new document in YAML; the allocator reads on, later values overriding earlier ones.",
+        ("two files joined",),
+        "Keep one --- and one set of keys.",
+    ),
+    "allocator.list-form": _E(
+        "The file lists several reservations, a form that only unreleased allocators read.",
+        ("an example from a fork or a proposed change",),
+        "Write memory_mib and one of cpu_count and cpu_pool once, with the sums.",
+    ),
+    "allocator.unknown-key": _E(
+        "A line after --- does not begin with memory_mib, cpu_count or cpu_pool, and the allocator fails on it.",
+        ("a misspelt key", "upper case", "...", "a key of another tool"),
+        "Correct the key, or make the line a comment.",
+    ),
+    "allocator.missing-value": _E(
+        "A key has nothing after its colon, and the allocator fails on it.",
+        ("a value deleted and not replaced", 'a value of ""'),
+        "Write the value, or make the line a comment.",
+    ),
+    "allocator.duplicate-key": _E(
+        "A key stands more than once; the allocator silently takes the last.",
+        ("a line copied to try another value",),
+        "nitroctl allocator set --repair keeps the last and makes the others comments.",
+    ),
+    "allocator.inline-comment": _E(
+        "A comment after a value becomes part of the value.",
+        ("YAML habits",),
+        "nitroctl allocator set --repair moves it to its own line.",
+    ),
+    "allocator.single-quotes": _E(
+        "Single quotes stay in the value; only double quotes are stripped.",
+        ("a YAML library wrote a lone number as text",),
+        "nitroctl allocator set --repair drops them.",
+    ),
+    "allocator.memory": _E(
+        "memory_mib is missing or is not an amount of memory that enclaves can use.",
+        ("a unit after the number", "a leading 0, which is octal to the shell", "less than an enclave's least, 64 MiB"),
+        "nitroctl allocator set --memory-mib N with an even N: the sum of what all enclaves get.",
+    ),
+    "allocator.cpu-choice": _E(
+        "The allocator wants exactly one of cpu_count and cpu_pool.",
+        ("the other key was added and the first not removed",),
+        "nitroctl allocator set --cpu-count N, or --cpu-pool LIST, leaves one of them.",
+    ),
+    "allocator.cpu-count": _E(
+        "cpu_count is not a whole number above 0.",
+        ("a list in place of a number: that is cpu_pool", "a leading 0"),
+        "nitroctl allocator set --cpu-count N.",
+    ),
+    "allocator.cpu-pool-syntax": _E(
+        "cpu_pool is not a list of CPU numbers and ranges with commas between them.",
+        ("blanks after the commas", "[2, 3] as YAML writes lists", "a range that goes down"),
+        "nitroctl allocator set --cpu-pool LIST, such as 2,3,6-9.",
+    ),
+    "allocator.cpu-zero": _E(
+        "cpu_pool has CPU 0, which the kernel never gives away.",
+        ("counting from the first CPU",),
+        "Leave CPU 0 and its sibling out; lscpu -e=CPU,CORE,NODE shows the siblings.",
+    ),
+    "allocator.yaml-agrees": _E(
+        "YAML tools see other values in the file than the allocator's shell script does; both cannot be meant.",
+        ("no blank after a colon", "an indented key", "a key that stands twice", "1_2, which YAML takes for 12"),
+        "Write one key: value a line, unindented, each key once.",
+    ),
+    "allocator.kernel-agrees": _E(
+        "The kernel has set aside something else than the file asks for.",
+        ("the allocator's service has not been restarted since the file changed", "the service failed"),
+        "Stop every enclave, then restart nitro-enclaves-allocator.service; its journal says why it fails.",
+    ),
+    "allocator.host-cpus": _E(
+        "More or other CPUs are asked for than the host has.",
+        ("the file was made for a larger instance",),
+        "lscpu shows the CPUs; nitroctl allocator set changes the file.",
+    ),
+    "allocator.host-cores": _E(
+        "Enclaves get whole cores, never CPU 0's; half a core is asked for, or CPU 0's sibling.",
+        ("hyperthreads: CPU n and n + half are often one core", "an odd cpu_count"),
+        "lscpu -e=CPU,CORE,NODE shows which CPUs share a core; ask for both.",
+    ),
+    "allocator.host-node": _E(
+        "CPUs for enclaves must come from one NUMA node.",
+        ("a pool across sockets on a large instance", "a cpu_count above what one node has"),
+        "lscpu -e=CPU,CORE,NODE shows the nodes; ask for CPUs of one.",
+    ),
+    "allocator.host-memory": _E(
+        "More memory is asked for than the NUMA node of the CPUs has.",
+        ("the file was made for a larger instance", "MiB taken for kB"),
+        "nitroctl allocator set --memory-mib with less, leaving the parent enough to run.",
+    ),
+    "allocator.kernel-file": _E(
+        "A file under /sys does not have the form the kernel gives it.",
+        ("NITROCTL_HOST_ROOT points to something that is not a host",),
+        "Unset NITROCTL_HOST_ROOT, or mend the tree it names.",
+    ),
+    "allocator.value": _E(
+        "The value to set could not work on any host.",
+        ("memory that is odd or below 64 MiB", "CPU 0 in the pool", "a malformed list of CPUs"),
+        "Give the value that the error asks for.",
+    ),
+    "allocator.unfit": _E(
+        "The file would still be refused by the allocator after the change, so nothing was written.",
+        ("something else in the file is wrong", "a value that is not being set is wrong too"),
+        "nitroctl allocator check says what; --repair mends what has one way out.",
+    ),
+    "allocator.impossible": _E(
+        "The host cannot do what the changed file would ask for, so nothing was written.",
+        ("more CPUs or memory than there are", "half a core", "CPUs of two NUMA nodes"),
+        "nitroctl allocator show tells what the host has; name another host's file with --file.",
+    ),
+    "allocator.declined": _E(
+        "The change was not confirmed, so nothing was written.",
+        ("the answer was not yes", "there is no terminal to ask on"),
+        "Add --yes, after looking at the change with --dry-run.",
+    ),
+    "allocator.changed": _E(
+        "Somebody else changed the file between reading and writing, so nothing was written.",
+        ("another administrator or a configuration tool",),
+        "Look at the file and run the command again.",
+    ),
     # -- init, demo, completion
+    "init.name": _E(
+        "The project's name is not 1 to 63 lower-case letters, digits and hyphens with a letter first.",
+        ("a directory whose name is not a project name",),
+        "Give one with --name.",
+    ),
+    "init.not-empty": _E(
+        "The directory already has files in it.",
+        ("the project was written before", "the wrong directory"),
+        "Name a new directory, or add --force to add what is missing; files that differ are kept.",
+    ),
+    "init.outside": _E(
+        "A path in the directory leads out of it through a symbolic link, and nothing is written there.",
+        ("a link in place of a directory of the project",),
+        "Remove the link, or name another directory.",
+    ),
+    "init.templates": _E(
+        "The files that projects are made from are missing from this installation.",
+        ("an incomplete installation",),
+        "Install nitroctl again.",
+    ),
     "demo.step": _E(
         "A step of the demonstration did not end as it should.",
         ("a bug in nitroctl", "a temporary directory that is full or forbids programs"),
