@@ -175,13 +175,18 @@ def replace(path: str, content: bytes, *, mode: int = 0o644) -> None:
 
 @contextlib.contextmanager
 def locked(path: str, *, what: str, wait: bool = True) -> Iterator[None]:
-    """Hold an exclusive advisory lock on the file ``path`` (made if need be, never removed) for the block.
+    """Hold an exclusive advisory lock on ``path`` for the block: a directory, or a file.
 
-    ``what`` names the contended thing in the error. Raises CannotAnswer ``file.locked`` when ``wait`` is false and
-    somebody else holds it, or ``file.unwritable`` when the lock file cannot be made.
+    A file is made if need be and never removed. A lock that is there is opened for reading only: it may be another
+    user's, and locking takes no more. ``what`` names the contended thing in the error. Raises CannotAnswer
+    ``file.locked`` when ``wait`` is false and somebody else holds it, or ``file.unwritable`` when it cannot be opened.
     """
+    flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
     try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o664)
+        try:
+            descriptor = os.open(path, flags)
+        except FileNotFoundError:
+            descriptor = os.open(path, flags | os.O_CREAT, 0o664)
     except OSError as error:
         raise cannot_write(path, error) from error
     try:

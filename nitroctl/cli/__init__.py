@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FrameType
 from typing import TYPE_CHECKING, Final, TextIO
@@ -31,6 +32,14 @@ class Output:
     debug: bool = False
 
 
+_ASKED: Final = ContextVar("_ASKED", default=Output())  # noqa: B039  (it is frozen)
+
+
+def asked() -> Output:
+    """Return how the running command was asked to answer, for what it says on stderr while it works."""
+    return _ASKED.get()
+
+
 def run(argv: Sequence[str]) -> int:
     """Do what ``argv`` (without the program name) asks for, print the answer, and return the exit status.
 
@@ -39,7 +48,10 @@ def run(argv: Sequence[str]) -> int:
     output = Output()
     try:
         signal.signal(signal.SIGTERM, _terminate)
+        if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # a lost terminal cleans up too; nohup stays nohup
+            signal.signal(signal.SIGHUP, _terminate)
         output = _read_output_options(argv)
+        _ASKED.set(output)
         status = _answer(list(argv), output)
     except BrokenPipeError:
         _discard_stdout()
@@ -79,6 +91,8 @@ def _show(answer: "Result | Stream", output: Output) -> int:
     from nitroctl.render import result
 
     if isinstance(answer, result.Stream):
+        if answer.preface is not None:
+            _show(answer.preface, output)
         if output.form != "json" or answer.result is None:
             return _pour(answer)
         for _ in answer.chunks:
@@ -88,7 +102,7 @@ def _show(answer: "Result | Stream", output: Output) -> int:
         from nitroctl.render import envelope
 
         _put(envelope.dumps(envelope.of_result(answer)))
-        return answer.exit_code
+        return _concluded(answer)
     if output.form != "human":
         from nitroctl.render import ci
 
@@ -99,7 +113,7 @@ def _show(answer: "Result | Stream", output: Output) -> int:
                 ["use --json"],
             )
         _put(ci.FORMATS[output.form](answer, answer.report))
-        return answer.exit_code
+        return _concluded(answer)
     from nitroctl.render.human import Screen
 
     colour = _colour(sys.stdout, output.colour)
@@ -107,6 +121,13 @@ def _show(answer: "Result | Stream", output: Output) -> int:
     if not output.quiet:
         for note in answer.notes:
             _say("note", note)
+    return _concluded(answer)
+
+
+def _concluded(answer: "Result") -> int:
+    """Report what could not be looked at beside the answer, and return the exit status."""
+    for error in answer.trouble:
+        _complain(error)
     return answer.exit_code
 
 
@@ -196,10 +217,14 @@ def _failed(error: NitroctlError, output: Output) -> int:
             sys.stdout.flush()
         except OSError:
             _discard_stdout()
+    _complain(error)
+    return error.exit_code
+
+
+def _complain(error: NitroctlError) -> None:
     _say("error", f"{error.message} [{error.code}]")
     for hint in error.hints:
         _say("hint", hint)
-    return error.exit_code
 
 
 class _Bug(NitroctlError):

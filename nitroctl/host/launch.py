@@ -89,7 +89,7 @@ def alone(environ: Mapping[str, str], *, wait: bool) -> Iterator[None]:
             "host.no-sockets",
             ["sudo systemd-tmpfiles --create makes it (root:ne, mode 0775)"],
         )
-    with safefile.locked(directory, what="launching enclaves on this host", wait=wait):
+    with safefile.locked(os.path.realpath(directory), what="launching enclaves on this host", wait=wait):
         yield
 
 

@@ -11,11 +11,11 @@ def of_result(result: Result) -> dict[str, object]:
     """Return the envelope of an answer."""
     return {
         "schema": f"nitroctl/{result.schema}",
-        "status": "refused" if result.refused else "ok",
+        "status": "error" if result.trouble else "refused" if result.refused else "ok",
         "exit_code": int(result.exit_code),
         "data": result.data,
         "notes": list(result.notes),
-        "errors": [],
+        "errors": [_error(error) for error in result.trouble],
     }
 
 
@@ -27,15 +27,12 @@ def of_error(error: NitroctlError, exit_code: int) -> dict[str, object]:
         "exit_code": exit_code,
         "data": {},
         "notes": [],
-        "errors": [
-            {
-                "code": error.code,
-                "message": error.message,
-                "hints": list(error.hints),
-                "details": error.details,
-            }
-        ],
+        "errors": [_error(error)],
     }
+
+
+def _error(error: NitroctlError) -> dict[str, object]:
+    return {"code": error.code, "message": error.message, "hints": list(error.hints), "details": error.details}
 
 
 def dumps(document: Mapping[str, object]) -> str:

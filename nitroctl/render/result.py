@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from nitroctl.checks import Report
-from nitroctl.errors import ExitCode
+from nitroctl.errors import ExitCode, NitroctlError
 from nitroctl.render.view import Block
 
 
@@ -15,7 +15,8 @@ class Result:
     ``schema``: name and version of the JSON shape of ``data`` (``attest.verify/1``); nitroctl/schemas has it.
     ``data``: JSON-ready members. ``view``: the human answer. ``refused``: the answer is no (exit 1).
     ``notes``: sentences for stderr, shown to people after the answer. ``report``: for SARIF, JUnit and GitHub.
-    ``subject``: the path of the file that was judged, for their locations.
+    ``subject``: the path of the file that was judged, for their locations. ``trouble``: what could not be looked at
+    although the rest of the answer stands (some enclaves did not reply); reported as errors beside the answer.
     """
 
     schema: str
@@ -25,10 +26,13 @@ class Result:
     notes: Sequence[str] = ()
     report: Report | None = None
     subject: str = ""
+    trouble: Sequence[NitroctlError] = ()
 
     @property
     def exit_code(self) -> ExitCode:
-        """0 for done or yes, 1 for no."""
+        """That of the first trouble; else 0 for done or yes, 1 for no."""
+        if self.trouble:
+            return self.trouble[0].exit_code
         return ExitCode.REFUSED if self.refused else ExitCode.OK
 
 
@@ -39,9 +43,11 @@ class Stream:
     ``chunks`` is iterated once; closing it ends what feeds it. ``sanitise``: escape control bytes when stdout is a
     terminal. ``finish``: called after the last chunk; gives the exit status. ``result``: called after the last chunk
     under ``--json``, in place of writing the chunks; where there is none, the chunks are written in either form.
+    ``preface``: an answer that is shown first, in the form asked for (the enclave whose console follows).
     """
 
     chunks: Iterator[bytes]
     sanitise: bool = True
     finish: Callable[[], ExitCode] = lambda: ExitCode.OK
     result: Callable[[], Result] | None = None
+    preface: Result | None = None
