@@ -63,10 +63,14 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Every setting's value with its origin, and notes about what was ignored."""
+    """Every setting's value with its origin, notes about what was ignored, and the files looked at.
+
+    ``files``: weakest first, each path with ``read``, ``ignored`` or ``absent``.
+    """
 
     values: Mapping[str, Origin]
     notes: Sequence[str] = ()
+    files: Sequence[tuple[str, str]] = ()
 
     def __getitem__(self, name: str) -> str:
         """Return the value of the setting ``name``."""
@@ -87,9 +91,15 @@ def load(
     environ = os.environ if environ is None else environ
     values = {setting.name: Origin(setting.default, "default") for setting in SETTINGS}
     notes: list[str] = []
-    for path, project in _files(environ, directory or Path.cwd()):
+    files: list[tuple[str, str]] = []
+    for path, project, required in _files(environ, directory or Path.cwd()):
+        if not required and not path.exists():
+            files.append((str(path), "absent"))
+            continue
+        noted = len(notes)
         for name, value in _read(path, project=project, notes=notes).items():
             values[name] = Origin(value, str(path))
+        files.append((str(path), "ignored" if len(notes) > noted else "read"))
     for setting in SETTINGS:
         if environ.get(setting.variable):
             values[setting.name] = Origin(environ[setting.variable], setting.variable)
@@ -102,16 +112,16 @@ def load(
             raise CannotAnswer(
                 f"{found.origin}: {name} is not one of {', '.join(choices)}: {found.value!r}", "settings.value"
             )
-    return Settings(values, tuple(notes))
+    return Settings(values, tuple(notes), tuple(files))
 
 
-def _files(environ: Mapping[str, str], directory: Path) -> list[tuple[Path, bool]]:
-    """Return the configuration files, weakest first, and whether each is a project file."""
+def _files(environ: Mapping[str, str], directory: Path) -> list[tuple[Path, bool, bool]]:
+    """Return the configuration files, weakest first; whether each is a project file, and whether it must be there."""
     if environ.get("NITROCTL_CONFIG"):
-        return [(Path(environ["NITROCTL_CONFIG"]), False)]
+        return [(Path(environ["NITROCTL_CONFIG"]), False, True)]
     home = environ.get("XDG_CONFIG_HOME") or os.path.join(environ.get("HOME") or "/nonexistent", ".config")  # noqa: PTH118
-    files = [(Path(SYSTEM_FILE), False), (Path(home) / "nitroctl/config.toml", False), (directory / PROJECT_FILE, True)]
-    return [(path, project) for path, project in files if path.exists()]
+    user = Path(home) / "nitroctl/config.toml"
+    return [(Path(SYSTEM_FILE), False, False), (user, False, False), (directory / PROJECT_FILE, True, False)]
 
 
 def _read(path: Path, *, project: bool, notes: list[str]) -> dict[str, str]:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nitroctl.checks import Outcome
+from nitroctl.checks import Check, Outcome, Report
 from nitroctl.cli.tree import noun, verb
 from nitroctl.errors import CannotAnswer, Declined, NitroctlError, UsageError
 from nitroctl.render.result import Result
-from nitroctl.render.view import Block, Checks, Diff, Fields, Headline, Table
+from nitroctl.render.view import Block, Checks, Diff, Fields, Headline, Table, Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +55,6 @@ def show(file: File = None) -> Result:
     reading = allocator.read(allocator.parse(allocator_store.read(path)))
     host = allocator_host.state(setting["host_root"])
     agrees = allocator_host.agreement(reading, host)
-    words = {Outcome.PASS: "yes", Outcome.WARN: "no", Outcome.SKIP: "not known"}
     data = {
         "file": path,
         "reading": _reading_json(reading),
@@ -73,11 +72,11 @@ def show(file: File = None) -> Result:
             [
                 ("kernel's pool", _pool_text(host)),
                 ("kernel's hugepages", f"{host.reserved_mib} MiB" if host.hugepages else "none known here"),
-                ("agree", words[agrees.outcome] + (f": {agrees.detail}" if agrees.detail else "")),
+                ("agree", _agreement_text(agrees)),
             ]
         ),
     ]
-    if host.hugepages:
+    if host.pool is not None and host.hugepages:
         rows = [(str(p.node), f"{p.size_kib} kB", str(p.total), str(p.free)) for p in host.hugepages]
         view.append(Table(("node", "page", "reserved", "free"), rows, title="Hugepages"))
     notes = [*setting.notes]
@@ -107,12 +106,16 @@ def check(file: File = None) -> Result:
     parsed = allocator.parse(allocator_store.read(path))
     reading = allocator.read(parsed)
     report = allocator_rules.report(parsed) + allocator_host.report(reading, allocator_host.state(setting["host_root"]))
-    count = len(report.refusals)
     if report.passed:
         headline = Headline(f"{path}: the allocator will reserve {_wanted(reading)}", Outcome.PASS)
     else:
         failed = len(report.having(Outcome.FAIL))
         headline = Headline(f"{path}: {failed} of {len(report)} checks fail", Outcome.FAIL)
+    looked_at = Report.of(item for item in report if not _blocked(item))
+    view: list[Block] = [headline, Checks(looked_at)]
+    if len(looked_at) < len(report):
+        missed = len(report) - len(looked_at)
+        view.append(Text(f"{missed} more checks are not made: the allocator reads nothing before a line that is ---."))
     data = {
         "file": path,
         "reading": _reading_json(reading),
@@ -122,8 +125,8 @@ def check(file: File = None) -> Result:
     return Result(
         schema="allocator.check/1",
         data=data,
-        view=[headline, Checks(report)],
-        refused=count > 0,
+        view=view,
+        refused=not report.passed,
         notes=setting.notes,
         report=report,
     )
@@ -177,7 +180,7 @@ def set_(  # noqa: PLR0917  (one parameter an option; typer passes them by name)
     old = allocator_store.read(path)
     new_file = allocator.with_values(allocator.parse(allocator_repair.repair(old) if repair else old), values)
     new = new_file.content
-    notes = [*setting.notes, *_refuse_unfit(path, old, new_file, setting, named=file is not None)]
+    notes = [*setting.notes, *_refuse_unfit(path, new_file, setting, named=file is not None)]
     diff = _diff(path, old, new)
     changed = new != old
     backup = None
@@ -239,18 +242,18 @@ def _values(memory_mib: int | None, cpu_count: int | None, cpu_pool: str | None)
     return values
 
 
-def _refuse_unfit(path: str, old: bytes, new: "AllocatorFile", setting: "Settings", *, named: bool) -> list[str]:
+def _refuse_unfit(path: str, new: "AllocatorFile", setting: "Settings", *, named: bool) -> list[str]:
     """Refuse a result the allocator would not take, or that this host cannot do; return what is only worth a note."""
     from nitroctl.host import allocator, allocator_host, allocator_repair, allocator_rules
 
     report = allocator_rules.report(new)
     if not report.passed:
         failed = report.having(Outcome.FAIL)
-        rules = {rule.id: rule for rule in (*allocator_rules.WHOLE_FILE, *allocator_rules.ENTRIES)}
-        mended = allocator_rules.report(allocator.parse(allocator_repair.repair(new.content)))
-        hints = [f"{item.title}: {item.remedy}" for item in failed if item.remedy and not rules[item.id].repairable]
-        if mended.passed and old != allocator_repair.repair(old):
-            hints = ["run it again with --repair, which mends that, and shows the change first"]
+        mended = allocator_repair.repair(new.content)
+        left = allocator_rules.report(allocator.parse(mended)).having(Outcome.FAIL)
+        hints = [f"{item.detail}: {item.remedy}" for item in left]
+        if mended != new.content:
+            hints.append("the rest is mended by --repair" if left else "run it again with --repair, which mends that")
         raise CannotAnswer(
             f"{path}: nothing written: {_first_words(failed[0].id, failed[0].detail, len(failed))}",
             "allocator.unfit",
@@ -325,6 +328,16 @@ def _done(path: str, *, changed: bool, written: bool) -> str:
 def _wanted(reading: "Reading") -> str:
     cpus = f"CPUs {reading.cpu_pool}" if reading.cpu_pool is not None else f"{reading.cpu_count} CPUs"
     return f"{reading.memory_mib} MiB and {cpus}"
+
+
+def _agreement_text(agrees: Check) -> str:
+    words = {Outcome.PASS: "yes", Outcome.WARN: "no", Outcome.SKIP: "not known"}
+    detail = agrees.detail.removeprefix("not checked: ")
+    return words[agrees.outcome] + (f": {detail}" if detail else "")
+
+
+def _blocked(check: Check) -> bool:
+    return check.outcome is Outcome.SKIP and check.required
 
 
 def _pool_text(host: "HostState") -> str:
