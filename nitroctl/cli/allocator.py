@@ -8,7 +8,7 @@ import typer
 
 from nitroctl.checks import Check, Outcome, Report
 from nitroctl.cli.tree import noun, verb
-from nitroctl.errors import CannotAnswer, Declined, NitroctlError, UsageError
+from nitroctl.errors import CannotAnswer, Declined, UsageError
 from nitroctl.render.result import Result
 from nitroctl.render.view import Block, Checks, Diff, Fields, Headline, Table, Text
 
@@ -191,7 +191,10 @@ def set_(  # noqa: PLR0917  (one parameter an option; typer passes them by name)
                 _confirm(path, diff)
             backup = allocator_store.write(path, old, new, lock_dir=setting["lock_dir"], at=datetime.now(UTC))
         except CannotAnswer as error:
-            raise _with_sudo(error, _command(values, path, repair=repair)) from error
+            if not isinstance(error.__cause__, PermissionError):
+                raise
+            again = _command(values, path, repair=repair)
+            raise CannotAnswer(error.message, error.code, [f"run: {again}"]) from error
         notes += _AFTERWARDS
     before, after = allocator.read(allocator.parse(old)), allocator.read(new_file)
     data = {
@@ -278,11 +281,15 @@ def _first_words(check_id: str, detail: str, count: int) -> str:
 def _diff(path: str, old: bytes, new: bytes) -> str:
     import difflib
 
-    before, after = (text.decode("utf-8", "backslashreplace").replace("\r", "\\r").split("\n") for text in (old, new))
-    if before[-1] == "" and after[-1] == "":
-        before, after = before[:-1], after[:-1]
+    before, after = _shown_lines(old), _shown_lines(new)
     lines = difflib.unified_diff(before, after, f"{path}", f"{path} (new)", lineterm="")
     return "".join(f"{line}\n" for line in lines)
+
+
+def _shown_lines(content: bytes) -> list[str]:
+    """Return the lines for a diff: a carriage return at an end is shown, and so is a missing last newline."""
+    *lines, last = content.decode("utf-8", "backslashreplace").replace("\r", "\\r").split("\n")
+    return [*lines, f"{last}\n\\ No newline at end of file"] if last else lines
 
 
 def _confirm(path: str, diff: str) -> None:
@@ -309,14 +316,6 @@ def _command(values: "Mapping[str, str]", path: str, *, repair: bool) -> str:
         words += [f"--{key.replace('_', '-')}", value]
     words += ["--repair"] if repair else []
     return shlex.join([*words, "--file", str(Path(path).absolute())])
-
-
-def _with_sudo(error: CannotAnswer, again: str) -> NitroctlError:
-    """Return the error with the exact command to run, when what is missing is permission."""
-    cause = error.__cause__
-    if isinstance(cause, PermissionError):
-        return CannotAnswer(error.message, error.code, [f"run: {again}"])
-    return error
 
 
 def _done(path: str, *, changed: bool, written: bool) -> str:

@@ -115,7 +115,7 @@ class Root(TyperGroup):
 
 def noun(text: str) -> typer.Typer:
     """Return a noun's app; ``text`` is its help. Verbs are added with ``@verb(app, "name", examples)``."""
-    return typer.Typer(
+    app = typer.Typer(
         cls=Noun,
         help=text,
         no_args_is_help=True,
@@ -123,6 +123,12 @@ def noun(text: str) -> typer.Typer:
         rich_markup_mode=None,
         invoke_without_command=False,
     )
+    app.callback()(_group)  # without a callback an app with one verb would be that verb
+    return app
+
+
+def _group() -> None:
+    pass
 
 
 def verb(app: typer.Typer, name: str, examples: str) -> Callable[[_F], _F]:
