@@ -80,6 +80,20 @@ class Verb(TyperCommand):
 class Noun(TyperGroup):
     """A group of verbs; the same epilog form."""
 
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the verbs with the whole first sentence of their help."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [
+                    (
+                        name,
+                        " ".join((command.help or "").split("\n\n")[0].split()).split(". ")[0].removesuffix(".") + ".",
+                    )
+                    for name, command in self.commands.items()
+                    if not command.hidden
+                ]
+            )
+
     format_epilog = Verb.format_epilog
 
 
