@@ -393,6 +393,60 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Compare with the nearest version that is named; build from its source, or record a new version.",
     ),
     # -- kms
+    "kms.principal": _E(
+        "A key policy is written for IAM roles, each by its own ARN, and this is something else.",
+        (
+            "the ARN of a session, as aws sts get-caller-identity shows it",
+            "an instance profile in place of its role",
+            "an account, a user or a wildcard",
+        ),
+        "Name the role: aws iam get-role shows its ARN.",
+    ),
+    "kms.separation": _E(
+        "One role would both use the key from an enclave and manage it or write its policy.",
+        ("the same role was named twice",),
+        "Name a role of its own for each duty; whoever can rewrite the policy can remove the attestation.",
+    ),
+    "kms.action": _E(
+        "KMS does not evaluate attestation for this action on a key.",
+        ("Encrypt, ReEncrypt or Sign, which cannot be attested", "GenerateRandom, which has no key"),
+        "Use Decrypt, DeriveSharedSecret, GenerateDataKey or GenerateDataKeyPair.",
+    ),
+    "kms.context": _E(
+        "An encryption context cannot be required as it was given.",
+        ("no = between name and value", "a ${…}, which a policy reads as a variable", "a name given twice"),
+        "Write --encryption-context name=value in printable ASCII.",
+    ),
+    "kms.no-active-records": _E(
+        "No active record is there to bind a key to, and a policy without one would protect nothing.",
+        ("only candidates are recorded", "a misspelt component or environment"),
+        "Activate the release that is to run: nitroctl pcr record … --activate.",
+    ),
+    "kms.several-environments": _E(
+        "The active records are of several environments, and one key must not open to all of them.",
+        ("--environment was left out",),
+        "Say which environment the key is for.",
+    ),
+    "kms.several-components": _E(
+        "The active records are of several components, and it was not said that they share a key.",
+        ("--component was left out",),
+        "Name the component, or each of those that share the key.",
+    ),
+    "kms.platform": _E(
+        "An active record is of a platform for which no key policy is written.",
+        ("a NitroTPM image among the enclaves",),
+        "Choose components of the platform nitro-enclave.",
+    ),
+    "kms.no-common-register": _E(
+        "The active releases pin no image register in common, so images that are not recorded could not be denied.",
+        ("one release pins PCR0, another only PCR1 and PCR2",),
+        "Record the releases with PCR0 pinned.",
+    ),
+    "kms.policy-too-large": _E(
+        "The policy would exceed 32,768 bytes, a quota of KMS that cannot be raised.",
+        ("many components share a key", "many roles", "many registers are pinned"),
+        "Retire releases, pin fewer registers, or give each component a key of its own.",
+    ),
     # -- nitro-cli, enclaves
     # -- allocator
     "allocator.crlf": _E(
