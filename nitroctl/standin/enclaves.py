@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from nitroctl.standin import images, knobs, manager, wire
+from nitroctl.standin import images, knobs, manager, pool, wire
 from nitroctl.standin.failures import Failure
 
 if TYPE_CHECKING:
@@ -174,7 +174,17 @@ def new_name(given: str | None, eif_path: str, taken: Sequence[str]) -> str:
 def describe_enclaves(args: "Parsed", emit: Print) -> None:
     """Do ``describe-enclaves``. What answered is printed also when something did not (E39)."""
     answers, failed = wire.ask_all("describe", metadata=args.has("metadata"))
+    _forget_the_dead()
     _emit_all([_as_shown(answer) for answer in answers], failed, emit, array=True)
+
+
+def _forget_the_dead() -> None:
+    """Count what managers held that were killed as free again, which the kernel would have done at once."""
+    directory = knobs.host()
+    if directory and (directory / "state").is_dir():
+        stock = pool.Pool(directory)
+        with stock.locked():
+            stock.settle()
 
 
 def _as_shown(answer: dict[str, Any]) -> dict[str, Any]:

@@ -100,7 +100,7 @@ class Failure(Exception):
         self.cause = cause
         self.info = info
         self.within = tuple(within)
-        frame = sys._getframe(1)  # noqa: SLF001  (the place of the failure goes into the error file, as nitro-cli's does)
+        frame = sys._getframe(1)  # noqa: SLF001  (the error file names the place, as the original's does)
         self.place = (os.path.basename(frame.f_code.co_filename), frame.f_lineno)  # noqa: PTH119
 
 

@@ -160,6 +160,7 @@ class StandinHost:
         if not stock.state.is_dir():
             return []
         with stock.locked():
+            stock.settle()
             return [record.pid for record in stock.running()]
 
     def stop(self) -> None:
@@ -186,7 +187,7 @@ def create(  # noqa: PLR0913  (the properties of a machine)
 ) -> StandinHost:
     """Lay out a stand-in host in ``directory``, which must be empty or absent, and return it.
 
-    ``memory_mib``: in pages of 2 MiB; ``pages_1g``: pages of 1 GiB beside them. ``at``: when its PKI began, now if None.
+    ``memory_mib``: in pages of 2 MiB; ``pages_1g``: pages of 1 GiB beside them. ``at``: when its PKI began (now).
     The defaults are an instance with 8 CPUs, half of the cores given to enclaves with 2 GiB.
     """
     host = StandinHost(directory.resolve())

@@ -121,7 +121,6 @@ def _launched(request: Request, channel: socket.socket) -> Iterator["_Enclave"]:
     images.judge_signer(image, datetime.now(UTC))
     wire.send(channel, stderr="Start allocating memory...\n")
     with contextlib.ExitStack() as held:
-        held.callback(signal.pthread_sigmask, signal.SIG_BLOCK, _ENDINGS)
         record, stream = _take(request, stock, configured)
         held.callback(stream.close)
         held.callback(stock.leave, record.slot)
@@ -134,10 +133,10 @@ def _launched(request: Request, channel: socket.socket) -> Iterator["_Enclave"]:
             )
             _boot(image)
         enclave = held.enter_context(_Enclave(request, record, stock, image))
+        held.callback(signal.pthread_sigmask, signal.SIG_BLOCK, _ENDINGS)  # first of all: no end amid the ending
         wire.send(channel, answer=enclave.summary())
         channel.close()
         yield enclave
-        signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
 
 
 def _take(request: Request, stock: pool.Pool, configured: Sequence[int]) -> tuple[pool.Running, IO[str]]:
@@ -257,7 +256,7 @@ class _Enclave:
                 if key.data is None:
                     self.forget(key.fileobj)
                     continue
-                with contextlib.suppress(OSError):
+                with contextlib.suppress(OSError, ValueError, KeyError, TypeError):  # a peer that talks nonsense
                     key.data(key.fileobj.accept()[0])
             self.pour()
 
