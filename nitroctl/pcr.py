@@ -162,7 +162,7 @@ def for_certificate(der: bytes) -> bytes:
 
 def certificate_der(pem: bytes, *, where: str) -> bytes:
     """Return the DER of the first certificate in ``pem``, as nitro-cli reads it. Raises CannotAnswer."""
-    match = re.search(rb"-----BEGIN CERTIFICATE-----\s+([A-Za-z0-9+/=\s]+?)-----END CERTIFICATE-----", pem)
+    match = re.search(rb"-----BEGIN CERTIFICATE-----([A-Za-z0-9+/=\s]++)-----END CERTIFICATE-----", pem)
     if not match:
         raise CannotAnswer(
             f"{where}: no PEM certificate in it",
