@@ -46,7 +46,10 @@ nitroctl allocator show --file allocator.yaml --json
 """,
 )
 def show(file: File = None) -> Result:
-    """Show what the allocator will take from its file, what the kernel has set aside now, and whether they agree."""
+    """Show what the file asks for and what the kernel has.
+
+    The file as the allocator will read it, what the kernel has set aside now, and whether they agree.
+    """
     from nitroctl import settings
     from nitroctl.host import allocator, allocator_host, allocator_store
 
@@ -94,9 +97,9 @@ nitroctl allocator check --file allocator.yaml
 """,
 )
 def check(file: File = None) -> Result:
-    """Check that the allocator will accept its file and read from it what is written, and that the host can do it.
+    """Check that the allocator will accept its file.
 
-    Exit status 1 when it will not. What the kernel says is looked at where the Nitro Enclaves driver is loaded.
+    Also that it reads from it what is written there, and that the host can do what is asked. Exit status 1 when it will not. What the kernel says is looked at where the Nitro Enclaves driver is loaded.
     """
     from nitroctl import settings
     from nitroctl.host import allocator, allocator_host, allocator_rules, allocator_store
@@ -159,7 +162,7 @@ def set_(  # noqa: PLR0917  (one parameter an option; typer passes them by name)
         bool, typer.Option("--check", help="With --dry-run: exit status 1 when something would change.")
     ] = False,
 ) -> Result:
-    """Change what the allocator is told to reserve, after showing the change.
+    """Change what the allocator reserves, showing it first.
 
     One value changes on its line; comments and everything else stay byte for byte. The old file is kept beside it.
     A result that nitroctl allocator check would refuse is not written; what the kernel here says counts only for the
