@@ -173,6 +173,24 @@ def replace(path: str, content: bytes, *, mode: int = 0o644) -> None:
         stream.write(content)
 
 
+def put_in_place(finished: str, path: str) -> None:
+    """Make the file ``finished``, on the same file system, become ``path``, flushed to the disk before it appears.
+
+    A symbolic link at ``path`` stays one: its target is replaced. Raises CannotAnswer ``file.unwritable``.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        descriptor = os.open(finished, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(finished, target)  # noqa: PTH105
+        _sync_directory(target.parent)
+    except OSError as error:
+        raise cannot_write(path, error) from error
+
+
 @contextlib.contextmanager
 def locked(path: str, *, what: str, wait: bool = True) -> Iterator[None]:
     """Hold an exclusive advisory lock on ``path`` for the block: a directory, or a file.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 #: The registers that an image file determines.
 IMAGE_REGISTERS: Final = (0, 1, 2, 8)
-_RECORDED: Final = "The image is an active record"
+RECORDED: Final = "The image is an active record"
 
 
 def compare(measured: Mapping[int, bytes], enclave: Enclave, *, debug: bool) -> Report:
@@ -67,7 +67,7 @@ def recorded(ledger: "Ledger", pcrs: Mapping[int, bytes], *, of: str) -> Check:
     if active:
         return Check(
             id="launch.recorded",
-            title=_RECORDED,
+            title=RECORDED,
             outcome=Outcome.PASS,
             detail=", ".join(entry.id for entry in active),
         )
@@ -80,7 +80,7 @@ def recorded(ledger: "Ledger", pcrs: Mapping[int, bytes], *, of: str) -> Check:
         detail = f"no entry of {of} has any register in common with it"
     return Check(
         id="launch.recorded",
-        title=_RECORDED,
+        title=RECORDED,
         outcome=Outcome.FAIL,
         detail=detail,
         remedy="launch a recorded image, or review this one and nitroctl pcr record --activate it",

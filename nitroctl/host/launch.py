@@ -9,7 +9,7 @@ file could have been exchanged in between. Source: aws-nitro-enclaves-cli 1.5.0,
 import contextlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from nitroctl import safefile
@@ -19,6 +19,7 @@ from nitroctl.host import cpulist
 from nitroctl.host.machine import MIB, Machine, PagePlan, plan_pages
 from nitroctl.host.nitro_cli import DEFAULT_SOCKETS, Launch
 from nitroctl.host.replies import Enclave
+from nitroctl.records.entry import time_text
 
 if TYPE_CHECKING:
     from nitroctl.eif.measure import Measured
@@ -287,7 +288,7 @@ def _certificate(measured: "Measured", at: datetime) -> Check:
         id="launch.certificate-dates",
         title=title,
         outcome=Outcome.PASS if good else Outcome.FAIL,
-        detail=f"{_time(certificate.not_before)} to {_time(certificate.not_after)}, looked at as of {_time(at)}",
+        detail=f"{time_text(certificate.not_before)} to {time_text(certificate.not_after)}; as of {time_text(at)}",
         remedy=None if good else "sign the image again with a certificate in force, and check this host's clock",
         source=f"{_SOURCE}: E59",
     )
@@ -327,7 +328,3 @@ DEBUG_WARNING: Final = (
 
 def _words(cpus: Sequence[int]) -> str:
     return " ".join(map(str, cpus))
-
-
-def _time(at: datetime) -> str:
-    return at.astimezone(UTC).replace(microsecond=0, tzinfo=None).isoformat() + "Z"

@@ -27,6 +27,8 @@ _REPLY_LIMIT: Final = 4 * 1024 * 1024
 _AUTO_CID: Final = 0
 DEFAULT_SOCKETS: Final = "/run/nitro_enclaves"
 
+MAY_HAVE_STARTED: Final = "an enclave may still come up: look with nitroctl enclave describe"
+
 Version = tuple[int, int, int]
 _T = TypeVar("_T")
 
@@ -201,10 +203,18 @@ class NitroCli:
         except replies.Nonsense as error:
             raise trouble from error
 
-    def run(self, launch: Launch, *, eif_bytes: int, on_line: OnLine | None = None) -> replies.Launched:
+    def run(
+        self,
+        launch: Launch,
+        *,
+        eif_bytes: int,
+        on_line: OnLine | None = None,
+        on_tick: Callable[[float], None] | None = None,
+    ) -> replies.Launched:
         """Start an enclave and return what nitro-cli says it started; it is not yet compared with anything."""
         patience = boot_patience_s(eif_bytes, launch.memory_mib)
-        return self._read(replies.launched, self._done(run_arguments(launch), patience, on_line=on_line))
+        finished = self._done(run_arguments(launch), patience, on_line=on_line, on_tick=on_tick)
+        return self._read(replies.launched, finished)
 
     def build(
         self,
@@ -212,10 +222,10 @@ class NitroCli:
         *,
         on_line: OnLine | None = None,
         on_tick: Callable[[float], None] | None = None,
-    ) -> tuple[dict[int, bytes], Finished]:
-        """Build an image; return the registers nitro-cli prints and what it did. A build has no time limit of ours."""
+    ) -> dict[int, bytes]:
+        """Build an image and return the registers nitro-cli prints. A build has no time limit of ours."""
         finished = self._done(build_arguments(build), None, on_line=on_line, on_tick=on_tick)
-        return self._read(replies.measurements, finished), finished
+        return self._read(replies.measurements, finished)
 
     def terminate(self, enclave_id: str) -> replies.Ended:
         """End one enclave by its id."""
@@ -268,7 +278,11 @@ class NitroCli:
             raise CannotAnswer(
                 f"nitro-cli {arguments[0]}: no answer within {patience_s:.0f} s; it was ended",
                 "nitro-cli.timeout",
-                ["run it by hand to see what it waits for", *_said(finished.stderr)],
+                [
+                    "run it by hand to see what it waits for",
+                    *([MAY_HAVE_STARTED] if arguments[0] == "run-enclave" else []),
+                    *_said(finished.stderr),
+                ],
                 {"command": arguments[0], "patience_s": patience_s, "stderr": finished.stderr[-_REPLY_LIMIT:]},
             )
         return finished

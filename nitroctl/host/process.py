@@ -278,9 +278,12 @@ class Output:
 
 
 def passed_on(child: Child, stderr: Output) -> Iterator[bytes]:
-    """Yield the child's standard output as it comes; its standard error goes to ``stderr``."""
+    """Yield the child's standard output as it comes, and empty bytes in silence; standard error goes to ``stderr``."""
     while not child.over:
-        for name, chunk in child.pump():
+        came = child.pump()
+        if not came:
+            yield b""
+        for name, chunk in came:
             if name == "stdout":
                 yield chunk
             else:
