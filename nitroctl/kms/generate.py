@@ -206,7 +206,7 @@ def _admin(targets: Targets) -> Statement:
         effect=Effect.ALLOW,
         principals=_arns(targets.admin_roles),
         actions=ADMIN_ACTIONS,
-        purpose="Manage the key: no data, no grants, no policy, no aliases or replicas.",
+        purpose="manage the key, without data, grants, policy, aliases or replicas",
     )
 
 
@@ -216,7 +216,7 @@ def _writer(targets: Targets) -> Statement:
         effect=Effect.ALLOW,
         principals=_arns(targets.policy_writers),
         actions=WRITER_ACTIONS,
-        purpose="Replace this policy and read what shows whether it holds. Whoever has this role decides who decrypts.",
+        purpose="replace this policy: whoever has the role decides who decrypts",
     )
 
 
@@ -234,7 +234,7 @@ def _allow(entry: Entry, targets: Targets) -> Statement:
         effect=Effect.ALLOW,
         principals=_arns(targets.enclave_roles),
         actions=tuple(action for action in ATTESTED_ACTIONS if action in targets.actions),
-        purpose=f"Use the key from an enclave that attests {registers} of {entry.id}.",
+        purpose=f"use the key from an enclave that attests {registers} of {entry.id}",
         conditions=conditions,
         entry=entry.id,
     )
@@ -250,7 +250,7 @@ def _deny_unattested() -> Statement:
     return _deny(
         "DenyUnattested",
         {"Null": {attestation_key(0): ("true",)}},
-        "Nobody uses the key without attestation: not through an account's IAM policies, not through a grant.",
+        "no use without attestation, not by IAM policies or grants either",
     )
 
 
@@ -259,7 +259,7 @@ def _deny_other(index: int, entries: Sequence[Entry]) -> Statement:
     return _deny(
         f"DenyOther{pcr.name(index)}",
         {"StringNotEqualsIgnoreCase": {attestation_key(index): values}},
-        f"Nobody uses the key with a {pcr.name(index)} that no active release has ({pcr.meaning(index)}).",
+        f"no use with a {pcr.name(index)} that no active release has",
     )
 
 
@@ -267,7 +267,7 @@ def _deny_debug() -> Statement:
     return _deny(
         "DenyDebug",
         {"StringEqualsIgnoreCase": {attestation_key(0): (pcr.ZERO.hex(),)}},
-        "Nobody uses the key from an enclave in debug mode, whose PCR0 is zero.",
+        "no use from an enclave in debug mode (PCR0 is zero)",
     )
 
 
@@ -288,7 +288,7 @@ def _deny_detours() -> Statement:
         effect=Effect.DENY,
         principals=EVERYBODY,
         actions=("kms:CreateGrant", "kms:ReEncryptFrom"),
-        purpose="Nobody goes around attestation: re-encryption cannot carry any, and grants cannot ask for it.",
+        purpose="no re-encryption and no new grants: neither can be made to attest",
     )
 
 

@@ -36,7 +36,7 @@ class Effect(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """One statement. ``principals``: ARNs, or EVERYBODY. ``purpose``: a sentence for people, not in the document.
+    """One statement. ``principals``: ARNs, or EVERYBODY. ``purpose``: a few words for people, not in the document.
 
     ``entry``: id of the ledger entry it stands for, empty when none. The resource is always this key.
     """

@@ -211,7 +211,8 @@ def new_entry(  # noqa: PLR0913  (an entry has these members)
     )
     fault = first_fault(entry)
     if fault:
-        raise CannotAnswer(fault.message, fault.code, [fault.hint] if fault.hint else [])
+        what = f"{fault.place[1:]}: " if fault.code == "records.text" else ""  # the other messages say it themselves
+        raise CannotAnswer(what + fault.message, fault.code, [fault.hint] if fault.hint else [])
     return entry
 
 
