@@ -267,6 +267,364 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("a directory that the stand-in did not make", "a damaged or foreign file in it"),
         "Remove the directory; the stand-in makes a new one.",
     ),
+    "evidence.empty": _E(
+        "There is no attestation document to look at: the input is empty.",
+        ("a capture that failed", "an empty standard input"),
+        "Capture the document again.",
+    ),
+    "evidence.unreadable": _E(
+        "The input is not an attestation document in any of the forms that are read.",
+        ("another file", "base64 or hexadecimal damaged by copying", "JSON without a member that holds the document"),
+        "Pass raw CBOR, base64, hexadecimal, PEM-like text, or JSON with a member attestation_document.",
+    ),
+    "evidence.ambiguous": _E(
+        "The input could be read in more than one way, and nitroctl does not guess which one is meant.",
+        ("JSON with several documents", "several PEM blocks", "a JSON member that occurs twice"),
+        "Pass one document alone.",
+    ),
+    "evidence.too-large": _E(
+        "The input decodes to more than 32 KiB; the Nitro Secure Module cannot make a document beyond 12 KiB.",
+        ("another file",),
+        "Check the path.",
+    ),
+    "evidence.root": _E(
+        "A file given as --root is not one X.509 certificate, or an AWS root in the package is not the pinned one.",
+        ("a bundle of several certificates", "a damaged installation"),
+        "Pass one PEM certificate a file; install nitroctl anew if its own file is damaged.",
+    ),
+    "attest.no-reference-values": _E(
+        "Nothing says which measurements are wanted, and without that no evidence is acceptable.",
+        ("no records file yet", "a records file without an enclave's entry"),
+        "Record the image with nitroctl pcr record, give --pcr, or ask only who signed it with --authenticity-only.",
+    ),
+    "attest.zero-reference": _E(
+        "A reference value expects a register to be zero that is zero in every debug-mode enclave or unsigned image.",
+        ("registers copied from an enclave in debug mode", "PCR8 of an unsigned image"),
+        "Use the measurements of the image itself: nitroctl eif measure.",
+    ),
+    "attest.at": _E(
+        "The instant given with --at is not now, document or an RFC 3339 time.",
+        ("a date without a time", "a time without a zone"),
+        "Write 2026-11-20T10:00:00Z.",
+    ),
+    "attest.nonce": _E(
+        "The nonce given with --nonce is empty or not bytes in hexadecimal.",
+        ("the nonce's text in place of its bytes in hexadecimal", "base64"),
+        "Write two hexadecimal digits a byte.",
+    ),
+    "attest.max-age": _E(
+        "The age given with --max-age is not a whole number of seconds, minutes, hours or days.",
+        ("a number without a unit",),
+        "Write 30s, 5m, 3h or 2d.",
+    ),
+    "cbor.size": _E(
+        "The document is larger than 32 KiB; the Nitro Secure Module cannot make one beyond 12 KiB.",
+        ("another file", "an attempt to exhaust the verifier"),
+        "Check where the document comes from.",
+    ),
+    "cbor.complete": _E(
+        "The CBOR ends before an item does, or claims more than there is.",
+        ("a document cut short or damaged in copying",),
+        "Capture the document again, whole.",
+    ),
+    "cbor.types": _E(
+        "The CBOR has an item that no attestation document has: a float, an undefined value, text that is not UTF-8.",
+        ("bytes lost in copying", "another file"),
+        "Capture the document again; check that it is one.",
+    ),
+    "cbor.tags": _E(
+        "The CBOR has a tag other than one leading 18; tags change what follows in ways decoders differ about.",
+        ("a damaged document", "a document made to confuse verifiers"),
+        "Capture the document again; if it is as captured, treat it as forged.",
+    ),
+    "cbor.shortest-heads": _E(
+        "A length or number is not written the shortest way; AWS always does, and two spellings hide differences.",
+        ("a document encoded again by another program",),
+        "Pass the document as it was received.",
+    ),
+    "cbor.definite-strings": _E(
+        "A string is cut into chunks, which AWS never does.",
+        ("a document encoded again by another program",),
+        "Pass the document as it was received.",
+    ),
+    "cbor.unique-keys": _E(
+        "A map has the same key twice; which one counts depends on the reader.",
+        ("a document made to confuse verifiers",),
+        "Treat the document as forged.",
+    ),
+    "cbor.bounds": _E(
+        "The CBOR nests deeper than 8 or has more than 2048 items; a real document nests three deep.",
+        ("an attempt to exhaust the verifier",),
+        "Treat the document as forged.",
+    ),
+    "cbor.trailing-bytes": _E(
+        "Bytes follow the document, or the payload, after its end.",
+        ("two documents in one file", "a final line break added to raw CBOR"),
+        "Cut the file where the document ends.",
+    ),
+    "cose.shape": _E(
+        "The document is not an array of protected header, unprotected header, payload and signature.",
+        ("another file", "a document made by something that is not a Nitro Secure Module"),
+        "Check that the file holds the attestation document and nothing around it.",
+    ),
+    "cose.protected-header": _E(
+        "The signed header is not a map with the algorithm alone.",
+        ("a document made by something that is not a Nitro Secure Module",),
+        "Treat the document as forged.",
+    ),
+    "cose.algorithm": _E(
+        "The document says that it is signed otherwise than with ES384, which AWS always uses.",
+        ("a document made by something that is not a Nitro Secure Module", "an attempt to weaken the check"),
+        "Treat the document as forged.",
+    ),
+    "cose.unprotected-empty": _E(
+        "The unsigned header is not empty; anybody could have put that there.",
+        ("somebody added to the document",),
+        "Ask for the document as it left the enclave.",
+    ),
+    "cose.payload-size": _E(
+        "The payload is empty or larger than 16384 bytes.",
+        ("a document made by something that is not a Nitro Secure Module",),
+        "Treat the document as forged.",
+    ),
+    "cose.signature-size": _E(
+        "The signature is not 96 bytes, r and s one after the other.",
+        ("a signature in DER", "a damaged document"),
+        "Capture the document again.",
+    ),
+    "cose.signature": _E(
+        "The signature over the document is not one by the key of its certificate.",
+        ("the document was changed after it was signed", "bytes damaged in copying", "a forgery"),
+        "Believe nothing in it; capture the document again and compare.",
+    ),
+    "document.map": _E(
+        "The payload is not a map with text keys.",
+        ("something signed that is not an attestation document",),
+        "Check what the file is.",
+    ),
+    "document.kind": _E(
+        "It cannot be told whether the document is an enclave's or a NitroTPM's, or its parts disagree about that.",
+        ("a document of another platform", "a document made to confuse verifiers"),
+        "The same register means other things in each kind; find out what made the document.",
+    ),
+    "document.module-id": _E("The module id is missing, empty or not text.", ("a forged document",), "Do not use it."),
+    "document.digest": _E(
+        "The digest of the registers is not SHA384, the only one AWS uses.",
+        ("a forged document", "a new platform this version does not know"),
+        "Do not use it; see whether a newer nitroctl knows it.",
+    ),
+    "document.timestamp": _E(
+        "The timestamp is missing or not a plausible number of milliseconds since 1970.",
+        ("a stand-in that writes seconds or text",),
+        "Do not use it.",
+    ),
+    "document.pcrs": _E(
+        "The registers are missing or not a map of 1 to 32 entries.", ("a forged document",), "Do not use it."
+    ),
+    "document.pcr-indexes": _E(
+        "A register's index is not a whole number from 0 to 31.", ("a forged document",), "Do not use it."
+    ),
+    "document.pcr-sizes": _E(
+        "A register does not have 48 bytes, although the digest is SHA384.", ("a forged document",), "Do not use it."
+    ),
+    "document.certificate": _E(
+        "The certificate is missing or not 1 to 1024 bytes.", ("a forged or damaged document",), "Do not use it."
+    ),
+    "document.cabundle": _E(
+        "The bundle of authorities is missing, empty, longer than 10 or has an item that is not 1 to 1024 bytes.",
+        ("a stand-in without a chain", "a forged document"),
+        "Do not use it.",
+    ),
+    "document.public-key": _E(
+        "The public key field is neither bytes nor absent.", ("a forged document",), "Do not use it."
+    ),
+    "document.user-data": _E(
+        "The user data field is neither bytes nor absent.", ("a forged document",), "Do not use it."
+    ),
+    "document.nonce": _E("The nonce field is neither bytes nor absent.", ("a forged document",), "Do not use it."),
+    "document.nulls": _E(
+        "Optional fields are null where AWS's text asks for them to be left out; AWS itself writes them so today.",
+        ("AWS's own encoder",),
+        "Nothing to do; null and absent are taken alike.",
+    ),
+    "document.lengths": _E(
+        "A field has a length outside what AWS has published, which AWS signs nevertheless.",
+        ("an enclave that puts much into user data or nonce", "an empty public key"),
+        "Nothing to do, unless other verifiers have to accept the document too.",
+    ),
+    "document.fields": _E(
+        "The payload has fields that AWS has not published; they are not interpreted.",
+        ("a newer Nitro system",),
+        "See whether a newer nitroctl knows them.",
+    ),
+    "chain.der": _E(
+        "A certificate cannot be decoded, is not version 3, has bytes after its end, or is not in DER's one encoding.",
+        ("a damaged document", "a forgery"),
+        "Capture the document again.",
+    ),
+    "chain.root-pinned": _E(
+        "The bundle does not begin with an accepted root certificate, compared byte for byte.",
+        ("a document of a stand-in or of another platform", "a forged chain under a root that looks like AWS's"),
+        "If it is a root of your own, name it with --root; otherwise treat the document as forged.",
+    ),
+    "chain.names": _E(
+        "A certificate's issuer is not the subject of the one before it.",
+        ("a bundle in another order", "a forged chain"),
+        "Treat the document as forged.",
+    ),
+    "chain.algorithms": _E(
+        "A certificate is signed otherwise than with ecdsa-with-SHA384, or says two things about it.",
+        ("a forged chain",),
+        "Treat the document as forged.",
+    ),
+    "chain.keys": _E(
+        "A certificate's key is not an uncompressed point on P-384.",
+        ("a forged chain",),
+        "Treat the document as forged.",
+    ),
+    "chain.signatures": _E(
+        "A certificate is not signed with the key of the one before it.",
+        ("a forged chain", "a damaged document"),
+        "Treat the document as forged.",
+    ),
+    "chain.extensions": _E(
+        "A certificate has an extension twice, or one that cannot be read.",
+        ("a forged chain",),
+        "Treat the document as forged.",
+    ),
+    "chain.critical-extensions": _E(
+        "A certificate has a critical extension that nitroctl does not process, so it must not be relied on.",
+        ("a forged chain", "a new profile of AWS's"),
+        "See whether a newer nitroctl knows it.",
+    ),
+    "chain.ca": _E(
+        "A certificate that issues another is not a certificate authority.",
+        ("an ordinary certificate used to sign another: a forged chain",),
+        "Treat the document as forged.",
+    ),
+    "chain.ca-key-usage": _E(
+        "A certificate that issues another may not sign certificates.",
+        ("a forged chain",),
+        "Treat the document as forged.",
+    ),
+    "chain.path-length": _E(
+        "More authorities follow a certificate than it allows.",
+        ("an instance's authority used to make another: a forged chain",),
+        "Treat the document as forged.",
+    ),
+    "chain.leaf": _E(
+        "The certificate that signs the document is itself an authority.",
+        ("a stand-in", "a forged chain"),
+        "Treat the document as forged.",
+    ),
+    "chain.leaf-key-usage": _E(
+        "The certificate that signs the document may not sign data, or may sign certificates.",
+        ("a stand-in", "a forged chain"),
+        "Treat the document as forged.",
+    ),
+    "chain.document-time": _E(
+        "The document's own time lies outside the period of one of its certificates.",
+        ("a document signed with a key kept beyond its time", "a forged document"),
+        "Treat the document as forged.",
+    ),
+    "chain.begun": _E(
+        "At the instant asked, a certificate's period has not begun.",
+        ("an instant before the document was made", "a clock that is wrong"),
+        "Check the clock, or the instant given with --at.",
+    ),
+    "chain.unexpired": _E(
+        "At the instant asked, a certificate's period is over; the last certificate's is three hours.",
+        ("a captured document judged later", "an old document played again"),
+        "Judge a captured document with --at document: it proves that it was signed then, not that it is fresh.",
+    ),
+    "chain.revocation": _E(
+        "Revocation is not checked: AWS's text on attestation says that it must be off.",
+        ("every document",),
+        "The addresses of the revocation lists are in the check's detail, for a responder who wants to look.",
+    ),
+    "habit.module-id": _E(
+        "The module id has a form that no known document has.",
+        ("a newer Nitro system", "a stand-in"),
+        "Look closer if the document is under an AWS root.",
+    ),
+    "habit.leaf-name": _E(
+        "The last certificate is not named after the document's module id, as AWS's always are.",
+        ("a changed habit of AWS's", "a stand-in"),
+        "Look closer if the document is under an AWS root.",
+    ),
+    "habit.instance-name": _E(
+        "The certificate above the last one is not named after the instance, as AWS's always are.",
+        ("a changed habit of AWS's", "a stand-in"),
+        "Look closer if the document is under an AWS root.",
+    ),
+    "habit.region": _E(
+        "The certificates' names do not agree about the region.",
+        ("a changed habit of AWS's", "a stand-in"),
+        "Look closer if the document is under an AWS root.",
+    ),
+    "habit.pcr4": _E(
+        "PCR4 is not the one made from the instance id in the module id.",
+        ("a stand-in", "an older form of instance id"),
+        "Look closer if the document is under an AWS root: nitroctl pcr instance computes it.",
+    ),
+    "habit.serial": _E(
+        "The last certificate's serial number does not hold the enclave id and the time of issue.",
+        ("a changed habit of AWS's", "a stand-in"),
+        "Look closer if the document is under an AWS root.",
+    ),
+    "habit.times": _E(
+        "Launch, issue of the certificate and document do not follow each other.",
+        ("a changed habit of AWS's", "a clock set back"),
+        "Look closer if the document is under an AWS root.",
+    ),
+    "appraisal.kind": _E(
+        "The document is of another kind than the reference values: registers of a NitroTPM mean other things.",
+        ("an instance's document in place of an enclave's",),
+        "Ask for a document of the kind that was recorded.",
+    ),
+    "appraisal.partition": _E(
+        "The root of the document's chain belongs to another partition of AWS than the policy wants.",
+        ("a document from another partition", "a root named with --root"),
+        "Ask for a document from the wanted partition.",
+    ),
+    "appraisal.debug": _E(
+        "PCR0, PCR1 or PCR2 is zero: the enclave runs in debug mode, where its image is not attested.",
+        ("nitro-cli run-enclave --debug-mode or --attach-console",),
+        "Run the enclave without debug mode; --allow-debug is for tests.",
+    ),
+    "measurement.match": _E(
+        "No accepted set of reference values equals the document's registers.",
+        ("an image that was not recorded, or is not active", "an image built anew from changed input"),
+        "Record the image as active if it is wanted; the nearest record is named.",
+    ),
+    "measurement.image": _E(
+        "The reference values do not say which image runs: neither PCR0 nor PCR8 is among them.",
+        ("--pcr with PCR3 or PCR4 alone",),
+        "Add --pcr PCR0=<hex>.",
+    ),
+    "freshness.nonce": _E(
+        "The document does not carry the nonce that was asked for.",
+        ("an old document played again", "a nonce given in another encoding"),
+        "Ask the enclave for a new document with a nonce of your own.",
+    ),
+    "freshness.future": _E(
+        "The document's time lies more than five minutes after the instant asked.",
+        ("an --at before the document was made", "a clock that is wrong"),
+        "Check the clock, or the instant given with --at.",
+    ),
+    "freshness.age": _E(
+        "The document is older than --max-age at the instant asked.",
+        ("an old document played again", "a slow channel"),
+        "Ask the enclave for a new document.",
+    ),
+    **{
+        f"measurement.pcr{index}": _E(
+            f"PCR{index} is not the one recorded.",
+            ("another image, instance or role than the recorded one", "the wrong record"),
+            "Compare expected and actual: the register that differs says what changed (nitroctl attest show).",
+        )
+        for index in range(32)
+    },
     # -- records
     "json.syntax": _E(
         "The file is not one JSON document.",

@@ -3,7 +3,7 @@
 Root first, the certificate that signs the document last; nothing is searched for, reordered or left out. Each property
 is its own check over all links, and its detail names the link. Periods are judged at the instant asked, every link,
 every time; what is remembered (:mod:`nitroctl.evidence.certificate`) depends on exact bytes only.
-Not checked, as AWS's text demands: revocation.
+Not checked, as AWS's text demands: revocation; the report says so and where the lists are.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -49,8 +49,9 @@ def walk(document: Document, accepted: tuple[Root, ...], at: datetime) -> tuple[
         extensions,
         *(_extension_checks(links) if extensions.outcome is Outcome.PASS else _extensions_blocked()),
         _contains(links, document.time),
-        _each(rules.CHAIN_BEGUN, links, lambda link: _not_begun(link, at), collect=True),
-        _each(rules.CHAIN_UNEXPIRED, links, lambda link: _expired(link, at), collect=True),
+        _begun(links, at),
+        _unexpired(links, at),
+        _revocation(links),
     ], Chain(links, root)
 
 
@@ -105,18 +106,13 @@ def _each(
     rule: rules.Rule,
     links: Sequence[Certificate],
     fault: Callable[[Certificate], str | None],
-    *,
-    collect: bool = False,
 ) -> Check:
-    """Judge a rule on every link alone; the first fault is the detail, or with ``collect`` all of them."""
-    faults = []
+    """Judge a rule on every link alone; the first fault is the detail."""
     for number, link in enumerate(links):
         wrong = fault(link)
         if wrong:
-            faults.append(f"the {_called(links, number)} {wrong}")
-            if not collect:
-                break
-    return rule.failed("; ".join(faults)) if faults else rule.passed()
+            return rule.failed(f"the {_called(links, number)} {wrong}")
+    return rule.passed()
 
 
 def _called(links: Sequence[Certificate], number: int) -> str:
@@ -218,9 +214,34 @@ def _contains(links: Sequence[Certificate], time: datetime) -> Check:
     return rules.CHAIN_DOCUMENT_TIME.passed()
 
 
-def _not_begun(link: Certificate, at: datetime) -> str | None:
-    return f"begins at {instant(link.not_before)}, after {instant(at)}" if at < link.not_before else None
+def _revocation(links: Sequence[Certificate]) -> Check:
+    addresses = [address for link in links for address in link.crl_addresses]
+    where = f"; the certificates name {' and '.join(addresses)}" if addresses else ""
+    return rules.CHAIN_REVOCATION.unknown(f"AWS's text says that it must not be{where}")
 
 
-def _expired(link: Certificate, at: datetime) -> str | None:
-    return f"ended at {instant(link.not_after)}, before {instant(at)}" if at > link.not_after else None
+def _begun(links: Sequence[Certificate], at: datetime) -> Check:
+    late = [number for number, link in enumerate(links) if at < link.not_before]
+    if not late:
+        return rules.CHAIN_BEGUN.passed()
+    worst = max(late, key=lambda number: links[number].not_before)
+    return rules.CHAIN_BEGUN.failed(
+        f"the {_called(links, worst)} begins at {instant(links[worst].not_before)}, after {instant(at)}"
+        + _others("so does", late, worst, links)
+    )
+
+
+def _unexpired(links: Sequence[Certificate], at: datetime) -> Check:
+    over = [number for number, link in enumerate(links) if at > link.not_after]
+    if not over:
+        return rules.CHAIN_UNEXPIRED.passed()
+    worst = min(over, key=lambda number: links[number].not_after)
+    return rules.CHAIN_UNEXPIRED.failed(
+        f"the {_called(links, worst)} ended at {instant(links[worst].not_after)}, before {instant(at)}"
+        + _others("so did", over, worst, links)
+    )
+
+
+def _others(verb: str, numbers: Sequence[int], but: int, links: Sequence[Certificate]) -> str:
+    names = [f"the {role(number, len(links))}" for number in reversed(numbers) if number != but]
+    return f"; {verb} {' and '.join(names)}" if names else ""

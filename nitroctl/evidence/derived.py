@@ -13,6 +13,16 @@ from typing import Final
 from nitroctl.evidence.certificate import Certificate
 from nitroctl.evidence.document import Document
 
+#: EC2 user guide, "NitroTPM PCR measurements".
+TPM_MEANINGS: Final = {
+    **dict.fromkeys(range(8), "firmware"),
+    4: "boot loader, kernel and command line (UEFI binaries)",
+    7: "Secure Boot policy",
+    **dict.fromkeys(range(8, 16), "operating system"),
+    12: "UEFI command line",
+    16: "debug; the operating system can reset it",
+    23: "application; the operating system can reset it",
+}
 _MODULE_ID = re.compile(r"(i-[0-9a-f]{17}|i-[0-9a-f]{8})-(?:enc([0-9a-f]{16})|tpm[0-9a-f]{16})")
 _REGION: Final = r"([a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2})"
 _PARTITION: Final = r"(aws[a-z-]*)"

@@ -1,0 +1,242 @@
+"""Hold a document against a policy. Evidence that is not authentic is not appraised: every check says so."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from nitroctl import pcr
+from nitroctl.appraisal.policy import IMAGE_REGISTERS, Policy, ReferenceValues
+from nitroctl.checks import Check, Report, not_requested
+from nitroctl.evidence.chain import instant
+from nitroctl.evidence.document import Document, Kind
+from nitroctl.evidence.roots import Root
+from nitroctl.evidence.rules import Rule, all_blocked
+
+_GUIDE: Final = "Nitro Enclaves user guide"
+KIND: Final = Rule("appraisal.kind", "the document is of the kind the policy is for", "appraisal policy")
+PARTITION: Final = Rule("appraisal.partition", "the root belongs to a wanted partition", "appraisal policy")
+DEBUG: Final = Rule(
+    "appraisal.debug", "the enclave does not run in debug mode", f"{_GUIDE}: PCR0 to PCR2 are zero then"
+)
+MATCH: Final = Rule("measurement.match", "all registers equal those of one accepted record", "appraisal policy")
+IMAGE: Final = Rule("measurement.image", "the record says which image it is", f"{_GUIDE}: PCR0 covers the whole image")
+NONCE: Final = Rule("freshness.nonce", "the nonce is the one that was asked for", "RFC 9334, 10.1")
+FUTURE: Final = Rule("freshness.future", "the document is not from the future", "RFC 9334, 10.1")
+AGE: Final = Rule("freshness.age", "the document is not older than wanted", "RFC 9334, 10.1")
+REGISTERS: Final = tuple(
+    Rule(f"measurement.pcr{index}", f"{pcr.name(index)} is the recorded one", f"{_GUIDE}: {pcr.meaning(index)}")
+    for index in range(32)
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """The reference values that match, or the nearest that do not: which registers are equal and which differ.
+
+    ``standing``: empty when the set may accept, else why not (``retired``).
+    """
+
+    reference: ReferenceValues
+    standing: str
+    equal: tuple[int, ...]
+    differing: tuple[int, ...]
+
+    @property
+    def accepts(self) -> bool:
+        """Whether the set may accept and every one of its registers is equal."""
+        return not self.standing and not self.differing
+
+    @property
+    def sentence(self) -> str:
+        """What was found, for a report."""
+        label = self.reference.label
+        names = ", ".join(pcr.name(index) for index in self.differing)
+        count = len(self.equal) + len(self.differing)
+        standing = f", which is {self.standing}" if self.standing else ""
+        if not self.differing:
+            how = f"all {count} registers equal those" if count > 1 else f"{pcr.name(self.equal[0])} equals that"
+            return f"{how} of {label}{standing}"
+        verb = "differs" if len(self.differing) == 1 else "differ"
+        if not self.equal:
+            return f"{names} {verb} from {label}{standing}"
+        return f"{len(self.equal)} of {count} registers equal those of {label}{standing}; {names} {verb}"
+
+
+@dataclass(frozen=True, slots=True)
+class Appraised:
+    """Every check, and the reference values that decided. Only ``report.passed`` says acceptable."""
+
+    report: Report
+    comparison: Comparison | None = None
+
+
+def compare(pcrs: Mapping[int, bytes], policy: Policy) -> Comparison | None:
+    """Return the accepted set that matches, else the nearest set of all; None when several are equally far.
+
+    Nearest: most equal registers, then fewest that differ, then sets that may accept before others. The PCR2 of an
+    image without an application ramdisk is everybody's and makes no two images near.
+    """
+    every = [(reference, "") for reference in policy.accepted] + list(policy.known)
+    found = []
+    for reference, standing in every:
+        differing = reference.differing(pcrs)
+        equal = tuple(index for index in sorted(reference.pcrs) if index not in differing)
+        found.append(Comparison(reference, standing, equal, differing))
+    accepting = [comparison for comparison in found if comparison.accepts]
+    if accepting:
+        return max(accepting, key=lambda comparison: len(comparison.equal))
+    nearest = min(found, key=_distance, default=None)
+    return nearest if nearest and (len(found) == 1 or _telling(nearest)) else None
+
+
+def _distance(item: Comparison) -> tuple[bool, int, int, bool]:
+    return bool(item.differing), -_telling(item), len(item.differing), bool(item.standing)
+
+
+def _telling(item: Comparison) -> int:
+    return sum(item.reference.pcrs[index] != pcr.EMPTY_PCR2 for index in item.equal)
+
+
+def appraise(
+    authentic: Report, document: Document | None, root: Root | None, policy: Policy, *, at: datetime
+) -> Appraised:
+    """Judge whether ``document``, which :func:`nitroctl.evidence.verify.verify` reported ``authentic``, is acceptable.
+
+    ``root``: the one its chain begins with. ``at``: the instant asked, aware.
+    """
+    if document is None or root is None or not authentic.passed:
+        blocker = authentic.refusals[0].id if authentic.refusals else "evidence"
+        return Appraised(Report.of(all_blocked((KIND, DEBUG, MATCH, NONCE, FUTURE, AGE), blocker)))
+    kind = _kind(document, policy)
+    if document.kind is not policy.kind:  # registers of another kind mean other things: they are not compared
+        checks = [kind, *_partition(root, policy), *all_blocked((DEBUG, MATCH), kind.id), *_fresh(document, policy, at)]
+        return Appraised(Report.of(checks))
+    comparison = compare(document.pcrs, policy)
+    checks = [
+        kind,
+        *_partition(root, policy),
+        _debug(document, policy),
+        *_measurements(document, policy, comparison),
+        *_fresh(document, policy, at),
+    ]
+    return Appraised(Report.of(checks), comparison)
+
+
+def debug_registers(document: Document) -> tuple[int, ...]:
+    """Return the image registers that are zero or absent: any of them means debug mode, or nothing measured."""
+    if document.kind is not Kind.ENCLAVE:
+        return ()
+    return tuple(index for index in IMAGE_REGISTERS if pcr.is_zero(document.pcrs.get(index, pcr.ZERO)))
+
+
+def _kind(document: Document, policy: Policy) -> Check:
+    if document.kind is policy.kind:
+        return KIND.passed(f"{document.kind.value} document")
+    return KIND.failed(
+        f"it is a {document.kind.value} document, whose registers mean other things",
+        expected=policy.kind.value,
+        actual=document.kind.value,
+    )
+
+
+def _partition(root: Root, policy: Policy) -> list[Check]:
+    if policy.partitions is None:
+        return []
+    if root.partition in policy.partitions:
+        return [PARTITION.passed(str(root.partition))]
+    wanted, actual = ", ".join(sorted(policy.partitions)), root.partition or f"none: {root.name}"
+    return [PARTITION.failed("the root belongs to another partition", expected=wanted, actual=actual)]
+
+
+def _debug(document: Document, policy: Policy) -> Check:
+    zero = debug_registers(document)
+    if not zero:
+        return DEBUG.passed()
+    names = ", ".join(pcr.name(index) for index in zero)
+    verb = "is" if len(zero) == 1 else "are"
+    detail = f"{names} {verb} zero: the enclave runs in debug mode, so its console is open and no image is attested"
+    if policy.allow_debug:
+        return DEBUG.warned(f"{detail}; allowed by --allow-debug")
+    return DEBUG.failed(detail, remedy="run the enclave without --debug-mode and without --attach-console")
+
+
+def _measurements(document: Document, policy: Policy, comparison: Comparison | None) -> list[Check]:
+    remedy = "if this image is wanted, record it as active; if not, find out who runs it"
+    if debug_registers(document):
+        remedy = "in debug mode PCR0 to PCR2 are zero whatever runs: no record of an image can match"
+    if comparison is None:
+        count = len(policy.accepted) + len(policy.known)
+        none = "the policy has no reference values, so nothing is acceptable"
+        return [MATCH.failed(f"no register equals that of any of {count} records" if count else none, remedy=remedy)]
+    found = comparison.sentence
+    match = MATCH.passed(found) if comparison.accepts else MATCH.failed(found, remedy=remedy)
+    checks = [match]
+    for index in sorted(comparison.reference.pcrs):
+        expected, actual = comparison.reference.pcrs[index], document.pcrs.get(index)
+        if actual == expected:
+            checks.append(REGISTERS[index].passed())
+            continue
+        checks.append(
+            REGISTERS[index].failed(
+                "the document does not have it: it was never locked" if actual is None else "the register differs",
+                expected=expected.hex(),
+                actual=actual.hex() if actual is not None else None,
+            )
+        )
+    if not any(index in comparison.reference.pcrs for index in (0, 8)):
+        checks.append(
+            IMAGE.warned("neither PCR0 nor PCR8 is compared, so any image on that instance or role is accepted")
+        )
+    return checks
+
+
+def _fresh(document: Document, policy: Policy, at: datetime) -> list[Check]:
+    return [_nonce(document, policy), _future(document, policy, at), _age(document, policy, at)]
+
+
+def _nonce(document: Document, policy: Policy) -> Check:
+    if policy.nonce is None:
+        return not_requested(NONCE.id, NONCE.title, "--nonce")
+    if document.nonce == policy.nonce:
+        return NONCE.passed()
+    return NONCE.failed(
+        "the document has another nonce" if document.nonce is not None else "the document has no nonce",
+        expected=policy.nonce.hex(),
+        actual=document.nonce.hex() if document.nonce is not None else None,
+        remedy="it answers another request, or is an old document played again",
+    )
+
+
+def _future(document: Document, policy: Policy, at: datetime) -> Check:
+    if document.time - at > policy.clock_skew:
+        return FUTURE.failed(
+            "the document's time is after the instant asked", expected=instant(at), actual=instant(document.time)
+        )
+    return FUTURE.passed()
+
+
+def _age(document: Document, policy: Policy, at: datetime) -> Check:
+    if policy.max_age is None:
+        return not_requested(AGE.id, AGE.title, "--max-age")
+    age = at - document.time
+    if age <= policy.max_age:
+        return AGE.passed(f"{duration(age)} old")
+    return AGE.failed(
+        f"the document is {duration(age)} old",
+        expected=f"at most {duration(policy.max_age)}",
+        actual=duration(age),
+        remedy="ask the enclave for a new document",
+    )
+
+
+def duration(span: timedelta) -> str:
+    """Return a time span in its two largest units: ``3 h 20 min``, ``45 s``; a negative one as ``0 s``."""
+    seconds = max(0, int(span.total_seconds()))
+    units = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+    parts = []
+    for unit, size in units:
+        amount, seconds = divmod(seconds, size)
+        if amount:
+            parts.append(f"{amount} {unit}")
+    return " ".join(parts[:2]) or "0 s"
