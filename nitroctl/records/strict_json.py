@@ -88,7 +88,7 @@ def _refuse_odd(value: object, where: str) -> None:
             )
         if isinstance(found, _NotANumber):
             raise CannotAnswer(
-                f"{where}: {pointer(parts) or '/'}: {str(float(found)).lower()} is not a JSON number",
+                f"{where}: {pointer(parts) or '/'}: {json.dumps(float(found))} is not a JSON number",
                 "json.not-a-number",
             )
     # A marker can only be out of sight below the losing one of two equal keys, and then the object is itself a marker.
