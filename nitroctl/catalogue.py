@@ -2,6 +2,7 @@
 
 ``nitroctl explain CODE`` and docs/errors.md are made from this table; a test holds it against the codes that the
 source really uses, in both directions. nitro-cli's own E00 to E60 are in :mod:`nitroctl.host.nitro_cli_errors`.
+Over 400 lines because it is one table.
 """
 
 from dataclasses import dataclass
