@@ -107,9 +107,13 @@ def extended(data: bytes) -> bytes:
     return hashlib.sha384(bytes(48) + data).digest()
 
 
-@cache
 def pair(curve: str = "secp384r1", *, not_after: datetime = NOT_AFTER, name: str = "tests") -> tuple[bytes, bytes]:
-    """Return a private key and its self-signed certificate, both PEM."""
+    """Return a private key and its self-signed certificate, both PEM; the same ones for the same arguments."""
+    return _pair(curve, not_after, name)
+
+
+@cache
+def _pair(curve: str, not_after: datetime, name: str) -> tuple[bytes, bytes]:
     curves = {"secp256r1": ec.SECP256R1(), "secp384r1": ec.SECP384R1(), "secp521r1": ec.SECP521R1()}
     key = ec.generate_private_key(curves.get(curve) or ec.SECP256K1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])

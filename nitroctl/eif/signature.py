@@ -198,7 +198,10 @@ def _parse(data: bytes) -> tuple[Signature, ec.EllipticCurvePublicKey]:
     if _section(pem, cose) != data:
         raise _Malformed("it is not in the one encoding that nitro-cli writes (lengths, integer sizes or key order)")
     protected, payload, value = _parse_cose(cose)
-    certificate, key = _parse_certificate(pem)
+    try:
+        certificate, key = _parse_certificate(pem)
+    except _Malformed as error:
+        raise _Malformed(f"its certificate {error}") from error
     algorithm = next((known for known in ALGORITHMS if protected == _protected(known)), None)
     name = algorithm.name if algorithm else f"protected header {protected.hex()}"
     return Signature(certificate, name, protected, payload, value), key
@@ -259,16 +262,17 @@ def _parse_certificate(pem: bytes) -> tuple[Certificate, ec.EllipticCurvePublicK
             curve=key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else "",
         )
     except (CannotAnswer, ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
-        raise _Malformed(f"its certificate cannot be read: {_first_line(error)}") from error
+        raise _Malformed(f"cannot be read: {_first_line(error)}") from error
     if loaded.public_bytes(serialization.Encoding.DER) != der:
-        raise _Malformed("its PEM text reads as two different certificates")
+        raise _Malformed("reads as one certificate here and as another there")
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.name not in {known.curve for known in ALGORITHMS}:
-        raise _Malformed("its certificate's key is not on P-256, P-384 or P-521")
+        raise _Malformed("has a key that is not on P-256, P-384 or P-521")
     return certificate, key
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0][:200]
+    text = str(error).removeprefix("signing_certificate: ")
+    return (text.splitlines() or [type(error).__name__])[0][:200]
 
 
 def _about(payload: bytes) -> str:
@@ -318,7 +322,7 @@ def sign(pcr0: bytes, *, private_key_pem: bytes, certificate_pem: bytes) -> byte
         _, public = _parse_certificate(certificate_pem)
     except _Malformed as error:
         raise CannotAnswer(
-            f"the signing certificate cannot be used: {error}",
+            f"the signing certificate {error}",
             "eif.signing-certificate",
             ["name the PEM certificate of the private key"],
         ) from error

@@ -227,7 +227,7 @@ def _views(layout: Layout) -> Check:
     if layout.agreed:
         return _check("eif.views", found=f"{len(layout.sections)} sections")
     if layout.table.complete and layout.sequence.complete:
-        fault = "readers that follow the table run another image than readers that follow the sizes"
+        fault = "readers that follow the table see another image than readers that follow the sizes"
     else:
         ways = [("the table", layout.table), ("the sizes", layout.sequence)]
         fault = f"following {' or '.join(name for name, walk in ways if not walk.complete)} does not reach the end"

@@ -1,0 +1,425 @@
+"""The signature section: AWS's own passes, ours is in AWS's form, and every deviation is refused with a reason."""
+
+import hashlib
+import struct
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import cbor2
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
+
+from nitroctl.checks import Check, Outcome
+from nitroctl.eif.signature import Signature, dates, examine, sign
+from nitroctl.errors import CannotAnswer
+from tests import images
+from tests.conftest import vectors
+
+PCR0 = bytes(range(48))
+CURVES = {"secp256r1": ("ES256", -7, 32), "secp384r1": ("ES384", -35, 48), "secp521r1": ("ES512", -36, 66)}
+
+
+def signed(curve: str = "secp384r1") -> bytes:
+    key, certificate = images.pair(curve)
+    return sign(PCR0, private_key_pem=key, certificate_pem=certificate)
+
+
+def failing(data: bytes, pcr0: bytes = PCR0) -> dict[str, str]:
+    checks, _ = examine(data, pcr0)
+    return {check.id: check.detail for check in checks if check.outcome is Outcome.FAIL}
+
+
+def opened(data: bytes) -> tuple[dict[str, Any], list[Any]]:
+    """Return the section's one map and the parts of its COSE_Sign1."""
+    entry: dict[str, Any] = cbor2.loads(data)[0]
+    parts: list[Any] = cbor2.loads(bytes(entry["signature"]))
+    return entry, parts
+
+
+def closed(entry: dict[str, Any], parts: object) -> bytes:
+    return cbor2.dumps([{**entry, "signature": list(cbor2.dumps(parts))}])
+
+
+def test_a_section_by_the_aws_signer_passes() -> None:
+    image = vectors("eif", "ref-2ramdisk-x86_64-signed-p384.eif").read_bytes()
+    at = struct.unpack_from(">Q", image, 28 + 5 * 8)[0]
+    checks, signature = examine(image[at + 12 :], images.registers(image)[0])
+    assert [(check.id, check.outcome) for check in checks] == [
+        ("eif.signature-format", Outcome.PASS),
+        ("eif.signature", Outcome.PASS),
+        ("eif.signed-measurement", Outcome.PASS),
+    ]
+    assert isinstance(signature, Signature)
+    assert signature.algorithm == "ES384"
+    assert signature.certificate.subject == "CN=eif-corpus-p384,O=Test,C=US"
+    assert signature.certificate.sha256 == "1a6386373ef5c6a0a2902ddc7bef513a96506be6cb57274e74167f86c498b915"
+
+
+@pytest.mark.parametrize("curve", CURVES)
+def test_what_is_signed_here_is_in_the_form_of_the_specification(curve: str) -> None:
+    algorithm, number, width = CURVES[curve]
+    _, certificate = images.pair(curve)
+    data = signed(curve)
+    entry, parts = opened(data)
+    assert list(entry) == ["signing_certificate", "signature"]
+    assert bytes(entry["signing_certificate"]) == certificate
+    protected, unprotected, payload, value = parts
+    assert protected == cbor2.dumps({1: number})
+    assert unprotected == {}
+    assert payload == b"\xa2\x6eregister_index\x00\x6eregister_value" + cbor2.dumps(list(PCR0))
+    assert len(value) == 2 * width
+    checks, signature = examine(data, PCR0)
+    assert {check.outcome for check in checks} == {Outcome.PASS}
+    assert signature is not None
+    assert (signature.algorithm, signature.certificate.curve) == (algorithm, curve)
+    assert signature.certificate.pcr8 == images.extended(hashlib.sha384(images.der(certificate)).digest())
+    assert signature.certificate.serial == "1234"
+
+
+@pytest.mark.parametrize("curve", CURVES)
+def test_the_same_inputs_give_the_same_section(curve: str) -> None:
+    assert signed(curve) == signed(curve)
+
+
+def test_the_bytes_signed_are_those_of_cose() -> None:
+    _, certificate = images.pair()
+    _, (protected, _, payload, value) = opened(signed())
+    key = x509.load_pem_x509_certificate(certificate).public_key()
+    assert isinstance(key, ec.EllipticCurvePublicKey)
+    length = len(payload)
+    assert 24 <= length < 256
+    message = b"\x84\x6aSignature1" + b"\x44" + protected + b"\x40" + b"\x58" + bytes([length]) + payload
+    key.verify(
+        encode_dss_signature(int.from_bytes(value[:48]), int.from_bytes(value[48:])),
+        message,
+        ec.ECDSA(hashes.SHA384()),
+    )
+
+
+def test_a_signature_about_another_image_is_refused_with_both_registers() -> None:
+    other = bytes(48)
+    checks, signature = examine(signed(), other)
+    assert [check.outcome for check in checks] == [Outcome.PASS, Outcome.PASS, Outcome.FAIL]
+    assert (checks[2].expected, checks[2].actual) == (f"PCR0 {other.hex()}", f"PCR0 {PCR0.hex()}")
+    assert signature is not None
+
+
+@pytest.mark.parametrize(
+    ("payload", "said"),
+    [
+        (cbor2.dumps({"register_index": 1, "register_value": list(PCR0)}), f"PCR1 {PCR0.hex()}"),
+        (cbor2.dumps({"register_index": 99, "register_value": list(PCR0)}), "a register that does not exist"),
+        (cbor2.dumps({"register_index": 0, "register_value": []}), "PCR0 (empty)"),
+        (cbor2.dumps({"register_index": 0, "register_value": PCR0}), "something that is not a register"),
+        (
+            cbor2.dumps({"register_value": list(PCR0), "register_index": 0}),
+            f"PCR0 {PCR0.hex()}, in another encoding",
+        ),
+        (b"\xff", "something that is not a register"),
+        (b"", "something that is not a register"),
+    ],
+)
+def test_a_signature_about_something_else_says_about_what(payload: bytes, said: str) -> None:
+    private, certificate = images.pair()
+    key = serialization.load_pem_private_key(private, None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    protected = cbor2.dumps({1: -35})
+    message = cbor2.dumps(["Signature1", protected, b"", payload])
+    r, s = decode_dss_signature(key.sign(message, ec.ECDSA(hashes.SHA384())))
+    parts = [protected, {}, payload, r.to_bytes(48) + s.to_bytes(48)]
+    data = closed({"signing_certificate": list(certificate)}, parts)
+    assert failing(data) == {"eif.signed-measurement": f"the signature is about {said}"}
+
+
+def with_value(change: Callable[[bytes], bytes]) -> bytes:
+    entry, (protected, unprotected, payload, value) = opened(signed())
+    return closed(entry, [protected, unprotected, payload, change(value)])
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (with_value(lambda v: v[:-1] + bytes([v[-1] ^ 1])), "the signature is not one of these bytes by"),
+        (with_value(lambda _: bytes(96)), "the signature is not one of these bytes by"),
+        (with_value(lambda _: b"\xff" * 96), "the signature is not one of these bytes by"),
+        (with_value(lambda v: v[48:] + v[:48]), "the signature is not one of these bytes by"),
+        (with_value(lambda v: v[:10]), "10 bytes of signature, ES384 has 96"),
+        (with_value(lambda v: v + b"\0"), "97 bytes of signature, ES384 has 96"),
+        (with_value(lambda _: b""), "0 bytes of signature, ES384 has 96"),
+    ],
+)
+def test_a_signature_that_is_none_is_refused(data: bytes, said: str) -> None:
+    found = failing(data)
+    assert list(found) == ["eif.signature"]
+    assert found["eif.signature"].startswith(said)
+
+
+def test_a_certificate_put_in_place_of_the_signers_is_refused() -> None:
+    entry, parts = opened(signed())
+    other = images.pair(name="somebody else")[1]
+    found = failing(closed({**entry, "signing_certificate": list(other)}, parts))
+    assert list(found) == ["eif.signature"]
+
+
+@pytest.mark.parametrize(
+    "protected", [b"", cbor2.dumps({}), cbor2.dumps({1: -7}), cbor2.dumps({1: -1}), b"\xbf\x01\x38\x22\xff"]
+)
+def test_an_algorithm_that_is_not_the_keys_is_refused(protected: bytes) -> None:
+    entry, (_, unprotected, payload, value) = opened(signed())
+    found = failing(closed(entry, [protected, unprotected, payload, value]))
+    assert found == {
+        "eif.signature": "the protected header does not name ES384, the algorithm of the certificate's key"
+    }
+
+
+def test_the_tag_of_cose_sign1_is_accepted_as_nitro_cli_accepts_it() -> None:
+    entry, parts = opened(signed())
+    data = cbor2.dumps([{**entry, "signature": list(b"\xd2" + cbor2.dumps(parts))}])
+    assert failing(data) == {}
+
+
+def malformed() -> dict[str, tuple[bytes, str]]:
+    good = signed()
+    entry, parts = opened(good)
+    protected, unprotected, payload, value = parts
+    cose = bytes(entry["signature"])
+    pem = bytes(entry["signing_certificate"])
+
+    def with_pem(text: bytes) -> bytes:
+        return cbor2.dumps([{"signing_certificate": list(text), "signature": entry["signature"]}])
+
+    def with_cose(octets: bytes) -> bytes:
+        return cbor2.dumps([{"signing_certificate": entry["signing_certificate"], "signature": list(octets)}])
+
+    def re_encoded(old: bytes, new: bytes) -> bytes:
+        assert good.count(old) >= 1
+        return good.replace(old, new, 1)
+
+    encoding = "it is not in the one encoding that nitro-cli writes (lengths, integer sizes or key order)"
+    return {
+        "empty": (b"", "the section is not CBOR"),
+        "not CBOR": (b"\xff\xff", "the section is not CBOR"),
+        "cut short": (good[:-1], "the section is not CBOR"),
+        "trailing byte": (good + b"\0", "the section is followed by 1 more bytes"),
+        "nested deep": (b"\x81" * 32000 + b"\0", "the section is not CBOR"),
+        "claims 2 to the 63 items": (b"\x9b\x7f" + b"\xff" * 7, "the section is not CBOR"),
+        "list in itself": (b"\xd8\x1c\x81\xd8\x1d\x00", "its entry is not a map of signing_certificate and signature"),
+        "regular expression": (b"\xd8\x23\x61\x28", "the section is not CBOR"),
+        "no signature": (b"\x80", "it holds 0 signatures in place of one"),
+        "two signatures": (cbor2.dumps([entry, entry]), "it holds 2 signatures in place of one"),
+        "a map": (cbor2.dumps(entry), "it is not an array"),
+        "no map": (cbor2.dumps([1]), "its entry is not a map of signing_certificate and signature"),
+        "a missing key": (
+            cbor2.dumps([{"signature": entry["signature"]}]),
+            "its entry is not a map of signing_certificate and signature",
+        ),
+        "another key": (
+            cbor2.dumps([{**entry, "x": 1}]),
+            "its entry is not a map of signing_certificate and signature",
+        ),
+        "a duplicate key": (
+            good.replace(b"\x81\xa2", b"\x81\xa3", 1) + b"\x69signature\x80",
+            "the section is not CBOR",
+        ),
+        "byte strings": (
+            cbor2.dumps([{"signing_certificate": pem, "signature": cose}]),
+            "signing_certificate is not an array of integers",
+        ),
+        "an item of 256": (
+            cbor2.dumps([{**entry, "signature": [256]}]),
+            "signature has an item that is not an integer of 0 to 255",
+        ),
+        "an item of -1": (
+            cbor2.dumps([{**entry, "signature": [-1]}]),
+            "signature has an item that is not an integer of 0 to 255",
+        ),
+        "an item of true": (
+            cbor2.dumps([{**entry, "signature": [True]}]),
+            "signature has an item that is not an integer of 0 to 255",
+        ),
+        "an item of 1.0": (
+            cbor2.dumps([{**entry, "signature": [1.0]}]),
+            "signature has an item that is not an integer of 0 to 255",
+        ),
+        "keys in the other order": (
+            cbor2.dumps([{"signature": entry["signature"], "signing_certificate": entry["signing_certificate"]}]),
+            encoding,
+        ),
+        "an indefinite array": (b"\x9f" + good[1:] + b"\xff", encoding),
+        "a long integer": (re_encoded(b"\x18\x2d", b"\x19\x00\x2d"), encoding),
+        "a bignum": (re_encoded(b"\x18\x2d", b"\xc2\x41\x2d"), encoding),
+        "a tag around it": (b"\xd9\xd9\xf7" + good, "it is not an array"),
+        "COSE is not CBOR": (with_cose(b"\xff"), "its COSE_Sign1 is not CBOR"),
+        "COSE is empty": (with_cose(b""), "its COSE_Sign1 is not CBOR"),
+        "COSE has trailing bytes": (with_cose(cose + b"\0"), "its COSE_Sign1 is followed by 1 more bytes"),
+        "COSE of three": (with_cose(cbor2.dumps(parts[:3])), "its COSE_Sign1 is not an array of four"),
+        "COSE with another tag": (
+            with_cose(b"\xd1" + cose),
+            "its COSE_Sign1 is not an array of four",
+        ),
+        "COSE without payload": (
+            with_cose(cbor2.dumps([protected, unprotected, None, value])),
+            "a part of its COSE_Sign1 is not a byte string",
+        ),
+        "COSE with unprotected headers": (
+            with_cose(cbor2.dumps([protected, {1: -35}, payload, value])),
+            "its COSE_Sign1 has unprotected headers",
+        ),
+        "COSE in indefinite form": (
+            with_cose(b"\x9f" + cose[1:] + b"\xff"),
+            "its COSE_Sign1 is not in the shortest encoding",
+        ),
+        "no certificate": (
+            with_pem(b"text"),
+            "its certificate cannot be read: no PEM certificate in it",
+        ),
+        "a certificate cut short": (
+            with_pem(b"-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"),
+            "its certificate cannot be read: ",
+        ),
+        "a private key": (
+            with_pem(images.pair()[0]),
+            "its certificate cannot be read: no PEM certificate in it",
+        ),
+        "an RSA certificate": (
+            with_pem(foreign_certificate(rsa.generate_private_key(65537, 2048))),
+            "its certificate has a key that is not on P-256, P-384 or P-521",
+        ),
+        "an Ed25519 certificate": (
+            with_pem(foreign_certificate(ed25519.Ed25519PrivateKey.generate())),
+            "its certificate has a key that is not on P-256, P-384 or P-521",
+        ),
+        "a certificate on another curve": (
+            with_pem(images.pair("secp256k1")[1]),
+            "its certificate has a key that is not on P-256, P-384 or P-521",
+        ),
+        "beyond its limit": (bytes(32769), "32769 bytes, at most 32768 are allowed"),
+    }
+
+
+def foreign_certificate(key: rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey) -> bytes:
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "foreign")])
+    algorithm = hashes.SHA256() if isinstance(key, rsa.RSAPrivateKey) else None
+    return (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(images.NOT_BEFORE)
+        .not_valid_after(images.NOT_AFTER)
+        .sign(key, algorithm)
+        .public_bytes(serialization.Encoding.PEM)
+    )
+
+
+MALFORMED = malformed()
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_section_in_another_form_is_refused(name: str) -> None:
+    data, said = MALFORMED[name]
+    checks, signature = examine(data, PCR0)
+    assert signature is None
+    assert [(check.id, check.outcome) for check in checks] == [
+        ("eif.signature-format", Outcome.FAIL),
+        ("eif.signature", Outcome.SKIP),
+        ("eif.signed-measurement", Outcome.SKIP),
+    ]
+    assert all(check.required for check in checks)
+    assert checks[0].detail.startswith(f"the signature section cannot be read: {said}")
+
+
+def dated(at: datetime) -> Check:
+    _, signature = examine(signed(), PCR0)
+    assert signature is not None
+    return dates(signature.certificate, at)
+
+
+@pytest.mark.parametrize(
+    ("at", "outcome", "said"),
+    [
+        (images.NOT_BEFORE, Outcome.PASS, "as of 2026-01-01T00:00:00Z"),
+        (images.NOT_AFTER, Outcome.PASS, "as of 2027-01-01T00:00:00Z"),
+        (images.NOT_BEFORE - timedelta(seconds=1), Outcome.WARN, "as of 2025-12-31T23:59:59Z it did not hold yet"),
+        (images.NOT_AFTER + timedelta(seconds=1), Outcome.WARN, "as of 2027-01-01T00:00:01Z it had expired"),
+    ],
+)
+def test_dates_are_told_and_never_refuse(at: datetime, outcome: Outcome, said: str) -> None:
+    check = dated(at)
+    assert (check.outcome, check.required) == (outcome, False)
+    assert check.detail == f"2026-01-01T00:00:00Z to 2027-01-01T00:00:00Z; {said}"
+
+
+def test_dates_cannot_be_judged_by_a_naive_instant() -> None:
+    with pytest.raises(TypeError):
+        dated(datetime(2026, 6, 1))  # noqa: DTZ001  (what is under test)
+    assert dated(datetime(2026, 6, 1, tzinfo=UTC)).outcome is Outcome.PASS
+
+
+def encrypted() -> bytes:
+    key = serialization.load_pem_private_key(images.pair()[0], None)
+    return key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.BestAvailableEncryption(b"secret"),
+    )
+
+
+def pem_of(key: rsa.RSAPrivateKey) -> bytes:
+    return key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+
+
+UNUSABLE = "the private key cannot be used: it is encrypted, or not a PEM private key"
+
+
+@pytest.mark.parametrize(
+    ("key", "certificate", "code", "said"),
+    [
+        (b"", images.pair()[1], "eif.signing-key", UNUSABLE),
+        (images.pair()[1], images.pair()[1], "eif.signing-key", UNUSABLE),
+        (encrypted(), images.pair()[1], "eif.signing-key", UNUSABLE),
+        (
+            pem_of(rsa.generate_private_key(65537, 2048)),
+            images.pair()[1],
+            "eif.signing-key",
+            "the private key cannot be used: it is not on P-256, P-384 or P-521",
+        ),
+        (
+            *images.pair("secp256k1"),
+            "eif.signing-key",
+            "the private key cannot be used: it is not on P-256, P-384 or P-521",
+        ),
+        (
+            images.pair("secp256r1")[0],
+            images.pair()[1],
+            "eif.signing-key",
+            "the private key is not the signing certificate's",
+        ),
+        (
+            images.pair()[0],
+            images.pair()[0],
+            "eif.signing-certificate",
+            "the signing certificate cannot be read: no PEM certificate in it",
+        ),
+        (
+            images.pair()[0],
+            images.pair()[1] * 40,
+            "eif.signing-certificate",
+            "the signing certificate's file is too large: ",
+        ),
+    ],
+)
+def test_a_key_or_certificate_that_no_reader_would_take_is_refused(
+    key: bytes, certificate: bytes, code: str, said: str
+) -> None:
+    with pytest.raises(CannotAnswer) as caught:
+        sign(PCR0, private_key_pem=key, certificate_pem=certificate)
+    assert caught.value.code == code
+    assert caught.value.message.startswith(said)
