@@ -134,7 +134,7 @@ class _Demonstration:
         )
         yield from self._attestation("debug.cbor")
         yield from self._step(
-            "Its memory can be read from the parent, so its document is refused.",
+            "In debug mode nothing attests the image, so its document is refused.",
             verify.format("debug.cbor"),
             expect=ExitCode.REFUSED,
         )

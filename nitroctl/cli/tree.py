@@ -32,7 +32,7 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
 
 OUTPUT_OPTIONS: Final = (
     ("--json", "Print one JSON document (the same as --format json)."),
-    ("--format", "Form of the answer; sarif, junit and github where it is made of checks."),
+    ("--format", "Form of the answer."),
     ("--color", "Colour: auto, always or never."),
     ("--quiet", "Print nothing on stderr but errors."),
     ("--debug", "Show the traceback of an error."),

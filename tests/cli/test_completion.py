@@ -30,7 +30,7 @@ def test_an_unknown_shell(cli: Cli) -> None:
     ran = cli("completion", "tcsh")
     assert (ran.status, ran.stdout) == (2, "")
     assert ran.stderr == (
-        "nitroctl: error: invalid value for '{bash|zsh|fish}': 'tcsh' is not one of 'bash', 'zsh', 'fish' "
+        "nitroctl: error: invalid value for 'shell': 'tcsh' is not one of 'bash', 'zsh', 'fish' "
         "[usage.invalid]\nnitroctl: hint: see nitroctl completion --help\n"
     )
 
