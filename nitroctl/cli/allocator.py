@@ -99,7 +99,8 @@ nitroctl allocator check --file allocator.yaml
 def check(file: File = None) -> Result:
     """Check that the allocator will accept its file.
 
-    Also that it reads from it what is written there, and that the host can do what is asked. Exit status 1 when it will not. What the kernel says is looked at where the Nitro Enclaves driver is loaded.
+    Also that it reads from it what is written there, and that the host can do what is asked, as far as the kernel
+    says where the Nitro Enclaves driver is loaded. Exit status 1 when not.
     """
     from nitroctl import settings
     from nitroctl.host import allocator, allocator_host, allocator_rules, allocator_store

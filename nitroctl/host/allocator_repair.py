@@ -29,6 +29,8 @@ def _mended(content: bytes) -> bytes:
     content = content.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n")
     if content and not content.endswith(b"\n"):
         content += b"\n"
+    if continues(content):  # nothing follows that the last line could go on with
+        content = content[:-2] + b"\n"
     file = parse(content)
     if not file.started:
         return _with_start(file)

@@ -171,9 +171,7 @@ def _file_findings(file: AllocatorFile) -> Iterator[Finding]:
     last = file.lines[-1] if file.lines else None
     if last and last.kind is Kind.LOST:
         harmless = not last.key
-        text = "no newline at its end: the allocator never sees it" + (
-            ", which a comment does not need" if harmless else ""
-        )
+        text = "no newline at its end: the allocator never sees it" + ("; harmless, for a comment" if harmless else "")
         yield Finding("allocator.final-newline", last.number, text, Outcome.WARN if harmless else Outcome.FAIL)
 
 
@@ -287,7 +285,7 @@ def memory_problem(value: str) -> tuple[str, Outcome]:
     if int(value) < LEAST_MEMORY_MIB:
         return f"{value} MiB: no enclave runs in less than {LEAST_MEMORY_MIB} MiB", Outcome.FAIL
     if int(value) % 2:
-        return f"{value} MiB is odd: hugepages for enclaves have 2 MiB or more, so it is rounded up", Outcome.WARN
+        return f"{value} MiB is odd and is rounded up: enclaves' hugepages have 2 MiB or more", Outcome.WARN
     return "", Outcome.PASS
 
 
