@@ -807,6 +807,163 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Retire releases, pin fewer registers, or give each component a key of its own.",
     ),
     # -- nitro-cli, enclaves
+    "nitro-cli.failed": _E(
+        "nitro-cli ran and failed; the message has its first E-code, which is the cause, the hints what it logged.",
+        ("whatever nitroctl explain says of that code", "without a code: a usage error, a crash or a signal"),
+        "Do what the hints say; with --json the whole standard error and the error log are in the details.",
+    ),
+    "nitro-cli.missing": _E(
+        "There is no nitro-cli to run.",
+        ("the package aws-nitro-enclaves-cli is not installed", "it is not on this user's PATH, as under sudo"),
+        "Install the package, or name the program in NITROCTL_NITRO_CLI.",
+    ),
+    "nitro-cli.not-executable": _E(
+        "The file that should be nitro-cli cannot be executed.",
+        ("its mode", "a program for another architecture", "a script whose interpreter is missing"),
+        "Check the file, or install the package again.",
+    ),
+    "nitro-cli.timeout": _E(
+        "nitro-cli gave no answer for so long that it was ended.",
+        ("a Docker daemon or enclave process that hangs", "a driver in a bad state"),
+        "Run the nitro-cli command by hand; after a launch look whether an enclave came up all the same.",
+    ),
+    "nitro-cli.nonsense": _E(
+        "nitro-cli reported success, but its answer is not what nitro-cli prints; the message shows where it begins.",
+        ("another program of that name", "a version that nitroctl does not know", "a wrapper script that prints more"),
+        "Check which nitro-cli runs: nitroctl --version --verbose and the setting nitro_cli.",
+    ),
+    "nitro-cli.too-old": _E(
+        "The option needs a newer nitro-cli than this one.",
+        ("an old package",),
+        "Upgrade aws-nitro-enclaves-cli, or leave the option out.",
+    ),
+    "host.not-enclave-enabled": _E(
+        "This host cannot run enclaves: the device or the driver is not there.",
+        ("the instance was started without enclave support", "the driver is not loaded", "this is no EC2 instance"),
+        "Enable enclaves for the instance (it must be stopped for that), and load the driver nitro_enclaves.",
+    ),
+    "host.no-permission": _E(
+        "This user may not use the enclave device.",
+        ("the user is not in group ne", "the group was added, but not logged in again"),
+        "Add the user to group ne and log in again, or run the command as root.",
+    ),
+    "host.no-sockets": _E(
+        "The directory in which running enclaves are found is not there.",
+        ("nitro-cli is not installed from its package", "systemd-tmpfiles has not run since"),
+        "Run sudo systemd-tmpfiles --create.",
+    ),
+    "enclave.unknown": _E(
+        "No running enclave has that name or id.",
+        ("a misspelt name", "it has ended", "nitro-cli added a number to its name"),
+        "The hint lists what runs; nitroctl enclave describe shows more.",
+    ),
+    "enclave.ambiguous": _E(
+        "More than one running enclave has that name.",
+        ("two launches at the same moment, by something else than nitroctl",),
+        "Use the id.",
+    ),
+    "enclave.no-console": _E(
+        "The enclave does not run in debug mode, so it has no console.",
+        ("it was launched without --debug-mode",),
+        "Launch it with --debug-mode where no secrets are at stake: its attestation then shows zeros.",
+    ),
+    "enclave.cpus": _E(
+        "The CPUs asked for contradict each other or are not a number or list.",
+        ("both --cpu-count and --cpu-ids, or neither", "a CPU named twice"),
+        "Give --cpu-count N, or --cpu-ids with the CPUs apart by spaces or commas.",
+    ),
+    "enclave.cid": _E(
+        "The CID is reserved or out of range.",
+        ("1, 2 or 3, which stand for the host and the parent",),
+        "Use 4 or more, or leave it out.",
+    ),
+    "enclave.signing": _E(
+        "A signature takes both a certificate and its private key.",
+        ("one of --signing-certificate and --private-key is missing",),
+        "Give both, or none.",
+    ),
+    "enclave.confirm": _E(
+        "Terminating every enclave asks first, and nobody can be asked here.",
+        ("a script, a pipe or CI without --yes",),
+        "Add --yes.",
+    ),
+    "enclave.declined": _E("The question was answered with no; nothing was done.", ("the operator",), "Nothing."),
+    "build.measurable": _E(
+        "The image that was built is well-formed, so that its measurements can be computed.",
+        ("nitro-cli was interrupted or ran out of disk", "blobs that do not fit nitro-cli"),
+        "Build it again; nitroctl eif inspect shows what is wrong with an image.",
+    ),
+    "build.registers": _E(
+        "The measurements nitro-cli printed are those of the file it wrote, computed by nitroctl.",
+        ("the file was altered while it was built", "a nitro-cli that was tampered with"),
+        "Do not use the image. Build it again on a machine you can rely on.",
+    ),
+    "build.signed": _E(
+        "The image carries a signature by the certificate that was given.",
+        ("nitro-cli before 1.5.0 could not use the key and went on", "no permission on the KMS key"),
+        "Check the key, its permissions and the credentials; upgrade nitro-cli.",
+    ),
+    "launch.recorded": _E(
+        "The image's measurements are those of an active record.",
+        ("an image that was never reviewed", "a candidate that nobody activated", "a retired release"),
+        "Launch the recorded image, or review this one and record it with --activate.",
+    ),
+    "launch.memory-for-image": _E(
+        "The memory asked for is at least four times the image's size, and at least 64 MiB.",
+        ("--memory is too small", "the image has grown"),
+        "Ask for the number that the check names.",
+    ),
+    "launch.hugepages": _E(
+        "There are enough free hugepages for the memory, and they are used up without waste.",
+        ("memory_mib in allocator.yaml is too small", "other enclaves hold the pages", "only 1 GiB pages are free"),
+        "Terminate an enclave, or raise memory_mib and restart the allocator service.",
+    ),
+    "launch.cpus": _E(
+        "The CPUs asked for are in the pool and no other enclave has them.",
+        ("the pool is too small or empty", "other enclaves have them"),
+        "Terminate an enclave, ask for fewer, or enlarge the pool and restart the allocator service.",
+    ),
+    "launch.full-cores": _E(
+        "The number of CPUs makes whole cores: an enclave gets both threads of a core.",
+        ("an odd number on a host with two threads per core",),
+        "Ask for the next even number.",
+    ),
+    "launch.cid": _E("The CID is not another enclave's.", ("a fixed CID, used twice",), "Choose another, or none."),
+    "launch.name": _E(
+        "The name that was given is not a running enclave's; nitro-cli would silently add a number to it.",
+        ("the previous release still runs",),
+        "Terminate that one first, or give another name.",
+    ),
+    "launch.certificate-dates": _E(
+        "The certificate that signed the image is in force; nitro-cli refuses the launch otherwise (E59).",
+        ("the certificate has expired", "this host's clock is wrong"),
+        "Sign the image again with a certificate in force.",
+    ),
+    "launch.slots": _E(
+        "Fewer than four enclaves are running, the most AWS supports on one instance.",
+        ("four enclaves run already",),
+        "Terminate one first.",
+    ),
+    "launch.debug-mode": _E(
+        "The enclave does not run in debug mode, so that its attestation carries its measurements.",
+        ("--debug-mode or --attach-console was given",),
+        "Leave both out for anything that holds secrets.",
+    ),
+    "launch.running": _E(
+        "nitro-cli lists the enclave that it has just started.",
+        ("the enclave ended at once", "another user's enclave does not answer"),
+        "Run it with --attach-console to see what it says.",
+    ),
+    "launch.measurements": _E(
+        "The running enclave has the measurements of the image file.",
+        ("the file was exchanged during the launch", "a nitro-cli that was tampered with"),
+        "Terminate the enclave, and find out who writes to the file.",
+    ),
+    "launch.mode": _E(
+        "The enclave runs in the mode that was asked for, debug or not.",
+        ("another program launched it", "a nitro-cli that was tampered with"),
+        "Terminate the enclave.",
+    ),
     # -- allocator
     "allocator.crlf": _E(
         "Lines end with CR LF, as Windows writes them; the allocator takes the CR for part of the line.",

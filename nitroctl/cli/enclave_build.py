@@ -346,7 +346,7 @@ def _result(
     rows: list[tuple[str, str | Cell]] = [
         ("size", f"{measured.size} bytes"),
         ("SHA-256", measured.sha256),
-        ("signed by", measured.signature.certificate.subject if measured.signature else Cell("not signed", "dim")),
+        ("signer", measured.signature.certificate.subject if measured.signature else Cell("not signed", "dim")),
         *pcr.as_hex(measured.pcrs).items(),
     ]
     if recorded:

@@ -210,9 +210,6 @@ def _launch(cli: "NitroCli", situation: _Situation, mode: str) -> "tuple[Launche
         progress.clear()
         note(MAY_HAVE_STARTED)
         raise
-    except NitroctlError as error:
-        progress.replay(str(error.details.get("stderr", "")))
-        raise
     finally:
         progress.clear()
 
@@ -252,7 +249,7 @@ def _refused(situation: _Situation, report: "Report") -> Result:
 
     view: list[Block] = [
         Headline(f"{situation.launch.eif_path}: not launched: {report.refusals[0].detail}", Outcome.FAIL),
-        Checks(report, every=False),
+        *_remarks(report),
     ]
     return Result(
         schema="enclave.run/1",
@@ -262,6 +259,14 @@ def _refused(situation: _Situation, report: "Report") -> Result:
         notes=situation.notes,
         report=report,
     )
+
+
+def _remarks(report: "Report", but: Sequence[str] = ()) -> list[Block]:
+    """Return the checks that failed or warn; what was not asked for is left to the JSON."""
+    from nitroctl.checks import Outcome, Report
+
+    shown = [check for check in report if check.outcome in (Outcome.FAIL, Outcome.WARN) and check.id not in but]
+    return [Checks(Report.of(shown))] if shown else []
 
 
 def _answer(
@@ -303,7 +308,7 @@ def _answer(
     return Result(
         schema="enclave.run/1",
         data=_data(situation, report, started, found),
-        view=[headline, Fields(rows), Checks(report, every=False)],
+        view=[headline, Fields(rows), *_remarks(report, but=("launch.debug-mode",))],  # a note says that one
         refused=not report.passed,
         notes=notes,
         report=report,

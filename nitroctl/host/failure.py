@@ -153,8 +153,8 @@ def _without_code(finished: Finished) -> str:
     if finished.status == _USAGE_STATUS:
         return f"it refused its arguments{said}"
     if finished.status == _PANIC_STATUS:
-        panic = next((line for line in lines if "panicked" in line), lines[0] if lines else "")
-        return f"it crashed{f': {panic}' if panic else ''}"
+        start = next((number for number, line in enumerate(lines) if "panicked" in line), 0)
+        return "it crashed" + (f": {' '.join(lines[start : start + 2])}" if lines else "")
     name = f"E{finished.status:02d}"
     if name in NITRO_CLI_ERRORS and finished.status:
         return f"exit status {finished.status}, the number of {name} ({NITRO_CLI_ERRORS[name].name}){said}"

@@ -124,7 +124,7 @@ def _memory_for_image(launch: Launch, size: int) -> Check:
         title=f"The memory is at least {IMAGE_RATIO} times the image, and at least {LEAST_MIB} MiB",
         outcome=Outcome.PASS if enough else Outcome.FAIL,
         detail=f"{launch.memory_mib} MiB for an image of {size} bytes"
-        + ("" if enough else f": {least - launch.memory_mib} MiB are missing"),
+        + ("" if enough else f": {least - launch.memory_mib} MiB short"),
         expected=None if enough else f"{least} MiB or more",
         actual=None if enough else f"{launch.memory_mib} MiB",
         remedy=None if enough else f"--memory {least}, or a smaller image",
@@ -143,7 +143,7 @@ def _pages(launch: Launch, machine: Machine, plan: PagePlan) -> Check:
             id="launch.hugepages",
             title=title,
             outcome=Outcome.FAIL,
-            detail=f"{missing} MiB are missing; free hugepages: {stock or 'none are set aside'}",
+            detail=f"{missing} MiB short; free hugepages: {stock or 'none are set aside'}",
             expected=f"{launch.memory_mib} MiB free",
             actual=f"{machine.free_bytes // MIB} MiB free",
             remedy=f"terminate an enclave, or raise memory_mib (nitroctl allocator set) and {_RESTART}",
@@ -205,7 +205,9 @@ def _cpus(launch: Launch, machine: Machine, running: Sequence[Enclave]) -> list[
         outcome = Outcome.PASS if count <= len(free) else Outcome.FAIL
         if outcome is Outcome.FAIL:
             holders = ", ".join(sorted({name for cpu, name in used.items() if cpu in pool}))
-            detail = f"{count - len(free)} are missing; {detail}" + (f"; the others run {holders}" if holders else "")
+            detail = f"{count - len(free)} of {count} CPUs short; {detail}" + (
+                f"; the others run {holders}" if holders else ""
+            )
             remedy = f"terminate an enclave, ask for fewer, or raise cpu_count (nitroctl allocator set) and {_RESTART}"
     failed = outcome is Outcome.FAIL
     return [
