@@ -81,20 +81,21 @@ class Parsed:
 
 def parse(data: bytes) -> Parsed:
     """Hold ``data``, the CBOR of a document, against the published format. Never raises for bad content."""
-    checks: list[Check] = []
     if len(data) > MAX_BYTES:
         size = rules.CBOR_SIZE.failed(f"the document has {len(data)} bytes; a genuine one has at most 12288")
         return _stopped([size], size)
     try:
         scanned = cbor.scan(data, leading_tag=True)
         envelope_checks, envelope = cose.open_envelope(scanned, cbor.decode(data, scanned))
-        if envelope is None:
-            checks += [*_cbor_passed(), *envelope_checks]
-            return _stopped(checks, next(check for check in checks if check.outcome is Outcome.FAIL))
+        sized = next((check for check in envelope_checks if check.id == rules.COSE_PAYLOAD_SIZE.id), None)
+        if envelope is None or sized is None or sized.outcome is not Outcome.PASS:
+            reached = "in the envelope; the payload was not looked at"
+            stopped = [*(rule.passed(reached) for rule in rules.CBOR_RULES), *envelope_checks]
+            return _stopped(stopped, next(check for check in envelope_checks if check.outcome is Outcome.FAIL))
         payload = _payload(envelope)
     except cbor.CborFault as fault:
         return _cbor_refused(fault)
-    checks += [*_cbor_passed(), *envelope_checks]
+    checks = [*(rule.passed() for rule in rules.CBOR_RULES), *envelope_checks]
     if type(payload) is not dict or any(type(key) is not str for key in payload):
         what = described(payload) if type(payload) is not dict else "a map with keys that are not text"
         wrong = rules.DOCUMENT_MAP.failed(f"the payload is {what}")
@@ -109,10 +110,6 @@ def _payload(envelope: Envelope) -> Any:  # noqa: ANN401  (whatever it is)
     except cbor.CborFault as fault:
         offset = envelope.payload_offset + fault.offset
         raise cbor.CborFault(fault.rule, offset, f"{fault.message}, in the payload") from fault
-
-
-def _cbor_passed() -> list[Check]:
-    return [rule.passed() for rule in rules.CBOR_RULES]
 
 
 def _cbor_refused(fault: cbor.CborFault) -> Parsed:

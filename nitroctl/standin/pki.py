@@ -55,6 +55,8 @@ _USAGES: Final = (
 )
 #: What a certificate must still have left when it is used again for a new document.
 _LEAF_LIFETIME: Final = timedelta(hours=3)
+#: A leaf is never the first thing an instance's authority lives to see.
+_INSTANCE_AGE: Final = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,11 +203,11 @@ def zonal_profile(region: str, *, at: datetime) -> Profile:
 
 
 def instance_profile(instance_id: str, region: str, *, at: datetime) -> Profile:
-    """Return an instance CA: 24 hours, path length 0, certificate signing only."""
+    """Return an instance CA: 24 hours, five minutes of them over, path length 0, certificate signing only."""
     return Profile(
         subject=name(CN=f"{instance_id}.{region}.aws.nitro-enclaves", order=_INSTANCE_ORDER),
-        not_before=_second(at),
-        not_after=_second(at) + timedelta(hours=24),
+        not_before=_second(at) - _INSTANCE_AGE,
+        not_after=_second(at) - _INSTANCE_AGE + timedelta(hours=24),
         path_length=0,
         key_usage=frozenset({"key_cert_sign"}),
     )
