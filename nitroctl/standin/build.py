@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from nitroctl.errors import CannotAnswer
 from nitroctl.standin import images, knobs
-from nitroctl.standin.failures import Failure
+from nitroctl.standin.failures import Failure, Panic
 
 if TYPE_CHECKING:
     from nitroctl.standin.docker import DockerImage
@@ -36,10 +36,6 @@ CMDLINE: Final = (
     b"reboot=k panic=30 pci=off nomodules console=ttyS0 i8042.noaux i8042.nomux i8042.nopnp i8042.dumbkbd "
     b"random.trust_cpu=on\n"
 )
-
-
-class Panic(Exception):
-    """The original crashes here: Rust's text on stderr, status 101."""
 
 
 def build_enclave(args: "Parsed") -> dict[str, Any]:

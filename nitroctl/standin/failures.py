@@ -104,6 +104,14 @@ class Failure(Exception):
         self.place = (os.path.basename(frame.f_code.co_filename), frame.f_lineno)  # noqa: PTH119
 
 
+class Panic(Exception):
+    """The original crashes here: Rust's text on stderr and status 101, or SIGABRT where it cannot have the memory."""
+
+    def __init__(self, text: str, *, abort: bool = False) -> None:
+        super().__init__(text)
+        self.abort = abort
+
+
 def sentence(code: int, info: Sequence[str] = ()) -> str:
     """Return what stands after ``[ Enn ] `` on stderr, second line included."""
     first, rest = ERRORS[code]

@@ -19,13 +19,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from nitroctl import pcr
 from nitroctl.standin import knobs
-from nitroctl.standin.failures import Failure
+from nitroctl.standin.failures import Failure, Panic
 
 if TYPE_CHECKING:
     from cryptography.x509 import Certificate
 
 _HEADER: Final = 548
 _SECTION: Final = struct.Struct(">HHQ")
+#: Memory the original asks for before it looks how long the file is, and dies when refused.
+_TOO_MUCH: Final = 1 << 40
 _KERNEL, _CMDLINE, _RAMDISK, _SIGNATURE, _METADATA = range(1, 6)
 #: COSE algorithm: size of r and of s in bytes, and the digest of its curve.
 _ALGORITHMS: Final = {
@@ -108,7 +110,7 @@ def _walk(content: mmap.mmap) -> Image:
         raise Failure(35, "the file ends inside the header")
     everything, boot, rest = hashlib.sha384(), hashlib.sha384(), hashlib.sha384()
     crc = zlib.crc32(content[: _HEADER - 4])
-    signature, metadata = b"", None
+    signature, metadata, certificates = b"", None, b""
     counts = dict.fromkeys(range(1, 6), 0)
     offset = _HEADER
     while offset + _SECTION.size <= size:
@@ -116,6 +118,8 @@ def _walk(content: mmap.mmap) -> Image:
         start, end = offset + _SECTION.size, offset + _SECTION.size + length
         if kind not in counts:
             raise Failure(35, f"section type {kind} at byte {offset}")
+        if length >= _TOO_MUCH:
+            raise Panic(f"memory allocation of {length} bytes failed", abort=True)
         if end > size:
             raise Failure(35, f"a section of {length} bytes at byte {offset} ends beyond the file")
         with memoryview(content) as view, view[start:end] as data:
@@ -125,6 +129,7 @@ def _walk(content: mmap.mmap) -> Image:
                 (boot if first_part else rest).update(data)
             elif kind == _SIGNATURE:
                 signature = bytes(data)
+                certificates += _certificate_of(signature)[0]
             else:
                 metadata = _metadata(bytes(data))
             crc = zlib.crc32(view[offset:end], crc)
@@ -132,7 +137,7 @@ def _walk(content: mmap.mmap) -> Image:
         offset = end
     pcrs = {index: pcr.from_digest(digest.digest()) for index, digest in ((0, everything), (1, boot), (2, rest))}
     if signature:
-        pcrs[8] = pcr.for_certificate(_certificate_of(signature)[0])
+        pcrs[8] = pcr.for_certificate(certificates)  # of two signatures, both are in it
     crc_holds = crc == int.from_bytes(content[_HEADER - 4 : _HEADER])
     bootable = (
         content[:4] == b".eif" and crc_holds and counts[_KERNEL] == counts[_CMDLINE] == 1 and counts[_RAMDISK] > 0
@@ -156,9 +161,14 @@ def _certificate_of(section: bytes) -> tuple[bytes, bytes]:
     import cbor2  # noqa: PLC0415  (start-up: signed images only)
 
     try:
-        entry = cbor2.loads(section)[0]
+        entries = cbor2.loads(section)
+        if entries == []:
+            raise Panic("index out of bounds: the len is 0 but the index is 0")
+        entry = entries[0]
         pem, cose = bytes(entry["signing_certificate"]), bytes(entry["signature"])
         return pcr.certificate_der(pem, where="signature section"), cose
+    except Panic:
+        raise
     except Exception as error:
         raise Failure(35, f"signature section: {error!r}") from error
 

@@ -2,7 +2,8 @@
 
 run-enclave forks it; its process id is ``ProcessID``. It ends on SIGTERM, SIGINT, SIGHUP and SIGQUIT, when its socket
 file is deleted, when it fails to answer describe (as the original does), and when the stand-in host's directory goes.
-Whatever goes wrong in it comes back to nitro-cli as text for stderr and no answer, which makes E39 there.
+Whatever goes wrong in it comes back to nitro-cli as text for stderr and no answer, which makes E39 there. A nitro-cli
+that is interrupted meanwhile does not stop the launch (the worse case for a wrapper; the original was not observed).
 
 The enclave inside is none: nothing boots, and an image that could not (no magic, wrong checksum, not one kernel and
 one command line) gets no heartbeat, which is a guess about the hypervisor. What it does have is a Nitro Secure Module
@@ -29,7 +30,7 @@ from typing import IO, Any, Final, NoReturn, Self
 
 from nitroctl import pcr
 from nitroctl.standin import images, knobs, pool, wire
-from nitroctl.standin.failures import Failure, block, log
+from nitroctl.standin.failures import Failure, Panic, block, log
 
 _TICK: Final = 0.05
 _ENDINGS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
@@ -79,6 +80,7 @@ def spawn(request: Request) -> socket.socket:
 def _manage(request: Request, channel: socket.socket) -> NoReturn:
     try:
         _detach()
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
         for number in _ENDINGS:
             signal.signal(number, _end)
         with contextlib.suppress(_Ended), _launched(request, channel) as enclave:
@@ -87,6 +89,8 @@ def _manage(request: Request, channel: socket.socket) -> NoReturn:
         with contextlib.suppress(Failure):
             log("enc-xxxxxxx", "ERROR", str(failure))
         wire.send(channel, stderr=block(failure, "Run Enclave"))
+    except Panic as panic:
+        wire.send(channel, stderr=f"thread 'main' panicked at src/enclave_proc/mod.rs:1:1:\n{panic}\n")
     except BaseException:  # noqa: BLE001  (a slip in the stand-in: say so where somebody sees it)
         wire.send(channel, stderr=traceback.format_exc())
     finally:

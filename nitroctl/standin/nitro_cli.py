@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from nitroctl.standin import failures, knobs, usage
-from nitroctl.standin.failures import Failure
+from nitroctl.standin.failures import Failure, Panic
 
 if TYPE_CHECKING:
     from nitroctl.standin.usage import Parsed
@@ -58,6 +58,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         sys.stderr.write(failures.block(failure, _ACTIONS[args.command]))
         return failure.code
+    except Panic as panic:
+        sys.stderr.write(f"thread 'main' panicked at src/lib.rs:1:1:\n{panic}\n")
+        sys.stderr.flush()
+        if panic.abort:
+            os.kill(os.getpid(), signal.SIGABRT)
+        return _PANIC_STATUS
     return 0
 
 
@@ -105,12 +111,7 @@ def _enclaves(args: "Parsed") -> None:
 def _build(args: "Parsed") -> None:
     from nitroctl.standin import build  # noqa: PLC0415  (start-up)
 
-    try:
-        emit(build.build_enclave(args) if args.command == "build-enclave" else build.sign_eif(args))
-    except build.Panic as panic:
-        sys.stderr.write(f"thread 'main' panicked at src/lib.rs:1:1:\n{panic}\n")
-        sys.stderr.flush()
-        os._exit(_PANIC_STATUS)
+    emit(build.build_enclave(args) if args.command == "build-enclave" else build.sign_eif(args))
 
 
 def _explain(code: str) -> None:

@@ -4,6 +4,7 @@ Every flag, output key, order and exit status that a wrapper may rely on, asked 
 PATH, as a process. The stand-in is that program; with NITROCTL_REAL_NITRO_CLI=1 the tests that need no enclave host
 are asked of the real one, too, and their images are those the stand-in built.
 """
+# ruff: noqa: F811  (fixtures are imported, and asked for by their names)
 
 import hashlib
 import json
@@ -14,13 +15,13 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
 from nitroctl.standin.host import StandinHost
-from tests.conftest import STUB, Ran
-from tests.standin_host import standin  # noqa: F401  (a fixture)
+from tests.conftest import Ran
+from tests.standin_host import NitroCli, codes, image, nitro_cli, standin  # noqa: F401  (fixtures)
 
 #: Read before the fixtures clean the environment.
 REAL: Final = shutil.which("nitro-cli") if os.environ.get("NITROCTL_REAL_NITRO_CLI") else None
@@ -34,54 +35,16 @@ BLOCK = re.compile(
 )
 
 
-class NitroCli:
-    """A nitro-cli on PATH."""
-
-    def __init__(self, directory: Path, path: str) -> None:
-        self.directory = directory
-        self.path = path
-
-    def __call__(self, *argv: str, **variables: str) -> Ran:
-        environment = {**os.environ, "PATH": self.path, "NITROCTL_STUB_PYTHON": sys.executable, **variables}
-        done = subprocess.run(
-            ["nitro-cli", *argv],
-            cwd=self.directory,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=60,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-    def result(self, *argv: str, **variables: str) -> Any:
-        """The JSON of a run that must succeed."""
-        ran = self(*argv, **variables)
-        assert ran.status == 0, ran.stderr
-        assert ran.stdout == json.dumps(json.loads(ran.stdout), indent=2, ensure_ascii=False) + "\n"
-        return json.loads(ran.stdout)
+_NO_REAL = pytest.mark.skipif(REAL is None, reason="no real nitro-cli asked for (NITROCTL_REAL_NITRO_CLI)")
 
 
-@pytest.fixture
-def nitro_cli(standin: StandinHost, tmp_path: Path) -> NitroCli:  # noqa: F811  (the fixture)
-    return NitroCli(tmp_path, f"{STUB}{os.pathsep}{os.environ['PATH']}")
-
-
-@pytest.fixture(params=["stand-in", "real"])
+@pytest.fixture(params=["stand-in", pytest.param("real", marks=_NO_REAL)])
 def either(request: pytest.FixtureRequest, nitro_cli: NitroCli) -> NitroCli:
     """The stand-in, and the real program where one was asked for."""
     if request.param == "stand-in":
         return nitro_cli
-    if REAL is None:
-        pytest.skip("no real nitro-cli asked for (NITROCTL_REAL_NITRO_CLI)")
+    assert REAL
     return NitroCli(nitro_cli.directory, f"{Path(REAL).parent}{os.pathsep}{os.environ['PATH']}")
-
-
-@pytest.fixture
-def image(nitro_cli: NitroCli) -> str:
-    """An unsigned image, hello.eif, built by the stand-in."""
-    nitro_cli.result("build-enclave", "--docker-uri", "hello:1", "--output-file", "hello.eif")
-    return "hello.eif"
 
 
 @pytest.fixture(scope="session")
@@ -122,10 +85,6 @@ def signer(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, str]:
 
 def signing(signer: Mapping[str, str], *, key: str = "key", certificate: str = "certificate") -> list[str]:
     return ["--private-key", signer[key], "--signing-certificate", signer[certificate]]
-
-
-def codes(stderr: str) -> list[str]:
-    return re.findall(r"^\[ (E[0-9]{2}) \]", stderr, re.MULTILINE)
 
 
 # -- 1.1 the program
@@ -302,7 +261,7 @@ def test_without_a_log_nothing_works(either: NitroCli, argv: list[str]) -> None:
     assert not (either.directory / "y.eif").exists()
 
 
-def test_log_line_form(nitro_cli: NitroCli, standin: StandinHost) -> None:  # noqa: F811
+def test_log_line_form(nitro_cli: NitroCli, standin: StandinHost) -> None:
     nitro_cli.result("describe-enclaves")
     line = (standin.directory / "log/nitro_enclaves.log").read_text().splitlines()[0]
     assert re.match(r"\[nitro-cli:[0-9]+\]\[INFO\]\[[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z\]\[[^\]]+\] ", line)
@@ -786,7 +745,7 @@ def test_first_words_of_the_errors(nitro_cli: NitroCli) -> None:
 
 def test_checks_come_in_nitro_clis_order(
     nitro_cli: NitroCli,
-    standin: StandinHost,  # noqa: F811
+    standin: StandinHost,
     signer: Mapping[str, str],
     image: str,
 ) -> None:
@@ -872,14 +831,14 @@ def test_a_certificate_out_of_date_is_described_but_not_run(
 # -- 3.7 memory
 
 
-def test_memory_is_taken_in_whole_pages(nitro_cli: NitroCli, standin: StandinHost, image: str) -> None:  # noqa: F811
+def test_memory_is_taken_in_whole_pages(nitro_cli: NitroCli, standin: StandinHost, image: str) -> None:
     assert nitro_cli.result(*run(image, memory="65"))["MemoryMiB"] == 66
     nitro_cli.result("terminate-enclave", "--all")
     standin.allocate("1-2,5-6", 0, pages_1g=1)
     assert nitro_cli.result(*run(image, memory="256"))["MemoryMiB"] == 1024, "a lone page is taken whole"
 
 
-def test_four_times_the_image_is_the_least(nitro_cli: NitroCli, standin: StandinHost) -> None:  # noqa: F811
+def test_four_times_the_image_is_the_least(nitro_cli: NitroCli, standin: StandinHost) -> None:
     """``4 * size > memory`` fails; the least that is named is four times the image in whole MiB."""
     (standin.directory / "blobs/bzImage").write_bytes(bytes(20 * 1024 * 1024))
     nitro_cli.result("build-enclave", "--docker-uri", "h", "--output-file", "big.eif")
@@ -948,27 +907,43 @@ def test_attach_console_beside_config_is_ignored(nitro_cli: NitroCli, image: str
     assert nitro_cli.result("describe-enclaves")[0]["Flags"] == "NONE"
 
 
-def test_attach_console_in_the_config_forces_debug(nitro_cli: NitroCli, image: str) -> None:
-    ran = nitro_cli(*config(nitro_cli, attach_console=True), NITROCTL_STANDIN_VANISH="0.3")
-    assert ran.status == 0
-    first, end = json.JSONDecoder().raw_decode(ran.stdout)
+def attached(nitro_cli: NitroCli, *argv: str) -> tuple[str, str]:
+    """Run with the console attached, end the enclave when the console said all it has to, return both streams."""
+    with nitro_cli.start(*argv, NITROCTL_STANDIN_CONSOLE="hello from inside") as process:
+        assert process.stdout
+        stdout = ""
+        for line in process.stdout:
+            stdout += line
+            if line == "hello from inside\n":
+                break
+        nitro_cli.result("terminate-enclave", "--all")
+        rest, stderr = process.communicate(timeout=60)
+    assert process.returncode == 0, "the console ends with the enclave"
+    return stdout + rest, stderr
+
+
+@pytest.mark.parametrize("source", ["flag", "config"])
+def test_an_attached_console_follows_the_json_on_stdout(nitro_cli: NitroCli, image: str, source: str) -> None:
+    argv = run(image, "--attach-console") if source == "flag" else config(nitro_cli, attach_console=True)
+    stdout, stderr = attached(nitro_cli, *argv)
+    assert "Started enclave" in stderr
+    first, end = json.JSONDecoder().raw_decode(stdout)
     assert list(first) == LAUNCHED
-    assert ran.stdout[end:].splitlines()[1:3] == [
-        "Connecting to the console for enclave 16...",
-        "Successfully connected to the console.",
-    ]
+    lines = stdout[end:].splitlines()
+    assert lines[:3] == ["", "Connecting to the console for enclave 16...", "Successfully connected to the console."]
+    assert lines[-1] == "hello from inside"
 
 
 # -- 2.3, 2.7 the console
 
 
-def test_console(nitro_cli: NitroCli, image: str) -> None:
-    nitro_cli.result(*run(image, "--debug-mode"), NITROCTL_STANDIN_CONSOLE="hello from inside")
+def test_the_console_timer_runs_from_the_connection(nitro_cli: NitroCli, image: str) -> None:
+    nitro_cli.result(*run(image, "--debug-mode"))
     ran = nitro_cli("console", "--enclave-name", "hello", "--disconnect-timeout", "1")
     assert (ran.status, ran.stderr) == (0, "")
     lines = ran.stdout.splitlines()
     assert lines[:2] == ["Connecting to the console for enclave 16...", "Successfully connected to the console."]
-    assert lines[-1] == "hello from inside"
+    assert len(nitro_cli.result("describe-enclaves")) == 1, "the enclave goes on"
 
 
 def test_console_of_an_enclave_without_debug_mode_is_e44(nitro_cli: NitroCli, image: str) -> None:
