@@ -14,7 +14,7 @@ from nitroctl.render.view import Block, Cell, Fields, Headline, Table, Value
 
 if TYPE_CHECKING:
     from nitroctl.host.replies import Enclave
-    from nitroctl.records import Ledger
+    from nitroctl.records import Entry, Ledger
     from nitroctl.settings import Settings
 
 app = noun("Build, run, describe, watch and terminate enclaves through nitro-cli.")
@@ -47,7 +47,7 @@ def describe(
     the image, also in debug mode, where attestation documents carry zeros.
     """
     from nitroctl import settings
-    from nitroctl.host import enclaves, nitro_cli
+    from nitroctl.host import enclaves, identity, nitro_cli
 
     setting = settings.load({"records": records})
     described = nitro_cli.find(setting["nitro_cli"]).describe()
@@ -56,17 +56,17 @@ def describe(
     if which is not None:
         shown = [enclaves.resolve(shown, which, partial=partial)]
     ledger, notes = _ledger(setting)
-    labels = {enclave.id: _labels(ledger, enclave) for enclave in shown}
+    entries = {enclave.id: identity.entries_for(ledger, enclave.pcrs) for enclave in shown}
     notes += [
         f"{enclave.name} runs in debug mode: its attestation carries zeros, not these measurements"
         for enclave in shown
         if enclave.debug
     ]
-    data = {"partial": partial, "enclaves": [_enclave_json(enclave, labels[enclave.id]) for enclave in shown]}
+    data = {"partial": partial, "enclaves": [_enclave_json(enclave, entries[enclave.id]) for enclave in shown]}
     return Result(
         schema="enclave.describe/1",
         data=data,
-        view=_one(shown[0], labels[shown[0].id]) if which is not None else _all(shown, labels),
+        view=_one(shown[0], entries[shown[0].id]) if which is not None else _all(shown, entries),
         notes=notes,
         trouble=[described.trouble] if described.trouble else [],
     )
@@ -83,14 +83,7 @@ def _ledger(setting: "Settings") -> "tuple[Ledger, list[str]]":
         return records.Ledger(), [*notes, f"the records were not looked at: {error.message} [{error.code}]"]
 
 
-def _labels(ledger: "Ledger", enclave: "Enclave") -> tuple[str, ...]:
-    from nitroctl.host import identity
-
-    found = identity.entries_for(ledger, enclave.pcrs)
-    return tuple(entry.id if entry.status == "active" else f"{entry.id} ({entry.status})" for entry in found)
-
-
-def _enclave_json(enclave: "Enclave", labels: Sequence[str]) -> dict[str, object]:
+def _enclave_json(enclave: "Enclave", entries: "Sequence[Entry]") -> dict[str, object]:
     from nitroctl import pcr
 
     return {
@@ -105,7 +98,7 @@ def _enclave_json(enclave: "Enclave", labels: Sequence[str]) -> dict[str, object
         "flags": enclave.flags,
         "debug_mode": enclave.debug,
         "pcrs": pcr.as_hex(enclave.pcrs),
-        "records": list(labels),
+        "records": [{"id": entry.id, "status": entry.status.value} for entry in entries],
         "other": dict(enclave.other),
     }
 
@@ -114,11 +107,13 @@ def _mode(enclave: "Enclave") -> Value:
     return Cell("debug", "bad") if enclave.debug else "normal"
 
 
-def _record(labels: Sequence[str]) -> Value:
-    return ", ".join(labels) or Cell("none", "dim")
+def _record(entries: "Sequence[Entry]") -> Value:
+    from nitroctl.host import identity
+
+    return ", ".join(map(identity.label, entries)) or Cell("none", "dim")
 
 
-def _all(shown: "Sequence[Enclave]", labels: Mapping[str, Sequence[str]]) -> list[Block]:
+def _all(shown: "Sequence[Enclave]", entries: "Mapping[str, Sequence[Entry]]") -> list[Block]:
     rows: list[Sequence[Value]] = [
         (
             Cell(enclave.name, "strong"),
@@ -128,7 +123,7 @@ def _all(shown: "Sequence[Enclave]", labels: Mapping[str, Sequence[str]]) -> lis
             f"{enclave.memory_mib} MiB",
             enclave.state,
             _mode(enclave),
-            _record(labels[enclave.id]),
+            _record(entries[enclave.id]),
         )
         for enclave in shown
     ]
@@ -136,7 +131,7 @@ def _all(shown: "Sequence[Enclave]", labels: Mapping[str, Sequence[str]]) -> lis
     return [Table(columns, rows, empty="no enclave is running")]
 
 
-def _one(enclave: "Enclave", labels: Sequence[str]) -> list[Block]:
+def _one(enclave: "Enclave", entries: "Sequence[Entry]") -> list[Block]:
     from nitroctl import pcr
 
     rows: list[tuple[str, Value]] = [
@@ -147,7 +142,7 @@ def _one(enclave: "Enclave", labels: Sequence[str]) -> list[Block]:
         ("CPUs", " ".join(map(str, enclave.cpu_ids))),
         ("memory", f"{enclave.memory_mib} MiB"),
         ("process", str(enclave.process_id)),
-        ("record", _record(labels)),
+        ("record", _record(entries)),
         *pcr.as_hex(enclave.pcrs).items(),
     ]
     return [Headline(enclave.name), Fields(rows)]

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from nitroctl.host.console import Console
     from nitroctl.host.nitro_cli import Launch, NitroCli
     from nitroctl.host.replies import Enclave, Launched
+    from nitroctl.records import Entry
 
 EXAMPLES: Final = """
 nitroctl enclave run --eif-path signer.eif --memory 512 --cpu-count 2
@@ -29,12 +30,12 @@ nitroctl enclave run --eif-path signer.eif --memory 512 --cpu-count 2 --attach-c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Situation:
-    """What is known before the launch. ``records``: the entries that have the image's registers, as text."""
+    """What is known before the launch. ``records``: the entries that have the image's registers."""
 
     launch: "Launch"
     measured: "Measured"
     at: datetime
-    records: tuple[str, ...]
+    records: "tuple[Entry, ...]"
     notes: tuple[str, ...] = ()
 
 
@@ -98,11 +99,11 @@ def run(
     launch.require_arguments(request)
     cli = nitro_cli.find(setting["nitro_cli"])
     measured = require(eif_path)
-    looked, labels = _recorded(
+    looked, entries = _recorded(
         measured, setting["records"], required=require_recorded, component=component, environment=environment
     )
     situation = _Situation(
-        launch=request, measured=measured, at=datetime.now(UTC), records=labels, notes=tuple(setting.notes)
+        launch=request, measured=measured, at=datetime.now(UTC), records=entries, notes=tuple(setting.notes)
     )
     if not looked.passed and require_recorded:
         return _refused(situation, looked)
@@ -150,31 +151,23 @@ def _cpu_ids(first: str | None, more: Sequence[str] | None) -> tuple[int, ...]:
 
 def _recorded(
     measured: "Measured", path: str, *, required: bool, component: str | None, environment: str | None
-) -> "tuple[Report, tuple[str, ...]]":
-    """Return the check of ``--require-recorded``, and the labels of the entries that have the image's registers."""
+) -> "tuple[Report, tuple[Entry, ...]]":
+    """Return the check of ``--require-recorded``, and the entries that have the image's registers."""
     from nitroctl import records
     from nitroctl.checks import Report, not_requested
     from nitroctl.host import identity
 
     if not required:
-        return Report.of([not_requested("launch.recorded", identity.RECORDED, "--require-recorded")]), _labels(
-            path, measured.pcrs
-        )
+        try:
+            ledger = records.load(path, missing_ok=True)
+        except CannotAnswer:  # nobody asked for the records
+            ledger = records.Ledger()
+        check = not_requested("launch.recorded", identity.RECORDED, "--require-recorded")
+        return Report.of([check]), identity.entries_for(ledger, measured.pcrs)
     ledger = records.load(path).select(component, environment)
     wanted = " ".join(word for word in (component, environment) if word)
     check = identity.recorded(ledger, measured.pcrs, of=f"{path} ({wanted})" if wanted else path)
-    return Report.of([check]), tuple(entry.id for entry in identity.entries_for(ledger, measured.pcrs))
-
-
-def _labels(path: str, pcrs: Mapping[int, bytes]) -> tuple[str, ...]:
-    """Return the entries that have these registers; none when there are no readable records, which nobody asked for."""
-    from nitroctl import records
-    from nitroctl.host import identity
-
-    try:
-        return tuple(entry.id for entry in identity.entries_for(records.load(path, missing_ok=True), pcrs))
-    except CannotAnswer:
-        return ()
+    return Report.of([check]), identity.entries_for(ledger, measured.pcrs)
 
 
 @contextlib.contextmanager
@@ -279,6 +272,7 @@ def _answer(
     from nitroctl import pcr
     from nitroctl.checks import Outcome
     from nitroctl.host.enclaves import default_name
+    from nitroctl.host.identity import label
     from nitroctl.host.launch import DEBUG_WARNING
     from nitroctl.records.entry import time_text
 
@@ -301,7 +295,7 @@ def _answer(
         ("CPUs", " ".join(map(str, started.cpu_ids))),
         ("memory", f"{started.memory_mib} MiB"),
         ("mode", Cell("debug", "bad") if debug else "normal"),
-        ("record", ", ".join(situation.records) or Cell("none", "dim")),
+        ("record", ", ".join(map(label, situation.records)) or Cell("none", "dim")),
         *pcr.as_hex(situation.measured.pcrs).items(),
         ("as of", time_text(situation.at)),
     ]
@@ -336,7 +330,7 @@ def _data(
         "size_bytes": situation.measured.size,
         "sha256": situation.measured.sha256,
         "pcrs": pcr.as_hex(situation.measured.pcrs),
-        "records": list(situation.records),
+        "records": [{"id": entry.id, "status": entry.status.value} for entry in situation.records],
         "debug_mode": situation.launch.debug or situation.launch.console,
         "as_of": time_text(situation.at),
         "launched": launched,

@@ -60,6 +60,11 @@ def entries_for(ledger: "Ledger", pcrs: Mapping[int, bytes]) -> tuple["Entry", .
     )
 
 
+def label(entry: "Entry") -> str:
+    """Return how an entry is named beside an enclave: its id, and its status unless that is active."""
+    return entry.id if entry.status == "active" else f"{entry.id} ({entry.status})"
+
+
 def recorded(ledger: "Ledger", pcrs: Mapping[int, bytes], *, of: str) -> Check:
     """Return whether an active entry of ``ledger`` has the registers ``pcrs``; ``of`` says which ledger and filter."""
     found = entries_for(ledger, pcrs)
