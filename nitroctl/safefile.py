@@ -60,12 +60,16 @@ def open_regular(path: str) -> Iterator[IO[bytes]]:
         raise cannot_read(path, error) from error
     except ValueError as error:
         raise CannotAnswer(f"{path}: cannot read: the name has a NUL character", "file.unreadable") from error
-    with os.fdopen(descriptor, "rb") as stream:
+    try:
         mode = os.fstat(descriptor).st_mode
         if stat.S_ISDIR(mode):
             raise cannot_read(path, IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)))
         if not stat.S_ISREG(mode):
             raise CannotAnswer(f"{path}: not a regular file", "file.not-regular", ["copy it to a file first"])
+    except CannotAnswer:  # before there is a stream: Python opens none on a directory
+        os.close(descriptor)
+        raise
+    with os.fdopen(descriptor, "rb") as stream:
         yield stream
 
 

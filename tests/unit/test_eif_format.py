@@ -9,7 +9,6 @@ from nitroctl.eif.format import MAGIC, Header, Layout, Section, pack_header, rea
 from tests import images
 from tests.images import GOOD, forge
 
-
 OVERRUN = (
     "eif.section-bounds: the section at byte 953 (ramdisk) claims 9223372036854775808 bytes, 95 are left in the file"
 )
