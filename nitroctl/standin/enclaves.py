@@ -216,7 +216,11 @@ def _ended(answer: dict[str, Any]) -> dict[str, Any]:
 def _terminate_all(emit: Print) -> None:
     """End whatever has a socket. Every entry of the directory is tried, and deleted when it cannot be reached."""
     ended, failed = [], 0
-    for entry in wire.entries():
+    try:
+        found = wire.entries()
+    except OSError as error:
+        raise Failure(19, f"sockets directory: {error}", str(knobs.sockets()), "Read") from error
+    for entry in found:
         try:
             ended.append(_ended(wire.ask(Path(entry.path), "terminate", patience=wire.PATIENCE)))
         except wire.NoAnswer:

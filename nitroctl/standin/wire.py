@@ -61,21 +61,22 @@ def send(connection: socket.socket, **reply: Any) -> None:  # noqa: ANN401  (JSO
 
 
 def entries() -> Sequence[os.DirEntry[str]]:
-    """Return the entries of the sockets directory in the order the directory has them. Raises Failure E07."""
-    try:
-        with os.scandir(knobs.sockets()) as found:
-            return list(found)
-    except OSError as error:
-        raise Failure(7, f"sockets directory: {error}") from error
+    """Return the entries of the sockets directory in the order the directory has them. Raises OSError."""
+    with os.scandir(knobs.sockets()) as found:
+        return list(found)
 
 
 def ask_all(command: str, **arguments: Any) -> tuple[list[Any], int]:  # noqa: ANN401  (JSON)
     """Return every manager's answer, and how many gave none.
 
-    A socket nobody listens on is deleted, and not counted; a directory among them is passed over.
+    A socket nobody listens on is deleted, and not counted; a directory among them is passed over. Raises Failure E07.
     """
     answers, failed = [], 0
-    for entry in entries():
+    try:
+        found = entries()
+    except OSError as error:
+        raise Failure(7, f"sockets directory: {error}") from error
+    for entry in found:
         if entry.is_dir() or not entry.name.endswith(".sock"):
             continue
         try:

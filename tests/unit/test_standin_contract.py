@@ -447,6 +447,16 @@ def test_custom_metadata_lies_flat(nitro_cli: NitroCli, either: NitroCli) -> Non
     assert "CustomMetadata" not in metadata
 
 
+@pytest.mark.parametrize(("content", "status"), [("{", 48), ('{"a": "' + "x" * 4096 + '"}', 48), ("[1]", 0)])
+def test_custom_metadata_that_is_none(nitro_cli: NitroCli, content: str, status: int) -> None:
+    """What is no object is built in, and then nothing can describe the image."""
+    (nitro_cli.directory / "m.json").write_text(content)
+    ran = nitro_cli("build-enclave", "--docker-uri", "h", "--output-file", "h.eif", "--metadata", "m.json")
+    assert ran.status == status
+    ran = nitro_cli("describe-eif", "--eif-path", "h.eif")
+    assert (ran.status, codes(ran.stderr)) == ((35, ["E35"]) if status else (17, ["E17"]))
+
+
 def test_a_wrong_checksum_is_an_answer_with_status_0(either: NitroCli, image: str) -> None:
     path = either.directory / image
     content = bytearray(path.read_bytes())
@@ -592,6 +602,17 @@ def test_terminate_all_stumbles_over_the_acm_agents_directory(nitro_cli: NitroCl
     assert (ran.status, codes(ran.stderr)) == (39, ["E39"])
     assert "Failed connections: 1\n" in ran.stderr
     assert [one["Terminated"] for one in json.loads(ran.stdout)] == [True]
+
+
+def test_terminate_all_deletes_what_it_cannot_reach(nitro_cli: NitroCli, standin: StandinHost) -> None:
+    """Any entry, while the others leave alone what does not end in .sock."""
+    for name in ("stale.sock", "other"):
+        (standin.directory / "run" / name).touch()
+    assert nitro_cli.result("describe-enclaves") == []
+    assert [path.name for path in (standin.directory / "run").iterdir()] == ["other"]
+    ran = nitro_cli("terminate-enclave", "--all")
+    assert (ran.status, ran.stdout, codes(ran.stderr)) == (39, "[]\n", ["E39"])
+    assert list((standin.directory / "run").iterdir()) == []
 
 
 def test_not_the_owner(nitro_cli: NitroCli, image: str) -> None:
@@ -998,6 +1019,8 @@ def test_hash_algorithm_is_a_debug_rendering(nitro_cli: NitroCli, image: str, ve
 
 
 def test_no_sockets_directory_is_e07(nitro_cli: NitroCli, image: str) -> None:
-    for argv in (["describe-enclaves"], run(image)):
+    for argv in (["describe-enclaves"], run(image), ["terminate-enclave", "--enclave-name", "x"]):
         ran = nitro_cli(*argv, NITRO_CLI_SOCKETS_PATH="/nonexistent")
         assert (ran.status, ran.stdout, codes(ran.stderr)) == (7, "", ["E07"])
+    ran = nitro_cli("terminate-enclave", "--all", NITRO_CLI_SOCKETS_PATH="/nonexistent")
+    assert (ran.status, ran.stdout, codes(ran.stderr)) == (19, "", ["E19"])
