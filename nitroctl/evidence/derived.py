@@ -71,13 +71,21 @@ def derive(document: Document, links: Sequence[Certificate]) -> Derived:
     return Derived(
         instance_id=instance_id,
         enclave_id=enclave_id,
-        launched=_EPOCH + timedelta(milliseconds=int(enclave_id[:12], 16)) if enclave_id else None,
+        launched=_launch(enclave_id) if enclave_id else None,
         instance_name=names[2]["id"] if below and names[2] else None,
         leaf_name=names[3]["id"] if below and names[3] else None,
         regions=tuple(name[_region_group(name)] if name else None for name in names),
         serial_enclave_id=serial_match[1] if serial_match else None,
         issued=_EPOCH + timedelta(seconds=seconds) if seconds is not None else None,
     )
+
+
+def _launch(enclave_id: str) -> datetime | None:
+    """Return the time in the first six bytes of an enclave id, None beyond the calendar: anybody can write one."""
+    try:
+        return _EPOCH + timedelta(milliseconds=int(enclave_id[:12], 16))
+    except OverflowError:
+        return None
 
 
 def _region_group(name: re.Match[str]) -> int:

@@ -309,7 +309,7 @@ _add("registers as an array", "document.pcrs", fields=_set(pcrs=[bytes(48)] * 16
 _add("33 registers", "document.pcrs", fields=_set(pcrs={i: bytes(48) for i in range(33)}))
 _add("register 32", "document.pcr-indexes", fields=_set(pcrs={**PCRS, 32: bytes(48)}))
 _add("register -1", "document.pcr-indexes", fields=_set(pcrs={**PCRS, -1: bytes(48)}))
-_add("register '0'", "document.pcr-indexes", fields=_set(pcrs={**PCRS, "0": bytes(48)}))
+_add("register '0'", "document.pcr-indexes", fields=_set(pcrs=dict[object, bytes]([*PCRS.items(), ("0", bytes(48))])))
 _add("a register of 32 bytes", "document.pcr-sizes", fields=_set(pcrs={**PCRS, 5: bytes(32)}))
 _add("an empty register", "document.pcr-sizes", fields=_set(pcrs={**PCRS, 5: b""}))
 _add("a register in text", "document.pcr-sizes", fields=_set(pcrs={**PCRS, 5: "0" * 48}))
