@@ -61,18 +61,23 @@ def _mended_line(file: AllocatorFile, line: Line) -> bytes:
         return raw[:-2] + b"\n"
     if line.kind is Kind.BLANK:
         return b"#\n"
-    if not line.known or b"\\" in raw:
+    if not line.known:
         return raw
-    return _mended_entry(line) if line == file.entries(line.key)[-1] else b"# " + raw.strip() + b"\n"
+    if line == file.entries(line.key)[-1]:
+        return mended_entry(line)
+    return raw if b"\\" in raw else b"# " + raw.strip() + b"\n"
 
 
-def _mended_entry(line: Line) -> bytes:
+def mended_entry(line: Line) -> bytes:
+    """Return an entry's line with its comment moved, or its single quotes or the blanks in its list gone."""
     raw = line.raw
+    if b"\\" in raw:
+        return raw
     head, colon, value = raw.removesuffix(b"\n").partition(b":")
     comment = re.search(rb"[ \t]+(#.*)", value, re.DOTALL)
     if colon and comment:
         return comment[1] + b"\n" + head + colon + value[: comment.start()] + b"\n"
-    if colon and quoted(line) and value.count(b"'") == 2:  # noqa: PLR2004
+    if colon and re.fullmatch(r"'[^']*'", line.value) and value.count(b"'") == 2:  # noqa: PLR2004
         return head + colon + value.replace(b"'", b"") + b"\n"
     if colon and line.key == CPU_POOL and re.fullmatch(r"[-0-9]+([ \t]*,[ \t]*[-0-9]+)+", line.value):
         spacing = value[: len(value) - len(value.lstrip(b" \t"))]
@@ -90,8 +95,3 @@ def start_place(lines: Sequence[Line]) -> int | None:
 
 def _setting(line: Line) -> bool:
     return line.text.partition(":")[0] in KEYS and ":" in line.text
-
-
-def quoted(line: Line) -> bool:
-    """Whether the value is whole in single quotes, which can simply go."""
-    return re.fullmatch(r"'[^'\\]*'", line.value) is not None and b"\\" not in line.raw

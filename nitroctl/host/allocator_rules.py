@@ -21,7 +21,7 @@ from nitroctl.host.allocator import (
     Line,
     physical_lines,
 )
-from nitroctl.host.allocator_repair import quoted, start_place
+from nitroctl.host.allocator_repair import mended_entry, start_place
 from nitroctl.host.allocator_yaml import yaml_check
 
 #: The driver gives no enclave less; below it nothing can run. (facts: nitro_enclaves driver, NE_MIN_MEM_REGION)
@@ -30,7 +30,7 @@ LEAST_MEMORY_MIB: Final = 64
 MOST_MEMORY_MIB: Final = 2**43 - 1
 _SOURCE: Final = "nitro-enclaves-allocator of aws-nitro-enclaves-cli 1.5.0, parse_config"
 _REPAIR: Final = "nitroctl allocator set --repair does it"
-_INLINE_COMMENT = re.compile(r"(?:^|\s)#")
+_INLINE_COMMENT = re.compile(r"(?:^|[ \t])#")
 _SHOWN_LINES: Final = 6
 
 
@@ -171,13 +171,13 @@ def _file_findings(file: AllocatorFile) -> Iterator[Finding]:
     last = file.lines[-1] if file.lines else None
     if last and last.kind is Kind.LOST:
         harmless = not last.key
-        text = "no newline at its end: the allocator never sees it" + ("; harmless, for a comment" if harmless else "")
+        text = "no newline at its end: the allocator never sees it" + ("; harmless" if harmless else "")
         yield Finding("allocator.final-newline", last.number, text, Outcome.WARN if harmless else Outcome.FAIL)
 
 
 def _no_start(file: AllocatorFile) -> Finding:
     for line in file.lines:
-        if line.raw.startswith(b"\xef\xbb\xbf"):
+        if line.number == 1 and line.raw.startswith(b"\xef\xbb\xbf"):
             return Finding("allocator.start-marker", line.number, "a byte order mark stands before it")
         if line.text.startswith("---") and line.text[3:4] in ("\r", " ", "\t"):
             rest = line.text[3:].strip()
@@ -210,10 +210,13 @@ def _line_findings(line: Line) -> Iterator[Finding]:
         yield Finding("allocator.missing-value", number, line.key, repairable=False)
     elif _INLINE_COMMENT.search(line.value):
         text = f"the value becomes {line.value!r}"
-        yield Finding("allocator.inline-comment", number, text, repairable=b"\\" not in line.raw)
+        yield Finding("allocator.inline-comment", number, text, repairable=mended_entry(line) != line.raw)
     elif line.value.startswith("'"):
         yield Finding(
-            "allocator.single-quotes", number, f"the quotes stay in the value: {line.value}", repairable=quoted(line)
+            "allocator.single-quotes",
+            number,
+            f"the quotes stay in the value: {line.value}",
+            repairable=mended_entry(line) != line.raw,
         )
 
 
@@ -226,7 +229,7 @@ def _key_findings(file: AllocatorFile) -> Iterator[Finding]:
         entries = file.entries(key)
         for line in entries[:-1]:
             text = f"{key} stands again on line {entries[-1].number}, and that one counts"
-            yield Finding("allocator.duplicate-key", line.number, text)
+            yield Finding("allocator.duplicate-key", line.number, text, repairable=b"\\" not in line.raw)
 
 
 def _value_findings(file: AllocatorFile) -> Iterator[Finding]:
@@ -260,7 +263,9 @@ def _pool_findings(pool: Line) -> Iterator[Finding]:
             yield Finding("allocator.cpu-pool-syntax", pool.number, str(error), repairable=False)
             return
         text = f"blanks stay in the value {pool.value!r}, and not every kernel takes them"
-        yield Finding("allocator.cpu-pool-syntax", pool.number, text, Outcome.WARN, repairable=b"\\" not in pool.raw)
+        yield Finding(
+            "allocator.cpu-pool-syntax", pool.number, text, Outcome.WARN, repairable=mended_entry(pool) != pool.raw
+        )
     if 0 in cpus:
         yield Finding("allocator.cpu-zero", pool.number, f"{pool.value} has CPU 0", repairable=False)
 

@@ -138,9 +138,7 @@ RULES = [
     (
         "no final newline",
         GOOD + b"# x",
-        {
-            "allocator.final-newline": "warn: line 10: no newline at its end: the allocator never sees it; harmless, for a comment"
-        },
+        {"allocator.final-newline": "warn: line 10: no newline at its end: the allocator never sees it; harmless"},
     ),
     (
         "unknown key",
