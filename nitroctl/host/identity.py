@@ -51,13 +51,21 @@ def compare(measured: Mapping[int, bytes], enclave: Enclave, *, debug: bool) -> 
 def entries_for(ledger: "Ledger", pcrs: Mapping[int, bytes]) -> tuple["Entry", ...]:
     """Return the entries whose pinned image registers (0, 1, 2, 8) all have the values in ``pcrs``.
 
-    Registers of the parent (3, 4) cannot be known from an image or from nitro-cli and are left out.
+    Registers of the parent (3, 4) cannot be known from an image or from nitro-cli and are left out. Entries of other
+    platforms, and any that pins no image register, match nothing.
     """
-    return tuple(
-        entry
-        for entry in ledger
-        if all(pcrs.get(index, pcr.ZERO) == entry.pcrs[index] for index in entry.pin if index in IMAGE_REGISTERS)
-    )
+    found = []
+    for entry in _of_enclaves(ledger):
+        pinned = [index for index in entry.pin if index in IMAGE_REGISTERS]
+        if pinned and all(pcrs.get(index, pcr.ZERO) == entry.pcrs[index] for index in pinned):
+            found.append(entry)
+    return tuple(found)
+
+
+def _of_enclaves(ledger: "Ledger") -> "list[Entry]":
+    from nitroctl.records import NITRO_ENCLAVE  # noqa: PLC0415  (describe must not pay for it without records)
+
+    return [entry for entry in ledger if entry.platform == NITRO_ENCLAVE]
 
 
 def label(entry: "Entry") -> str:
@@ -76,7 +84,7 @@ def recorded(ledger: "Ledger", pcrs: Mapping[int, bytes], *, of: str) -> Check:
             outcome=Outcome.PASS,
             detail=", ".join(entry.id for entry in active),
         )
-    nearest = ledger.nearest(pcrs)
+    nearest = type(ledger).of(_of_enclaves(ledger)).nearest(pcrs)
     if found:
         detail = "; ".join(f"{entry.id} is {entry.status}, not active" for entry in found)
     elif nearest:

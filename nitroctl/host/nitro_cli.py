@@ -80,8 +80,8 @@ class Described:
 
 
 def run_arguments(launch: Launch) -> list[str]:
-    """Return the arguments of ``run-enclave``."""
-    arguments = ["run-enclave", "--eif-path", launch.eif_path, "--memory", str(launch.memory_mib)]
+    """Return the arguments of ``run-enclave``; values that may begin with a dash stand in one word."""
+    arguments = ["run-enclave", f"--eif-path={launch.eif_path}", "--memory", str(launch.memory_mib)]
     if launch.cpu_ids:
         arguments += ["--cpu-ids", *map(str, launch.cpu_ids)]
     else:
@@ -89,7 +89,7 @@ def run_arguments(launch: Launch) -> list[str]:
     if launch.cid not in (None, _AUTO_CID):
         arguments += ["--enclave-cid", str(launch.cid)]
     if launch.name is not None:
-        arguments += [f"--enclave-name={launch.name}"]  # one word: a name may begin with a dash
+        arguments += [f"--enclave-name={launch.name}"]
     if launch.debug:
         arguments += ["--debug-mode"]
     if launch.console:
@@ -98,7 +98,7 @@ def run_arguments(launch: Launch) -> list[str]:
 
 
 def build_arguments(build: Build) -> list[str]:
-    """Return the arguments of ``build-enclave``; values that may begin with a dash stand in one word."""
+    """Return the arguments of ``build-enclave``."""
     arguments = ["build-enclave", f"--docker-uri={build.docker_uri}", f"--output-file={build.output}"]
     optional = (
         ("--docker-dir", build.docker_dir),
