@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from nitroctl.cli import pcr_calculators
+from nitroctl.cli.pcr_view import entry_fields
 from nitroctl.cli.tree import noun, verb
 from nitroctl.errors import CannotAnswer, UsageError
 from nitroctl.render.result import Result
-from nitroctl.render.view import Block, Cell, Checks, Fields, Headline, Style, Table, Value
+from nitroctl.render.view import Cell, Checks, Fields, Headline, Style, Table
 
 if TYPE_CHECKING:
     from nitroctl.records import Entry, Ledger, Recorded
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from nitroctl.records.entry import Artifact, Signer
 
 app = noun("Record measurements, compare with them, and calculate registers.")
-
-_CERTIFICATE_LIMIT: Final = 1024 * 1024
 
 Records = Annotated[
     str | None,
@@ -190,45 +190,7 @@ def _recorded(path: str, done: "Recorded") -> Result:
         "entry": entry.as_json(),
         "ignored": list(done.ignored),
     }
-    return Result(schema="pcr.record/1", data=data, view=[Headline(text), *_entry_view(entry)], notes=notes)
-
-
-def _entry_view(entry: "Entry") -> list[Block]:
-    """Return an entry's registers and circumstances as fields."""
-    from nitroctl.pcr import name
-    from nitroctl.records.entry import time_text
-
-    times = [
-        (label, time_text(at))
-        for label, at in (
-            ("recorded", entry.recorded_at),
-            ("activated", entry.activated_at),
-            ("retired", entry.retired_at),
-            ("revoked", entry.revoked_at),
-        )
-        if at
-    ]
-    rows: list[tuple[str, Value]] = [(name(index), value.hex()) for index, value in sorted(entry.pcrs.items())]
-    rows.append(("pinned", ", ".join(name(index) for index in entry.pin)))
-    rows.append(("platform", entry.platform))
-    if entry.artifact:
-        rows.append(("image", f"{entry.artifact.name}, {entry.artifact.size} bytes"))
-        rows.append(("SHA-256", entry.artifact.sha256))
-    if entry.signer:
-        rows.append(("signer", f"certificate with SHA-256 {entry.signer.certificate_sha256}"))
-    rows += [(label, value) for label, value in _origin(entry) if value]
-    return [Fields([*rows, *times])]
-
-
-def _origin(entry: "Entry") -> list[tuple[str, str]]:
-    rows = []
-    if entry.source:
-        rows += [("source", entry.source.uri), ("ref", entry.source.ref), ("commit", entry.source.commit)]
-    if entry.build:
-        rows += [("built by", entry.build.builder), ("run", entry.build.run)]
-        rows.append(("with", ", ".join(f"{tool} {version}" for tool, version in entry.build.versions.items())))
-        rows.append(("reproduced by", ", ".join(entry.build.reproduced_by)))
-    return [*rows, ("notes", entry.notes)]
+    return Result(schema="pcr.record/1", data=data, view=[Headline(text), entry_fields(entry)], notes=notes)
 
 
 _STATUS_STYLES: Final[Mapping[str, Style]] = {"active": "good", "candidate": "", "retired": "dim", "revoked": "bad"}
@@ -308,7 +270,7 @@ def show(
     return Result(
         schema="pcr.show/1",
         data={"records": path, "entry": found.as_json()},
-        view=[Headline(f"{found.id}: {found.status}"), *_entry_view(found)],
+        view=[Headline(f"{found.id}: {found.status}"), entry_fields(found)],
     )
 
 
@@ -416,76 +378,4 @@ def _compared(
     )
 
 
-@verb(app, "role", "nitroctl pcr role arn:aws:iam::111122223333:role/signer")
-def role(arn: Annotated[str, typer.Argument(help="The role's ARN.", metavar="ARN")]) -> Result:
-    """Calculate PCR3: the IAM role that the parent instance carries."""
-    from nitroctl.pcr import for_role
-
-    value = for_role(arn).hex()
-    return Result(
-        schema="pcr.role/1",
-        data={"role": arn.strip(), "pcrs": {"PCR3": value}},
-        view=[Fields([("PCR3", value), ("role", arn.strip())])],
-    )
-
-
-@verb(app, "instance", "nitroctl pcr instance i-0123456789abcdef0")
-def instance(
-    instance_id: Annotated[str, typer.Argument(help="The EC2 instance's id.", metavar="ID")],
-) -> Result:
-    """Calculate PCR4: the EC2 instance that is the parent."""
-    from nitroctl.pcr import for_instance
-
-    value = for_instance(instance_id).hex()
-    return Result(
-        schema="pcr.instance/1",
-        data={"instance": instance_id.strip(), "pcrs": {"PCR4": value}},
-        view=[Fields([("PCR4", value), ("instance", instance_id.strip())])],
-    )
-
-
-@verb(app, "certificate", "nitroctl pcr certificate signing.pem")
-def certificate(
-    file: Annotated[str, typer.Argument(help="The signing certificate; - is stdin.", metavar="PEM")],
-) -> Result:
-    """Calculate PCR8: the certificate that signs the image."""
-    import hashlib
-
-    from nitroctl import safefile
-    from nitroctl.pcr import certificate_der, for_certificate
-
-    pem = safefile.read_bytes(file, limit=_CERTIFICATE_LIMIT)
-    where = "standard input" if file == safefile.STDIN else file
-    der = certificate_der(pem, where=where)
-    value, fingerprint = for_certificate(der).hex(), hashlib.sha256(der).hexdigest()
-    count = pem.count(b"-----BEGIN CERTIFICATE-----")
-    notes = [f"{where} holds {count} certificates; nitro-cli signs with the first"] if count > 1 else []
-    return Result(
-        schema="pcr.certificate/1",
-        data={"file": file, "certificate_sha256": fingerprint, "pcrs": {"PCR8": value}},
-        view=[Fields([("PCR8", value), ("certificate", f"SHA-256 {fingerprint}")])],
-        notes=notes,
-    )
-
-
-@verb(app, "file", "nitroctl pcr file app.bin")
-def file_(
-    file: Annotated[str, typer.Argument(help="Any file, of any size.", metavar="FILE")],
-) -> Result:
-    """Calculate the register that holds one file's SHA-384, as nitro-cli pcr --input does."""
-    import hashlib
-
-    from nitroctl import safefile
-    from nitroctl.pcr import from_digest
-
-    with safefile.open_regular(file) as stream:
-        try:
-            digest, size = hashlib.file_digest(stream, "sha384").digest(), stream.tell()  # type: ignore[arg-type]
-        except OSError as error:
-            raise safefile.cannot_read(file, error) from error
-    value = from_digest(digest).hex()
-    return Result(
-        schema="pcr.file/1",
-        data={"file": file, "size_bytes": size, "sha384": digest.hex(), "register": value},
-        view=[Fields([("register", value), ("SHA-384", digest.hex()), ("size", f"{size} bytes")])],
-    )
+pcr_calculators.add_to(app)

@@ -15,8 +15,8 @@ WHO = ("--enclave-role", f"{ROLE}/signer", "--admin-role", f"{ROLE}/admin", "--p
 LIMITS = (
     "nothing was checked against AWS: neither the key nor that the roles exist",
     (
-        "not looked at: grants that exist, for what the Denies leave them (aws kms list-grants); the roles' IAM policies;"
-        " a second policy of the key (AWS_RAM); replicas of a multi-Region key"
+        "not looked at: grants that exist, for what the Denies leave them (aws kms list-grants); the roles' IAM"
+        " policies; a second policy of the key (AWS_RAM); replicas of a multi-Region key"
     ),
     "nobody is allowed kms:Encrypt; add a statement of your own for who prepares the secrets, under another Sid",
     "apply it as a --policy-writer: KMS refuses a policy that would lock its caller out",
