@@ -21,6 +21,7 @@ from nitroctl.render.result import Result, Stream
 app = single()
 
 _NONCE: Final = "0123456789abcdef0123456789abcdef"
+_SHORT: Final = 40
 _ROLE: Final = "arn:aws:iam::123456789012:role"
 
 
@@ -69,8 +70,10 @@ class _Demonstration:
 
         if self.keep:
             _make_empty(self.keep)
-        scratch = Path(tempfile.mkdtemp(prefix="nitroctl-"))
-        standin = None
+        # the stand-in's unix sockets need a short path: 108 bytes is all that an address holds
+        short = None if len(tempfile.gettempdir()) <= _SHORT else "/tmp"  # noqa: S108  (mkdtemp makes it private)
+        scratch = Path(tempfile.mkdtemp(prefix="nitroctl-", dir=short))
+        standin: host.StandinHost | None = None
         try:
             standin = host.create(scratch / "host")
             self.directory = self.keep or scratch / "work"
@@ -82,7 +85,7 @@ class _Demonstration:
             shutil.copyfile(standin.root_certificate, self.directory / "standin-root.pem")
             yield from self._story()
         finally:
-            if standin:
+            if standin is not None:
                 standin.stop()
             shutil.rmtree(scratch, ignore_errors=True)
         where = f"Everything it made is in {self.keep}.\n" if self.keep else ""

