@@ -62,11 +62,11 @@ def write(path: str, old: bytes, new: bytes, *, lock_dir: str, at: datetime) -> 
 
 def _backup(real: Path, old: bytes, at: datetime) -> Path:
     """Write ``old`` beside the file under a name not yet taken, for its owner to read."""
-    stamp = at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-    names = [f"{real.name}.bak-{stamp}", *(f"{real.name}.bak-{stamp}-{number}" for number in range(2, 100))]
-    backup = next((real.with_name(name) for name in names if not os.path.lexists(real.with_name(name))), None)
-    if backup is None:
-        raise CannotAnswer(f"{real}: too many backups of this second", "file.unwritable", ["wait a second"])
+    stem = f"{real.name}.bak-{at.astimezone(UTC).strftime('%Y%m%dT%H%M%SZ')}"
+    last = max((_age(backup) for backup in _backups(real) if backup.name.startswith(stem)), default=("", 0))[1]
+    backup = real.with_name(f"{stem}-{last + 1}" if last else stem)
+    if os.path.lexists(backup):
+        raise CannotAnswer(f"{backup}: in the way of the backup", "file.unwritable", ["remove it"])
     safefile.replace(str(backup), old, mode=stat.S_IMODE(real.stat().st_mode))
     return backup
 
@@ -79,7 +79,7 @@ def _prune(real: Path) -> None:
 
 
 def _backups(real: Path) -> Iterator[Path]:
-    form = re.compile(re.escape(real.name) + r"\.bak-[0-9]{8}T[0-9]{6}Z(-[0-9]{1,2})?")
+    form = re.compile(re.escape(real.name) + r"\.bak-[0-9]{8}T[0-9]{6}Z(-[0-9]{1,9})?")
     for entry in real.parent.iterdir():
         if form.fullmatch(entry.name) and entry.is_file() and not entry.is_symlink():
             yield entry
