@@ -1,6 +1,6 @@
 """Hold a document against a policy. Evidence that is not authentic is not appraised: every check says so."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -51,9 +51,10 @@ class Comparison:
     def sentence(self) -> str:
         """What was found, for a report."""
         label = self.reference.label
-        names = ", ".join(pcr.name(index) for index in self.differing)
+        names = listed(self.differing)
         count = len(self.equal) + len(self.differing)
-        standing = f", which is {self.standing}" if self.standing else ""
+        what = "a candidate" if self.standing == "candidate" else self.standing
+        standing = f", which is {what}" if what else ""
         if not self.differing:
             how = f"all {count} registers equal those" if count > 1 else f"{pcr.name(self.equal[0])} equals that"
             return f"{how} of {label}{standing}"
@@ -153,9 +154,10 @@ def _debug(document: Document, policy: Policy) -> Check:
     zero = debug_registers(document)
     if not zero:
         return DEBUG.passed()
-    names = ", ".join(pcr.name(index) for index in zero)
     verb = "is" if len(zero) == 1 else "are"
-    detail = f"{names} {verb} zero: the enclave runs in debug mode, so its console is open and no image is attested"
+    detail = (
+        f"{listed(zero)} {verb} zero: the enclave runs in debug mode, so its console is open and no image is attested"
+    )
     if policy.allow_debug:
         return DEBUG.warned(f"{detail}; allowed by --allow-debug")
     return DEBUG.failed(detail, remedy="run the enclave without --debug-mode and without --attach-console")
@@ -228,6 +230,12 @@ def _age(document: Document, policy: Policy, at: datetime) -> Check:
         actual=duration(age),
         remedy="ask the enclave for a new document",
     )
+
+
+def listed(indexes: Sequence[int]) -> str:
+    """Return registers' names as a phrase: ``PCR0, PCR1 and PCR2``."""
+    names = [pcr.name(index) for index in indexes]
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
 def duration(span: timedelta) -> str:

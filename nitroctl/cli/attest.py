@@ -230,7 +230,7 @@ class _Answer:
         sentence = self.sentence()
         view: list[Block] = [
             Headline(sentence, Outcome.PASS if report.passed else Outcome.FAIL),
-            Fields(self._rows()),
+            *self._facts(),
             *_told(report),
             Text(""),
             Text(_counts(report), "dim"),
@@ -275,23 +275,27 @@ class _Answer:
             "differing": [name(index) for index in comparison.differing],
         }
 
-    def _rows(self) -> list[tuple[str, Value]]:
+    def _facts(self) -> "list[Block]":
+        """Return what was judged; what a document says that is not authentic is said to be unproven."""
         from nitroctl.cli.document import time
         from nitroctl.evidence.derived import derive
 
         rows = _file_rows(self.file, self.unwrapped)
+        said: list[tuple[str, Value]] = []
         document = self.parsed.document
         if document:
             derived = derive(document, self.verified.chain.certificates)
-            rows += [("kind", document.kind.value), ("module id", document.module_id)]
-            rows += [("region", derived.region)] if derived.region else []
-            rows += [("document time", time(document.time) or "")]
+            said += [("kind", document.kind.value), ("module id", document.module_id)]
+            said += [("region", derived.region)] if derived.region else []
+            said += [("document time", time(document.time) or "")]
+        if not self.verified.report.passed:
+            return [Fields(rows), *([Fields(said, title="What it says, unproven")] if said else [])]
         if self.root:
-            rows += [("root", f"{self.root.name}, SHA-256 {self.root.fingerprint}")]
+            said += [("root", f"{self.root.name}, SHA-256 {self.root.fingerprint}")]
         comparison = self.appraised.comparison if self.appraised else None
         if comparison:
-            rows += [("compared with", comparison.reference.label)]
-        return rows
+            said += [("compared with", comparison.reference.label)]
+        return [Fields([*rows, *said])]
 
 
 def _told(report: "Report") -> "list[Block]":

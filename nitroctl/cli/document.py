@@ -130,13 +130,12 @@ def _identity(document: "Document", derived: "Derived") -> list[tuple[str, Value
 
 
 def _mode(document: "Document") -> Value:
-    from nitroctl import pcr
-    from nitroctl.appraisal.appraise import debug_registers
+    from nitroctl.appraisal.appraise import debug_registers, listed
 
     zero = debug_registers(document)
     if not zero:
         return "production: PCR0, PCR1 and PCR2 are not zero"
-    return Cell(f"DEBUG: {', '.join(map(pcr.name, zero))} zero, so the image is not attested", "bad")
+    return Cell(f"DEBUG: {listed(zero)} zero, so the image is not attested", "bad")
 
 
 def _registers(document: "Document") -> list[Block]:

@@ -83,7 +83,8 @@ def test_the_pcr2_of_images_without_application_ramdisk_makes_nothing_near() -> 
 def test_a_record_that_is_not_active_never_accepts_but_is_named(standing: str) -> None:
     found = appraised(Policy(accepted=(), known=((SIGNER, standing),)))
     assert failing(found) == ["measurement.match"]
-    detail = f"all 3 registers equal those of signer-1.4.2@prod, which is {standing}"
+    which = "a candidate" if standing == "candidate" else standing
+    detail = f"all 3 registers equal those of signer-1.4.2@prod, which is {which}"
     assert found.report["measurement.match"].detail == detail
 
 
