@@ -8,7 +8,6 @@ with a note. Trust roots are never a setting: they are named on the command line
 
 import os
 import stat
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +124,9 @@ def _files(environ: Mapping[str, str], directory: Path) -> list[tuple[Path, bool
 
 
 def _read(path: Path, *, project: bool, notes: list[str]) -> dict[str, str]:
-    from nitroctl import safefile  # noqa: PLC0415  (only when there is a file)
+    import tomllib  # noqa: PLC0415  (only when there is a file)
+
+    from nitroctl import safefile  # noqa: PLC0415
 
     with safefile.open_regular(str(path)) as stream:
         status = os.fstat(stream.fileno())

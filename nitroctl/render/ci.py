@@ -22,8 +22,12 @@ _ANNOTATIONS: Final = 10
 
 
 def findings(report: Report) -> Sequence[Check]:
-    """Return the checks worth a line: those that refuse, then those that warn."""
-    return [*report.refusals, *(check for check in report.having(Outcome.WARN) if not check.required)]
+    """Return the checks worth a line: those that refuse, then those that warn.
+
+    What was not checked because another check failed is left to that one: a cause gives one line, not twenty.
+    """
+    refusals = [check for check in report.refusals if check.outcome is not Outcome.SKIP] or report.refusals
+    return [*refusals, *(check for check in report.having(Outcome.WARN) if not check.required)]
 
 
 def message(check: Check) -> str:
@@ -82,7 +86,7 @@ def _uri(path: str) -> str:
 
 def junit(result: Result, report: Report) -> str:
     """Return the report as JUnit XML: one test case a check."""
-    refusals = set(report.refusals)
+    refusals = set(findings(report)) & set(report.refusals)
     suite = ET.Element(
         "testsuite",
         name=f"nitroctl {result.schema}",

@@ -31,6 +31,13 @@ RESULT = Result(schema="attest.verify/1", data={}, view=[], refused=True, report
 MESSAGE = "not so: PCR0 is recorded; a,b:c%\\n::error::x\\r\\x1b]]></testcase>; expected 1, found 2; fix: record it"
 
 
+def test_a_check_that_could_not_be_made_is_a_finding_when_nothing_else_is() -> None:
+    report = Report.of([blocked("c.d", "it follows", "a.b")])
+    assert ci.github(Result(schema="a.b/1", data={}, view=[], refused=True), report).splitlines()[0] == (
+        "::error title=c.d::not so: it follows; not checked: blocked by a.b"
+    )
+
+
 def test_sarif_has_a_rule_for_each_check_and_a_result_for_each_finding() -> None:
     log = json.loads(ci.sarif(RESULT, REPORT))
     (run,) = log["runs"]
@@ -39,13 +46,12 @@ def test_sarif_has_a_rule_for_each_check_and_a_result_for_each_finding() -> None
     assert [rule["id"] for rule in run["tool"]["driver"]["rules"]] == [check.id for check in REPORT]
     assert [(found["ruleId"], found["ruleIndex"], found["level"]) for found in run["results"]] == [
         ("measurement.pcr0", 1, "error"),
-        ("measurement.pcr1", 3, "error"),
         ("habit.serial", 2, "warning"),
     ]
     assert run["results"][0]["message"]["text"] == MESSAGE
     assert run["results"][0]["locations"] == [{"physicalLocation": {"artifactLocation": {"uri": "a%20b/d%25.cbor"}}}]
     fingerprints = {found["partialFingerprints"]["nitroctl/1"] for found in run["results"]}
-    assert len(fingerprints) == 3
+    assert len(fingerprints) == 2
 
 
 def test_junit_has_a_case_for_each_check() -> None:
@@ -53,15 +59,15 @@ def test_junit_has_a_case_for_each_check() -> None:
     assert suite.attrib == {
         "name": "nitroctl attest.verify/1",
         "tests": "5",
-        "failures": "2",
+        "failures": "1",
         "errors": "0",
-        "skipped": "1",
+        "skipped": "2",
     }
     assert [(case.get("name"), [(part.tag, part.get("message")) for part in case]) for case in suite] == [
         ("chain.root-pinned", []),
         ("measurement.pcr0", [("failure", MESSAGE)]),
         ("habit.serial", [("system-out", None)]),
-        ("measurement.pcr1", [("failure", "not so: PCR1 is recorded; not checked: blocked by measurement.pcr0")]),
+        ("measurement.pcr1", [("skipped", "not checked: blocked by measurement.pcr0")]),
         ("freshness.nonce", [("skipped", "not checked: not requested (--nonce)")]),
     ]
 
@@ -69,8 +75,6 @@ def test_junit_has_a_case_for_each_check() -> None:
 def test_github_annotations_cannot_be_injected() -> None:
     assert ci.github(RESULT, REPORT) == (
         f"::error file=a b/d%25.cbor,title=measurement.pcr0::{MESSAGE.replace('%', '%25')}\n"
-        "::error file=a b/d%25.cbor,title=measurement.pcr1::"
-        "not so: PCR1 is recorded; not checked: blocked by measurement.pcr0\n"
         "::warning file=a b/d%25.cbor,title=habit.serial::not so: the serial agrees\n"
         "nitroctl attest.verify/1: refused (1 pass, 1 fail, 1 warn, 2 skip)\n"
     )
