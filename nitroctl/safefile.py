@@ -123,7 +123,7 @@ def replacing(path: str, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
     An existing file keeps its owner, mode and extended attributes, and a symbolic link stays one (its target is
     replaced). A new file gets ``mode`` less the umask. Raises CannotAnswer ``file.unwritable``.
     """
-    target = Path(os.path.realpath(path))
+    target = _target(path)
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     except OSError as error:
@@ -142,6 +142,14 @@ def replacing(path: str, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
         if isinstance(error, OSError):
             raise cannot_write(path, error) from error
         raise
+
+
+def _target(path: str) -> Path:
+    """Return the file that ``path`` leads to. Raises CannotAnswer ``file.unwritable``."""
+    try:
+        return Path(os.path.realpath(path))
+    except ValueError as error:
+        raise CannotAnswer(f"{path}: cannot write: the name has a NUL character", "file.unwritable") from error
 
 
 def _inherit(target: Path, temporary: str, descriptor: int, mode: int) -> None:
@@ -182,7 +190,7 @@ def put_in_place(finished: str, path: str) -> None:
 
     A symbolic link at ``path`` stays one: its target is replaced. Raises CannotAnswer ``file.unwritable``.
     """
-    target = Path(os.path.realpath(path))
+    target = _target(path)
     try:
         descriptor = os.open(finished, os.O_RDONLY | os.O_CLOEXEC)
         try:
