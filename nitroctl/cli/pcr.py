@@ -296,7 +296,7 @@ def _one(ledger: "Ledger", wanted: str, path: str) -> "Entry":
     "check",
     """
 nitroctl pcr check --eif app.eif --component signer --environment prod
-nitroctl pcr check --pcr PCR0=<hex> --pcr PCR1=<hex> --pcr PCR2=<hex>
+nitroctl pcr check --eif app.eif --environment prod --format github
 """,
 )
 def check(
@@ -375,6 +375,7 @@ def _compared(
         refused=not compared.report.passed,
         notes=notes,
         report=compared.report,
+        subject=asked["eif"] or path,
     )
 
 

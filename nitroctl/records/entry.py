@@ -36,6 +36,16 @@ class Status(StrEnum):
     REVOKED = "revoked"
 
 
+#: status -> the time that it must have, and those that it may have: a retired entry may never have been active.
+_ALL_TIMES: Final = ("activated_at", "retired_at", "revoked_at")
+_TIMES: Final[Mapping[Status, tuple[str, Sequence[str]]]] = {
+    Status.CANDIDATE: ("", ()),
+    Status.ACTIVE: ("activated_at", _ALL_TIMES[:1]),
+    Status.RETIRED: ("retired_at", _ALL_TIMES[:2]),
+    Status.REVOKED: ("revoked_at", _ALL_TIMES),
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """The file that was measured: its name without directories, SHA-256 in hex, and size in bytes."""
@@ -292,23 +302,11 @@ def _zero_means(index: int) -> str:
 
 
 def _time_fault(entry: Entry) -> Fault | None:
-    needed = {
-        Status.CANDIDATE: (),
-        Status.ACTIVE: ("activated_at",),
-        Status.RETIRED: ("retired_at",),
-        Status.REVOKED: ("revoked_at",),
-    }[entry.status]
-    for name in needed:
-        if getattr(entry, name) is None:
-            return Fault(f"/{name}", f"missing: the status is {entry.status}", "records.status")
-    allowed = {
-        Status.CANDIDATE: set[str](),
-        Status.ACTIVE: {"activated_at"},
-        Status.RETIRED: {"activated_at", "retired_at"},
-        Status.REVOKED: {"activated_at", "retired_at", "revoked_at"},
-    }[entry.status]
-    for name in ("activated_at", "retired_at", "revoked_at"):
-        if getattr(entry, name) is not None and name not in allowed:
+    needed, allowed = _TIMES[entry.status]
+    if needed and getattr(entry, needed) is None:
+        return Fault(f"/{needed}", f"missing: the status is {entry.status}", "records.status")
+    for name in _ALL_TIMES:
+        if name not in allowed and getattr(entry, name) is not None:
             return Fault(f"/{name}", f"given, but the status is {entry.status}", "records.status")
     return None
 

@@ -120,10 +120,11 @@ def _pcrs(value: object, at: str) -> dict[int, bytes]:
     if not isinstance(registers, dict):
         _refuse(f"{at}/pcrs", f"not an object: {_shown(registers)}")
     for name, text in registers.items():
-        place = f"{at}/pcrs{strict_json.pointer([name])}"
         if not _PCR_NAME.fullmatch(name):
+            place = f"{at}/pcrs{strict_json.pointer([name])}"
             _refuse(place, "not a register: they are named PCR0 to PCR31")
         if not isinstance(text, str) or not _HEX.fullmatch(text):
+            place = f"{at}/pcrs/{name}"
             _refuse(place, _value_fault(text), "write the register as 96 lower-case hexadecimal digits")
         found[int(name[3:])] = bytes.fromhex(text)
     return dict(sorted(found.items()))

@@ -479,6 +479,18 @@ def test_a_no_in_json_has_the_nearest_version_and_the_report(cli: Cli) -> None:
     assert data["report"]["counts"] == {"pass": 2, "fail": 2, "warn": 0, "skip": 1}
 
 
+def test_a_no_in_ci_annotates_the_image_with_what_differs(cli: Cli) -> None:
+    found = image("app.eif")
+    write(Path("measurements.json"), active("2", pcrs={**found, 2: pcrs("2")[2]}))
+    ran = cli("pcr", "check", "--eif", "app.eif", *SIGNER, "--format", "github")
+    assert ran.status == 1
+    match, register = [line for line in ran.stdout.splitlines() if line.startswith("::error ")]
+    assert match.startswith("::error file=app.eif,title=records.match::")
+    assert "2 of 3 registers equal those of signer-2@prod; PCR2 differs" in match
+    assert register.startswith("::error file=app.eif,title=measurement.pcr2::")
+    assert pcrs("2")[2].hex() in register
+
+
 def test_registers_of_a_record_that_is_not_active_are_a_no(cli: Cli) -> None:
     write(Path("measurements.json"), active("1"), entry("2"))
     ran = cli("pcr", "check", *assignments(pcrs("2")))
