@@ -84,7 +84,7 @@ def show(file: _File) -> Result:
     "verify",
     """
 nitroctl attest verify document.cbor --records measurements.json --nonce 6e6f6e6365
-nitroctl attest verify document.cbor --at document --max-age 5m --json
+nitroctl attest verify document.cbor --max-age 5m --json
 nitroctl attest verify document.cbor --at document --authenticity-only
 """,
 )
