@@ -6,6 +6,7 @@ Source: kernel documentation, "Nitro Enclaves"; ABI/stable/sysfs-devices-node, A
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -242,7 +243,8 @@ def _cores_whole(reading: Reading, host: HostState) -> Check:
         "whole cores are asked for, and CPU 0's is not among them",
         problem,
         "ask for whole cores; lscpu -e=CPU,CORE,NODE shows them",
-        known=bool(host.siblings),
+        known=bool(problem)
+        or (bool(host.siblings) and (wanted <= set(host.siblings) or wanted == set(host.pool or ()))),
     )
 
 
@@ -250,13 +252,15 @@ def _one_node(reading: Reading, host: HostState) -> Check:
     wanted, count = _cpus(reading.cpu_pool), _count(reading)
     nodes = sorted({host.nodes[cpu] for cpu in wanted if cpu in host.nodes})
     parent = set(host.siblings.get(0, (0,)))
-    room = {node: sum(n == node and cpu not in parent for cpu, n in host.nodes.items()) for node in host.nodes.values()}
+    known = bool(host.nodes) and all(cpu in host.nodes for cpu in wanted or host.cpus)
     problem = ""
     if len(nodes) > 1:
         problem = f"CPUs {reading.cpu_pool} are on NUMA nodes {', '.join(map(str, nodes))}"
-    elif count > max(room.values(), default=count):
-        problem = f"cpu_count is {count}, and no NUMA node has more than {max(room.values())} beside CPU 0's core"
-    known = bool(host.nodes) and all(cpu in host.nodes for cpu in wanted)
+    elif known and count:
+        room = Counter(node for cpu, node in host.nodes.items() if cpu not in parent)
+        most = max(room.values(), default=0)
+        if count > most:
+            problem = f"cpu_count is {count}, and no NUMA node has more than {most} beside CPU 0's core"
     return _check(
         "allocator.host-node",
         "the CPUs are on one NUMA node",

@@ -541,8 +541,22 @@ def test_offline_cpus_of_the_pool_are_not_called_half_a_core(tmp_path: Path) -> 
     root = kernel(tmp_path, pool="1,5", pages=256)
     for cpu in (1, 5):
         (tmp_path / f"sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").unlink()
-    reading = allocator.read(parse(changed(C, b"cpu_pool: 1,5")))
-    assert allocator_host.report(reading, allocator_host.state(root)).passed
+    outcomes = {}
+    for cpus in ("1,5", "1,2,6", "1,2", "2,6"):
+        reading = allocator.read(parse(changed(C, f"cpu_pool: {cpus}".encode())))
+        outcomes[cpus] = allocator_host.report(reading, allocator_host.state(root))["allocator.host-cores"].outcome
+    # what the kernel holds is whole; of what it does not show, nothing is said
+    assert outcomes == {"1,5": Outcome.PASS, "1,2,6": Outcome.SKIP, "1,2": Outcome.FAIL, "2,6": Outcome.PASS}
+
+
+def test_cpus_whose_node_is_not_known_are_not_counted_out(tmp_path: Path) -> None:
+    root = kernel(tmp_path, pool="1-2,5-6", pages=256)
+    for cpu in (1, 2, 5, 6):
+        (tmp_path / f"sys/devices/system/cpu/cpu{cpu}/node0/cpulist").unlink()
+        (tmp_path / f"sys/devices/system/cpu/cpu{cpu}/node0").rmdir()
+    reading = allocator.read(parse(changed(C, b"cpu_count: 4")))
+    found = allocator_host.report(reading, allocator_host.state(root))
+    assert (found["allocator.host-node"].outcome, found.passed) == (Outcome.SKIP, True)
 
 
 @pytest.mark.parametrize("text", ["x", "0-99999", "\x80"])
