@@ -82,6 +82,8 @@ def _answer(argv: list[str], output: Output) -> int:
         return _usage(error, output)
     except Abort as error:
         raise KeyboardInterrupt from error
+    if returned == ExitCode.INTERRUPTED:  # what typer makes of Ctrl-C
+        raise KeyboardInterrupt
     if returned is None or isinstance(returned, int):  # --help
         return int(returned or 0)
     return _show(returned, output)
