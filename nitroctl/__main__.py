@@ -10,9 +10,12 @@ def main() -> int:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"nitroctl {__version__}\n")
         return 0
-    from nitroctl.cli import run  # noqa: PLC0415  (start-up: nothing is imported for --version)
+    try:
+        from nitroctl.cli import run  # noqa: PLC0415  (start-up: nothing is imported for --version)
 
-    return run(sys.argv[1:])
+        return run(sys.argv[1:])
+    except KeyboardInterrupt:  # before run() could listen, or while it said good-bye
+        return 130
 
 
 if __name__ == "__main__":

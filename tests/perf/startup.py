@@ -59,7 +59,7 @@ def cpu_seconds(argv: Sequence[str]) -> float:
     """Run ``argv`` with its output thrown away and return the CPU seconds of its process."""
     child = os.posix_spawn(
         argv[0],
-        argv,
+        list(argv),
         os.environ,
         file_actions=[(os.POSIX_SPAWN_OPEN, stream, os.devnull, os.O_WRONLY, 0) for stream in (1, 2)],
     )
