@@ -3,7 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Final
 
@@ -112,6 +112,9 @@ def run(
     with contextlib.ExitStack() as stack:
         stack.enter_context(_turn())
         described = cli.describe()
+        if described.trouble:
+            note = "not every running enclave answered; what the silent ones hold is not known"
+            situation = replace(situation, notes=(*situation.notes, note))
         report = looked + launch.preflight(request, measured, host, described.enclaves, at=situation.at)
         if not report.passed:
             return _refused(situation, report)

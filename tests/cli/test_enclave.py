@@ -485,6 +485,42 @@ def test_run_in_json(app: str, cli: Cli) -> None:
     assert data["report"]["verdict"] == "pass"
 
 
+@pytest.mark.parametrize("version", ["1.1.0", "1.2.0", "1.3.0", "1.4.2", "1.4.3", "1.5.0"])
+def test_every_version_from_build_to_terminate(
+    version: str, work: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NITROCTL_STANDIN_VERSION", version)
+    assert cli("enclave", "build", "--docker-uri", "app:1", "--output-file", "app.eif").status == 0
+    assert launch(cli, "--cpu-count", "2").status == 0
+    (enclave,) = cli("enclave", "describe", "--json").json["data"]["enclaves"]
+    assert enclave["name"] == "app"
+    assert cli("enclave", "terminate", "--all", "--yes").status == 0
+
+
+def test_an_option_that_this_version_does_not_know(work: Path, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NITROCTL_STANDIN_VERSION", "1.1.0")
+    ran = cli("enclave", "build", "--docker-uri", "app:1", "--output-file", "app.eif", "--name", "app")
+    assert ran == Ran(
+        3,
+        "",
+        says(
+            "nitro-cli 1.1.0 does not know --name: it came with 1.2.0 [nitro-cli.too-old]",
+            "upgrade aws-nitro-enclaves-cli, or leave the option out",
+        ),
+    )
+
+
+def test_run_beside_an_enclave_that_does_not_answer(app: str, cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NITROCTL_STANDIN_MUTE", "1")
+    launch(cli, "--cpu-count", "2", "--enclave-name", "b")
+    monkeypatch.delenv("NITROCTL_STANDIN_MUTE")
+    ran = launch(cli, "--cpu-ids", "2", "6")
+    assert (ran.status, ran.stderr) == (
+        0,
+        "nitroctl: note: not every running enclave answered; what the silent ones hold is not known\n",
+    )
+
+
 def test_run_a_second_time_says_the_real_name_loudly(app: str, cli: Cli) -> None:
     assert launch(cli, "--cpu-count", "2").status == 0
     ran = launch(cli, "--cpu-count", "2")
