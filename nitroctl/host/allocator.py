@@ -246,7 +246,7 @@ def _with_value(file: AllocatorFile, key: str, value: str) -> AllocatorFile:
     return parse(b"".join(raws))
 
 
-_ENTRY = re.compile(
+_ENTRY: Final = (
     rb"(?P<indent>[ \t]*)[^:\r\n#]*(?P<colon>:[ \t]*|)(?P<value>[^\r\n]*?)"
     rb"(?P<comment>[ \t]+#[^\r\n]*)?[ \t]*(?P<end>\r?\n?)"
 )
@@ -256,7 +256,7 @@ def _rewritten(raw: bytes, key: str, value: str) -> bytes:
     """Return an entry's line with another key or value: its indentation, spacing, comment and terminator are kept."""
     if b"\\" in raw:
         return f"{key}: {value}\n".encode()
-    match = _ENTRY.fullmatch(raw)
+    match = re.fullmatch(_ENTRY, raw)
     if not match:
         return f"{key}: {value}\n".encode()
     colon = match["colon"] if len(match["colon"]) > 1 else b": "

@@ -6,13 +6,15 @@ import os
 import re
 import stat
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nitroctl import safefile
 from nitroctl.errors import CannotAnswer, UsageError
 from nitroctl.host.allocator import LIMIT
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 #: Backups kept beside the file, the newest; older ones of ours are removed.
 BACKUPS_KEPT: Final = 5
@@ -34,7 +36,7 @@ def require_writable(path: str) -> None:
         raise safefile.cannot_write(path, error) from error
 
 
-def write(path: str, old: bytes, new: bytes, *, lock_dir: str, at: datetime) -> str:
+def write(path: str, old: bytes, new: bytes, *, lock_dir: str, at: "datetime") -> str:
     """Make ``new`` the content of ``path``, whole or not at all, and return the path of the backup of ``old``.
 
     Owner, mode, extended attributes and a symbolic link survive; the backup stands beside the real file. ``at``: now,
@@ -60,8 +62,10 @@ def write(path: str, old: bytes, new: bytes, *, lock_dir: str, at: datetime) -> 
     return str(backup)
 
 
-def _backup(real: Path, old: bytes, at: datetime) -> Path:
+def _backup(real: Path, old: bytes, at: "datetime") -> Path:
     """Write ``old`` beside the file under a name not yet taken, for its owner to read."""
+    from datetime import UTC  # noqa: PLC0415  (start-up: only writing needs it)
+
     stem = f"{real.name}.bak-{at.astimezone(UTC).strftime('%Y%m%dT%H%M%SZ')}"
     last = max((_age(backup) for backup in _backups(real) if backup.name.startswith(stem)), default=("", 0))[1]
     backup = real.with_name(f"{stem}-{last + 1}" if last else stem)

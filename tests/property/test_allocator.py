@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nitroctl.errors import NitroctlError
-from nitroctl.host import allocator, allocator_rules, cpulist
+from nitroctl.host import allocator, allocator_rules, allocator_yaml, cpulist
 from nitroctl.host.allocator import CPU_COUNT, CPU_POOL, MEMORY, parse, with_values
 from nitroctl.host.allocator_repair import repair
 
@@ -97,6 +97,19 @@ def test_what_is_set_is_read_and_every_other_line_stays(content: bytes, wanted: 
     assert all(line.known for pair in touched for line in pair)
     assert with_values(after, wanted).content == after.content
     assert allocator_rules.report(after).passed
+
+
+PLAIN_LINES = """---|# c: d # e|#|  # c|# \\|memory_mib: 512|memory_mib: 64|cpu_count: 2|cpu_count: 02|cpu_pool: 2,3
+cpu_pool: 22,3,14|cpu_pool: 1,000|cpu_pool: 2-3|cpu_pool: 2|""".replace("\n", "|").split("|")
+plain_lines = st.sampled_from([f"{line}\n".encode() for line in PLAIN_LINES])
+
+
+@given(st.lists(plain_lines, max_size=8).map(b"".join))
+def test_what_is_called_plain_is_what_yaml_agrees_with(content: bytes) -> None:
+    file = parse(content)
+    agrees = allocator_yaml.yaml_check(file).detail
+    assert agrees in ("", allocator_yaml.by_yaml(file))
+    assert bool(agrees) is bool(allocator_yaml.by_yaml(file))
 
 
 @given(jumble)
