@@ -1,0 +1,107 @@
+"""A document as read from a file, and what every ``attest`` verb says of it."""
+
+import hashlib
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nitroctl.errors import CannotAnswer
+from nitroctl.render.view import Block, Checks, Text, Value
+
+if TYPE_CHECKING:
+    from nitroctl.checks import Report
+    from nitroctl.evidence.certificate import Certificate
+    from nitroctl.evidence.container import Unwrapped
+    from nitroctl.evidence.document import Parsed
+
+DocumentFile = Annotated[
+    str,
+    typer.Argument(
+        help="The document: raw CBOR, base64, hex, PEM-like text, or JSON around them; - is stdin.", metavar="FILE"
+    ),
+]
+
+
+def told(report: "Report") -> "list[Block]":
+    """Return what people see of the checks: what failed, then what warned; not what those blocked."""
+    from nitroctl.checks import Outcome, Report
+
+    told = [*report.having(Outcome.FAIL), *report.having(Outcome.WARN)]
+    return [Text(""), Checks(Report.of(told))] if told else []
+
+
+def counts(report: "Report") -> str:
+    """Return how many checks came to what, and what nobody asked for."""
+    from nitroctl.checks import Outcome
+
+    skipped = report.having(Outcome.SKIP)
+    counts = (
+        (len(report.having(Outcome.FAIL)), "failed"),
+        (len(report.having(Outcome.WARN)), "warned"),
+        (sum(check.required for check in skipped), "blocked by those that failed"),
+    )
+    parts = [f"{len(report.having(Outcome.PASS))} of {len(report)} checks hold"]
+    parts += [f"{count} {what}" for count, what in counts if count]
+    not_made = ", ".join(_NOT_MADE.get(check.id, check.id) for check in skipped if not check.required)
+    return (
+        ". ".join([", ".join(parts), *([f"Not checked: {not_made}"] if not_made else []), "--json has them all"]) + "."
+    )
+
+
+_NOT_MADE = {
+    "chain.revocation": "revocation (AWS's text says not to)",
+    "freshness.nonce": "the nonce (--nonce)",
+    "freshness.age": "the age (--max-age)",
+}
+
+
+def reason(report: "Report") -> str:
+    """Return the gravest refusal's sentence; that a period is over says less than anything else."""
+    from nitroctl.checks import Outcome
+
+    failed = [check for check in report.refusals if check.outcome is Outcome.FAIL]
+    of_time = ("chain.begun", "chain.unexpired")
+    gravest = min(failed, key=lambda check: check.id in of_time)
+    return gravest.detail
+
+
+def read(file: str) -> "tuple[Unwrapped, Parsed]":
+    """Return the document in ``file``, unwrapped and parsed. Raises CannotAnswer naming the file."""
+    from nitroctl import safefile
+    from nitroctl.evidence import container, document
+
+    raw = safefile.read_bytes(file, limit=container.MAX_FILE)
+    try:
+        unwrapped = container.unwrap(raw)
+    except CannotAnswer as error:
+        name = "standard input" if file == safefile.STDIN else file
+        raise CannotAnswer(f"{name}: {error.message}", error.code, error.hints) from error
+    return unwrapped, document.parse(unwrapped.cbor)
+
+
+def certificates(parsed: "Parsed") -> "tuple[Certificate, ...]":
+    """Return the chain's certificates when each can be read, else none."""
+    from nitroctl.evidence import certificate
+
+    try:
+        return tuple(certificate.load(der) for der in parsed.document.chain) if parsed.document else ()
+    except certificate.CertificateFault:
+        return ()
+
+
+def members(file: str, unwrapped: "Unwrapped") -> dict[str, object]:
+    """Return what the file is, for JSON."""
+    return {
+        "file": file,
+        "encoding": unwrapped.encoding,
+        "size_bytes": len(unwrapped.cbor),
+        "sha256": hashlib.sha256(unwrapped.cbor).hexdigest(),
+    }
+
+
+def rows(file: str, unwrapped: "Unwrapped") -> list[tuple[str, Value]]:
+    """Return what the file is, for people."""
+    return [
+        ("file", f"{file}, {unwrapped.encoding}, {len(unwrapped.cbor)} bytes of CBOR"),
+        ("SHA-256", hashlib.sha256(unwrapped.cbor).hexdigest()),
+    ]
