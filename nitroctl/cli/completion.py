@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from nitroctl.cli.outline import Command, Option, commands
+from nitroctl.cli.outline import Command, Group, Option, commands, groups
 from nitroctl.cli.tree import GROUPS, single, verb
 from nitroctl.render.result import Result
 from nitroctl.render.view import Raw
@@ -43,29 +43,20 @@ def completion(shell: Annotated[Shell, typer.Argument(help="Which shell.")]) -> 
 
 def render(shell: Shell) -> str:
     """Return the script for ``shell``."""
-    return {Shell.BASH: _bash, Shell.ZSH: _zsh, Shell.FISH: _fish}[shell](commands())
-
-
-def _verbs(every: list[Command]) -> dict[str, list[Command]]:
-    nouns: dict[str, list[Command]] = {noun: [] for noun in GROUPS}
-    for command in every:
-        if len(command.words) == 2:  # noqa: PLR2004  (noun and verb)
-            nouns[command.words[0]].append(command)
-    return nouns
+    return {Shell.BASH: _bash, Shell.ZSH: _zsh, Shell.FISH: _fish}[shell](commands(), groups())
 
 
 _BASH = """\
 # bash completion for nitroctl. Made by: nitroctl completion bash
 _nitroctl() {{
     local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD - 1]}} cmd="" word i
-    local -i words=0
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         word=${{COMP_WORDS[i]}}
         [[ $word == -* ]] && continue
         case "$cmd" in
             "") cmd=$word ;;
-            {nouns}) cmd="$cmd $word" && words=1 ;;
+            {nouns}) cmd="$cmd $word" ;;
             *) break ;;
         esac
     done
@@ -88,7 +79,7 @@ complete -o filenames -F _nitroctl nitroctl
 """
 
 
-def _bash(every: list[Command]) -> str:
+def _bash(every: list[Command], nouns: list[Group]) -> str:
     values, options, arguments = [], [], []
     for command in every:
         path = " ".join(command.words)
@@ -100,12 +91,11 @@ def _bash(every: list[Command]) -> str:
         options.append(f'            "{path}") {flags};;')
         if command.argument not in ("none", "text"):
             arguments.append(f'        "{path}") {_bash_reply(command.argument, command.choices)};;')
-    nouns = {noun: verbs for noun, verbs in _verbs(every).items() if verbs}
-    for noun, verbs in nouns.items():
-        names = _bash_reply("choice", tuple(command.words[1] for command in verbs))
-        arguments.append(f'        "{noun}") {names};;')
+    for noun in nouns:
+        names = _bash_reply("choice", tuple(name for name, _ in noun.members))
+        arguments.append(f'        "{" ".join(noun.words)}") {names};;')
     return _BASH.format(
-        nouns=" | ".join(nouns),
+        nouns=" | ".join(f'"{" ".join(noun.words)}"' for noun in nouns),
         values="\n".join(values),
         options="\n".join(options),
         arguments="\n".join(arguments),
@@ -125,7 +115,7 @@ def _zsh_text(text: str) -> str:
     return re.sub(r"([\[\]:\\'])", lambda match: {"'": "'\\''"}.get(match[1], "\\" + match[1]), text)
 
 
-def _zsh(every: list[Command]) -> str:
+def _zsh(every: list[Command], nouns: list[Group]) -> str:
     lines = ["#compdef nitroctl", "# zsh completion for nitroctl. Made by: nitroctl completion zsh", ""]
     for command in every:
         lines.append(f"_nitroctl_{'_'.join(command.words)}() {{")
@@ -133,13 +123,13 @@ def _zsh(every: list[Command]) -> str:
         lines.extend(f"        '{_zsh_option(option)}' \\" for option in command.options)
         lines.append(f"        '{_zsh_argument(command)}'")
         lines += ["}", ""]
-    for noun, verbs in _verbs(every).items():
-        if verbs:
-            lines += [f"_nitroctl_{noun}() {{", "    local -a verbs=("]
-            lines += [f"        '{command.words[1]}:{_zsh_text(command.summary)}'" for command in verbs]
-            lines += ["    )", *_zsh_dispatch("verbs", f"_nitroctl_{noun}_"), "}", ""]
+    for noun in nouns:
+        function = f"_nitroctl_{'_'.join(noun.words)}"
+        lines += [f"{function}() {{", "    local -a verbs=("]
+        lines += [f"        '{name}:{_zsh_text(summary)}'" for name, summary in noun.members]
+        lines += ["    )", *_zsh_dispatch("verbs", f"{function}_"), "}", ""]
     lines += ["_nitroctl() {", "    local -a nouns=("]
-    lines += [f"        '{noun}:{_zsh_text(summary)}'" for noun, (_, summary) in GROUPS.items()]
+    lines += [f"        '{name}:{_zsh_text(summary)}'" for name, (_, summary) in GROUPS.items()]
     lines += ["    )", *_zsh_dispatch("nouns", "_nitroctl_"), "}", "", '_nitroctl "$@"']
     return "\n".join(lines) + "\n"
 
@@ -170,22 +160,20 @@ def _zsh_argument(command: Command) -> str:
     return {"file": "*:file:_files", "directory": "*:directory:_files -/"}.get(command.argument, "*:value:")
 
 
-def _fish(every: list[Command]) -> str:
+def _fish(every: list[Command], nouns: list[Group]) -> str:
     def quoted(text: str) -> str:
         return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
 
     lines = ["# fish completion for nitroctl. Made by: nitroctl completion fish", "complete -c nitroctl -f"]
     lines += [
-        f"complete -c nitroctl -n __fish_use_subcommand -a {noun} -d {quoted(summary.rstrip('.'))}"
-        for noun, (_, summary) in GROUPS.items()
+        f"complete -c nitroctl -n __fish_use_subcommand -a {name} -d {quoted(summary.rstrip('.'))}"
+        for name, (_, summary) in GROUPS.items()
     ]
-    for noun, verbs in _verbs(every).items():
-        names = " ".join(command.words[1] for command in verbs)
-        lines += [
-            f"complete -c nitroctl -n '__fish_seen_subcommand_from {noun}; "
-            f"and not __fish_seen_subcommand_from {names}' -a {command.words[1]} -d {quoted(command.summary)}"
-            for command in verbs
-        ]
+    for noun in nouns:
+        seen = "; and ".join(f"__fish_seen_subcommand_from {word}" for word in noun.words)
+        names = " ".join(name for name, _ in noun.members)
+        start = f"complete -c nitroctl -n '{seen}; and not __fish_seen_subcommand_from {names}'"
+        lines += [f"{start} -a {name} -d {quoted(summary)}" for name, summary in noun.members]
     for command in every:
         seen = "; and ".join(f"__fish_seen_subcommand_from {word}" for word in command.words)
         if command.argument in ("file", "directory"):

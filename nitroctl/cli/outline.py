@@ -1,6 +1,7 @@
 """The command tree as plain data: what completion scripts and the generated documentation are made from."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,18 +29,36 @@ class Command:
     choices: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A noun (or a noun under a noun) and its members: each word with its summary."""
+
+    words: tuple[str, ...]
+    members: tuple[tuple[str, str], ...]
+
+
 def commands() -> list[Command]:
-    """Return every command of the tree, nouns without a verb of their own left out, in the order of the help."""
+    """Return every command of the tree, in the order of the help."""
+    return [_command(words, command) for words, command in _walk() if not hasattr(command, "commands")]
+
+
+def groups() -> list[Group]:
+    """Return every noun that has verbs, in the order of the help, a noun before those under it."""
+    return [
+        Group(words, tuple((name, _first_line(member)) for name, member in group.commands.items() if not member.hidden))
+        for words, group in _walk()
+        if hasattr(group, "commands")
+    ]
+
+
+def _walk() -> Iterator[tuple[tuple[str, ...], Any]]:
     program = root()
-    found = []
-    for noun in GROUPS:
-        group = program.get_command(None, noun)
-        verbs = getattr(group, "commands", None)
-        if verbs is None:
-            found.append(_command((noun,), group))
-        else:
-            found.extend(_command((noun, name), command) for name, command in verbs.items() if not command.hidden)
-    return found
+    pending = [((noun,), program.get_command(None, noun)) for noun in GROUPS]
+    while pending:
+        words, command = pending.pop(0)
+        yield words, command
+        members = getattr(command, "commands", {})
+        pending[:0] = [((*words, name), member) for name, member in members.items() if not member.hidden]
 
 
 def _command(words: tuple[str, ...], command: Any) -> Command:
