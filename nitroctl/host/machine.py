@@ -83,7 +83,7 @@ def read(root: str) -> Machine:
     siblings = _cpus(_text(base / _SIBLINGS))
     tag = (_text(base / _ASSET_TAG) or "").strip()
     return Machine(
-        device=device.exists(),
+        device=os.path.exists(device),  # noqa: PTH110  (Path.exists raises where the folder cannot be searched)
         usable=os.access(device, os.R_OK | os.W_OK),
         pool=_cpus(pool) if pool is not None else None,
         pages=tuple(sorted(_pages(base / _NODES))),
