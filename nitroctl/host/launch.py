@@ -323,7 +323,7 @@ def _debug(launch: Launch) -> Check:
 
 
 DEBUG_WARNING: Final = (
-    "DEBUG MODE: every register in its attestation documents is zero, so a KMS policy that names measurements "
+    "DEBUG MODE: PCR0, PCR1, PCR2 and PCR8 are zero in its attestation documents, so a KMS policy that names them "
     "refuses it; anybody on this host can read its console"
 )
 

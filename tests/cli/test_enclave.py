@@ -575,8 +575,8 @@ def test_run_is_loud_about_debug_mode(app: str, cli: Cli) -> None:
     assert ran.status == 0
     assert "\nmode    debug\n" in ran.stdout
     assert ran.stderr == (
-        "nitroctl: note: DEBUG MODE: every register in its attestation documents is zero, so a KMS policy that names "
-        "measurements refuses it; anybody on this host can read its console\n"
+        "nitroctl: note: DEBUG MODE: PCR0, PCR1, PCR2 and PCR8 are zero in its attestation documents, so a KMS policy "
+        "that names them refuses it; anybody on this host can read its console\n"
     )
 
 
