@@ -47,6 +47,8 @@ _OUTCOME_STYLES: Final[dict[Outcome, Style]] = {
 _GLYPHS: Final = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.WARN: "!", Outcome.SKIP: "–"}
 _WORDS: Final = {Outcome.PASS: "ok", Outcome.FAIL: "FAIL", Outcome.WARN: "warn", Outcome.SKIP: "skip"}
 _TEXT_WIDTH: Final = 100
+#: Columns beside the labels below which values are not wrapped.
+_NARROWEST: Final = 24
 
 
 class Screen:
@@ -141,7 +143,16 @@ class Screen:
             shown = visible(label)
             pad = " " * (labels - cell_len(shown) + 2)
             cell = _cell(value)
-            self._segments([(" " * indent + shown + pad, "dim"), (visible(cell.text), cell.style)])
+            start = " " * indent + shown + pad
+            first, *rest = self._value_lines(visible(cell.text), len(start))
+            self._segments([(start, "dim"), (first, cell.style)])
+            for line in rest:
+                self._segments([(" " * (indent + labels + 2) + line, cell.style)])
+
+    def _value_lines(self, text: str, taken: int) -> list[str]:
+        """Return a value as lines beside its label; only spaces are broken at, so a digest stays in one piece."""
+        room = (self._width or 0) - taken
+        return wrap(text, room) if room >= _NARROWEST and cell_len(text) > room else [text]
 
     def _table(self, table: Table) -> None:
         if not table.rows:

@@ -49,6 +49,12 @@ def test_a_digest_is_never_shortened_or_wrapped() -> None:
         assert text.count(DIGEST) == 4
 
 
+def test_a_long_value_goes_on_beside_its_label() -> None:
+    fields = Fields([("what", "one two three four five six seven"), ("PCR0", DIGEST)])
+    assert drawn(fields, width=30) == (f"what  one two three four\n      five six seven\nPCR0  {DIGEST}\n")
+    assert drawn(fields) == f"what  one two three four five six seven\nPCR0  {DIGEST}\n"
+
+
 def test_a_table_that_does_not_fit_becomes_fields() -> None:
     table = Table(("name", "PCR0"), [("a", DIGEST), ("b", Cell(DIGEST, "bad"))], title="Images")
     assert drawn(table, width=160) == f"Images\nname  PCR0\na     {DIGEST}\nb     {DIGEST}\n"
