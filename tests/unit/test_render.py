@@ -51,7 +51,7 @@ def test_a_digest_is_never_shortened_or_wrapped() -> None:
 
 def test_a_long_value_goes_on_beside_its_label() -> None:
     fields = Fields([("what", "one two three four five six seven"), ("PCR0", DIGEST)])
-    assert drawn(fields, width=30) == (f"what  one two three four\n      five six seven\nPCR0  {DIGEST}\n")
+    assert drawn(fields, width=30) == (f"what  one two three four five\n      six seven\nPCR0  {DIGEST}\n")
     assert drawn(fields) == f"what  one two three four five six seven\nPCR0  {DIGEST}\n"
 
 
