@@ -56,27 +56,31 @@ _NOT_MADE = {
 
 
 def reason(report: "Report") -> str:
-    """Return the gravest refusal's sentence; that a period is over says less than anything else."""
-    from nitroctl.checks import Outcome
+    """Return the gravest refusal's sentence."""
+    from nitroctl.appraisal import judge
 
-    failed = [check for check in report.refusals if check.outcome is Outcome.FAIL]
-    of_time = ("chain.begun", "chain.unexpired")
-    gravest = min(failed, key=lambda check: check.id in of_time)
-    return gravest.detail
+    return judge.reason(report)
 
 
 def read(file: str) -> "tuple[Unwrapped, Parsed]":
     """Return the document in ``file``, unwrapped and parsed. Raises CannotAnswer naming the file."""
+    from nitroctl.evidence import document
+
+    unwrapped = unwrap(file)
+    return unwrapped, document.parse(unwrapped.cbor)
+
+
+def unwrap(file: str) -> "Unwrapped":
+    """Return the CBOR in ``file`` and how it was written. Raises CannotAnswer naming the file."""
     from nitroctl import safefile
-    from nitroctl.evidence import container, document
+    from nitroctl.evidence import container
 
     raw = safefile.read_bytes(file, limit=container.MAX_FILE)
     try:
-        unwrapped = container.unwrap(raw)
+        return container.unwrap(raw)
     except CannotAnswer as error:
         name = "standard input" if file == safefile.STDIN else file
         raise CannotAnswer(f"{name}: {error.message}", error.code, error.hints) from error
-    return unwrapped, document.parse(unwrapped.cbor)
 
 
 def certificates(parsed: "Parsed") -> "tuple[Certificate, ...]":
