@@ -49,7 +49,9 @@ def run(
     cpu_ids: Annotated[
         str | None, typer.Option("--cpu-ids", help="Which CPUs of the pool: 2 3, or 2,3.", metavar="CPU...")
     ] = None,
-    more_cpu_ids: Annotated[list[str] | None, typer.Argument(hidden=True, help="More of --cpu-ids.", metavar="CPU")] = None,
+    more_cpu_ids: Annotated[
+        list[str] | None, typer.Argument(hidden=True, help="More of --cpu-ids.", metavar="CPU")
+    ] = None,
     enclave_cid: Annotated[
         int | None, typer.Option("--enclave-cid", help="Its vsock CID, 4 or above; 0: any.", metavar="CID", min=0)
     ] = None,
