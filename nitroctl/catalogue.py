@@ -445,16 +445,16 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     "document.nonce": _E("The nonce field is neither bytes nor absent.", ("a forged document",), "Do not use it."),
     "document.nulls": _E(
         "Optional fields are null where AWS's text asks for them to be left out; AWS itself writes them so today.",
-        ("AWS's own encoder",),
-        "Nothing to do; null and absent are taken alike.",
+        ("AWS's own encoder, held to the published text by the strict profile",),
+        "Judge it without the strict profile: null and absent are then taken alike.",
     ),
     "document.lengths": _E(
-        "A field has a length outside what AWS has published, which AWS signs nevertheless.",
+        "A field has a length outside what AWS has published. AWS signs such documents; the strict profile refuses.",
         ("an enclave that puts much into user data or nonce", "an empty public key"),
         "Nothing to do, unless other verifiers have to accept the document too.",
     ),
     "document.fields": _E(
-        "The payload has fields that AWS has not published; they are not interpreted.",
+        "The payload has fields that AWS has not published; they are not interpreted. The strict profile refuses them.",
         ("a newer Nitro system",),
         "See whether a newer nitroctl knows them.",
     ),

@@ -1,11 +1,13 @@
 """The attestation document: parsed by the published format, every rule its own check.
 
-What AWS really sends and its text forbids (null for absent, nonces beyond 512 bytes, an empty public key) is accepted
-and warned about. Parsing stops where going on would mean guessing; the rules not reached say what blocked them.
+Two profiles. By default what AWS really signs beside its own text is accepted: null for absent is noted, since every
+document has it; what is rare (nonces beyond 512 bytes, an empty public key, a field that no text names) is warned
+about. The strict profile holds to the published text and refuses each of these. Whatever else is wrong is refused in
+both. Parsing stops where going on would mean guessing; the rules not reached say what blocked them.
 Source: attestation_process.md of the NSM API, 2.2 and 3.2; EC2 user guide, "NitroTPM attestation document".
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -79,8 +81,11 @@ class Parsed:
     document: Document | None = None
 
 
-def parse(data: bytes) -> Parsed:
-    """Hold ``data``, the CBOR of a document, against the published format. Never raises for bad content."""
+def parse(data: bytes, *, strict: bool = False) -> Parsed:
+    """Hold ``data``, the CBOR of a document, against the published format. Never raises for bad content.
+
+    ``strict``: refuse what departs from the published text, although AWS signs such documents.
+    """
     if len(data) > MAX_BYTES:
         size = rules.CBOR_SIZE.failed(f"the document has {len(data)} bytes; a genuine one has at most 12288")
         return _stopped([size], size)
@@ -100,7 +105,7 @@ def parse(data: bytes) -> Parsed:
         what = described(payload) if type(payload) is not dict else "a map with keys that are not text"
         wrong = rules.DOCUMENT_MAP.failed(f"the payload is {what}")
         return _stopped([*checks, wrong], wrong)
-    field_checks, document = _read(payload)
+    field_checks, document = _read(payload, strict=strict)
     return Parsed(Report.of([*checks, *field_checks]), envelope, document)
 
 
@@ -133,7 +138,7 @@ def _stopped(checks: list[Check], by: Check) -> Parsed:
     return Parsed(Report.of([*checks, *(rule.blocked(by.id) for rule in later if rule.id not in made)]))
 
 
-def _read(payload: dict[str, Any]) -> tuple[list[Check], Document | None]:
+def _read(payload: dict[str, Any], *, strict: bool) -> tuple[list[Check], Document | None]:
     """Judge every field on its own; the document when no rule is broken."""
     kind, kind_check = _kind(payload)
     registers = payload.get("pcrs" if kind is Kind.ENCLAVE else "nitrotpm_pcrs") if kind else None
@@ -147,9 +152,10 @@ def _read(payload: dict[str, Any]) -> tuple[list[Check], Document | None]:
         rules.DOCUMENT_CERTIFICATE.of(_certificate_fault(payload.get("certificate"), "the certificate")),
         rules.DOCUMENT_CABUNDLE.of(_bundle_fault(payload.get("cabundle"))),
         *(_optional(rule, name, payload) for rule, name in _OPTIONAL_RULES),
-        *_deviations(payload),
     ]
-    if kind is None or not Report.of(checks).passed:
+    readable = kind is not None and Report.of(checks).passed
+    checks += _deviations(payload, strict=strict)
+    if kind is None or not readable:
         return checks, None
     return checks, Document(
         kind=kind,
@@ -257,20 +263,34 @@ def _optional(rule: rules.Rule, name: str, payload: dict[str, Any]) -> Check:
     return rule.of(None if value is None or type(value) is bytes else f"{name} is {described(value)}")
 
 
-def _deviations(payload: dict[str, Any]) -> list[Check]:
-    """Warn where the document departs from AWS's text in a way that AWS's own documents do."""
+def _deviations(payload: dict[str, Any], *, strict: bool) -> list[Check]:
+    """Judge where the document departs from AWS's text in a way that AWS's own documents do, or may do one day."""
     nulls = [name for name in _OPTIONAL if name in payload and payload[name] is None]
     unknown = sorted(set(payload) - _KNOWN)
     lengths = [text for name in _OPTIONAL if (text := _length_remark(name, payload.get(name)))]
     return [
-        rules.DOCUMENT_NULLS.warned(f"{', '.join(nulls)}: null in place of absent, as AWS writes it today")
-        if nulls
-        else rules.DOCUMENT_NULLS.passed(),
-        rules.DOCUMENT_LENGTHS.warned("; ".join(lengths)) if lengths else rules.DOCUMENT_LENGTHS.passed(),
-        rules.DOCUMENT_FIELDS.warned(f"unknown fields, not interpreted: {', '.join(unknown)}")
-        if unknown
-        else rules.DOCUMENT_FIELDS.passed(),
+        _nulls(nulls, strict=strict),
+        _deviation(rules.DOCUMENT_LENGTHS, "; ".join(lengths), strict=strict),
+        _deviation(
+            rules.DOCUMENT_FIELDS,
+            f"unknown fields, not interpreted: {', '.join(unknown)}" if unknown else "",
+            strict=strict,
+        ),
     ]
+
+
+def _nulls(nulls: Sequence[str], *, strict: bool) -> Check:
+    """Judge null in place of absent; every genuine document has all nine fields, so by default it is only noted."""
+    if not nulls:
+        return rules.DOCUMENT_NULLS.passed()
+    detail = f"{', '.join(nulls)}: null in place of absent"
+    return rules.DOCUMENT_NULLS.failed(detail) if strict else rules.DOCUMENT_NULLS.passed(f"{detail}, as AWS writes it")
+
+
+def _deviation(rule: rules.Rule, detail: str, *, strict: bool) -> Check:
+    if not detail:
+        return rule.passed()
+    return rule.failed(detail) if strict else rule.warned(detail)
 
 
 def _length_remark(name: str, value: object) -> str | None:

@@ -147,7 +147,9 @@ DOCUMENT_CABUNDLE: Final = Rule("document.cabundle", "the bundle is 1 to 10 item
 DOCUMENT_PUBLIC_KEY: Final = Rule("document.public-key", "the public key is bytes or absent", _FIELDS)
 DOCUMENT_USER_DATA: Final = Rule("document.user-data", "the user data is bytes or absent", _FIELDS)
 DOCUMENT_NONCE: Final = Rule("document.nonce", "the nonce is bytes or absent", _FIELDS)
-DOCUMENT_NULLS: Final = Rule("document.nulls", "absent fields are left out", f"{_FIELDS}: no field may be null")
+DOCUMENT_NULLS: Final = Rule(
+    "document.nulls", "null stands only where AWS writes it for an absent field", f"{_FIELDS}: no field may be null"
+)
 DOCUMENT_LENGTHS: Final = Rule("document.lengths", "optional fields keep to the published lengths", _FIELDS)
 DOCUMENT_FIELDS: Final = Rule("document.fields", "every field is one that AWS has published", f"{_PROCESS}, 2.2")
 #: In the order in which they are made.

@@ -30,7 +30,6 @@ def fields(**values: Any) -> Change:
 @pytest.mark.parametrize(
     ("change", "check", "detail"),
     [
-        (fields(nonce=None), "document.nulls", "public_key, nonce: null in place of absent, as AWS writes it today"),
         (fields(public_key=b""), "document.lengths", "public_key is empty; AWS's text asks for at least one byte"),
         (
             fields(nonce=bytes(513)),
@@ -50,6 +49,26 @@ def test_what_aws_signs_beside_its_text_is_warned_about(change: Change, check: s
     assert report.passed
     assert report[check].outcome is Outcome.WARN
     assert report[check].detail == detail
+    strict = parse(make(change), strict=True).report
+    assert not strict.passed
+    assert strict[check].outcome is Outcome.FAIL
+    assert strict[check].detail == detail
+
+
+def test_null_in_place_of_absent_is_noted_and_refused_by_the_strict_profile() -> None:
+    document = make(fields(nonce=None))
+    noted, refused = parse(document).report["document.nulls"], parse(document, strict=True).report["document.nulls"]
+    assert (noted.outcome, noted.detail) == (
+        Outcome.PASS,
+        "public_key, nonce: null in place of absent, as AWS writes it",
+    )
+    assert (refused.outcome, refused.detail) == (Outcome.FAIL, "public_key, nonce: null in place of absent")
+
+
+def test_a_document_within_the_text_passes_the_strict_profile() -> None:
+    good = Change(fields=lambda pairs: [(name, value) for name, value in pairs if value is not None])
+    assert parse(make(good), strict=True).report.passed
+    assert not parse(make(good), strict=True).report.having(Outcome.WARN)
 
 
 def test_512_bytes_and_a_key_of_1024_are_within_the_text() -> None:

@@ -9,8 +9,8 @@ from tests.unit import negatives
 from tests.unit.negatives import NEGATIVES, Change, Negative, make
 
 
-def failing(document: bytes) -> frozenset[str]:
-    report = verify(parse(document), negatives.accepted(), at=negatives.AT).report
+def failing(document: bytes, *, strict: bool = False) -> frozenset[str]:
+    report = verify(parse(document, strict=strict), negatives.accepted(), at=negatives.AT).report
     assert not report.passed
     return frozenset(check.id for check in report.having(Outcome.FAIL))
 
@@ -20,9 +20,17 @@ def test_refused_by_exactly(negative: Negative) -> None:
     assert failing(negative.build()) == negative.fails
 
 
+@pytest.mark.parametrize("negative", NEGATIVES, ids=lambda negative: negative.name)
+def test_the_strict_profile_refuses_it_for_the_same_and_for_what_departs_from_the_text(negative: Negative) -> None:
+    departures = {"document.nulls", "document.lengths", "document.fields"}
+    strict = failing(negative.build(), strict=True)
+    assert strict >= negative.fails
+    assert strict - negative.fails <= departures
+
+
 def test_without_a_change_it_is_authentic() -> None:
     report = verify(parse(make()), negatives.accepted(), at=negatives.AT).report
-    assert [check.id for check in report if check.outcome is not Outcome.PASS] == ["document.nulls", "chain.revocation"]
+    assert [check.id for check in report if check.outcome is not Outcome.PASS] == ["chain.revocation"]
     assert report.passed
 
 
