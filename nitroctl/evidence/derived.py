@@ -24,11 +24,11 @@ TPM_MEANINGS: Final = {
     23: "application; the operating system can reset it",
 }
 _MODULE_ID = re.compile(r"(i-[0-9a-f]{17}|i-[0-9a-f]{8})-(?:enc([0-9a-f]{16})|tpm[0-9a-f]{16})")
-_REGION: Final = r"([a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2})"
-_PARTITION: Final = r"(aws[a-z-]*)"
+_REGION: Final = r"(?P<region>[a-z]{2,4}(?:-[a-z]+)+-[0-9]{1,2})"
+_PARTITION: Final = r"(?P<partition>aws[a-z-]*)"
 _NAMES: Final = (
-    re.compile(rf"[0-9a-f]{{1,16}}\.{_REGION}\.{_PARTITION}\.nitro-enclaves"),
-    re.compile(rf"[0-9a-f]{{1,16}}\.zonal\.{_REGION}\.{_PARTITION}\.nitro-enclaves"),
+    re.compile(rf"(?P<id>[0-9a-f]{{1,16}})\.{_REGION}\.{_PARTITION}\.nitro-enclaves"),
+    re.compile(rf"(?P<id>[0-9a-f]{{1,16}})\.zonal\.{_REGION}\.{_PARTITION}\.nitro-enclaves"),
     re.compile(rf"(?P<id>i-[0-9a-f]+)\.{_REGION}\.{_PARTITION}\.nitro-enclaves"),
     re.compile(rf"(?P<id>i-[0-9a-f]+-[0-9a-z]+)\.{_REGION}\.{_PARTITION}"),
 )
@@ -41,7 +41,8 @@ class Derived:
     """None where the document does not show it. ``regions``: as the names of the four certificates below the root say.
 
     ``instance_name``, ``leaf_name``: the ids in the names of the instance CA and the leaf.
-    ``serial_enclave_id``, ``issued``: what the leaf's serial number holds.
+    ``serial_enclave_id``, ``issued``: what the leaf's serial number holds. ``regional_id``, ``zonal_id``: the opaque
+    ids in the names of those authorities. ``partitions``: as the same four names end.
     """
 
     instance_id: str | None
@@ -52,6 +53,9 @@ class Derived:
     regions: tuple[str | None, ...]
     serial_enclave_id: str | None
     issued: datetime | None
+    regional_id: str | None
+    zonal_id: str | None
+    partitions: tuple[str | None, ...]
 
     @property
     def region(self) -> str | None:
@@ -72,11 +76,14 @@ def derive(document: Document, links: Sequence[Certificate]) -> Derived:
         instance_id=instance_id,
         enclave_id=enclave_id,
         launched=_launch(enclave_id) if enclave_id else None,
-        instance_name=names[2]["id"] if below and names[2] else None,
-        leaf_name=names[3]["id"] if below and names[3] else None,
-        regions=tuple(name[_region_group(name)] if name else None for name in names),
+        instance_name=_group(names, 2, "id"),
+        leaf_name=_group(names, 3, "id"),
+        regions=tuple(name["region"] if name else None for name in names),
         serial_enclave_id=serial_match[1] if serial_match else None,
         issued=_EPOCH + timedelta(seconds=seconds) if seconds is not None else None,
+        regional_id=_group(names, 0, "id"),
+        zonal_id=_group(names, 1, "id"),
+        partitions=tuple(name["partition"] if name else None for name in names),
     )
 
 
@@ -88,8 +95,9 @@ def _launch(enclave_id: str) -> datetime | None:
         return None
 
 
-def _region_group(name: re.Match[str]) -> int:
-    return 2 if "id" in name.re.groupindex else 1
+def _group(names: Sequence[re.Match[str] | None], number: int, group: str) -> str | None:
+    name = names[number] if names else None
+    return name[group] if name else None
 
 
 def _bare_seconds(serial: str) -> int | None:
