@@ -3,15 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nitroctl import pcr
 from nitroctl.appraisal.policy import IMAGE_REGISTERS, Policy, ReferenceValues
 from nitroctl.checks import Check, Report, not_requested
-from nitroctl.evidence.chain import instant
+from nitroctl.evidence.chain import Chain, instant
 from nitroctl.evidence.document import Document, Kind
 from nitroctl.evidence.roots import Root
 from nitroctl.evidence.rules import Rule, all_blocked
+
+if TYPE_CHECKING:
+    from nitroctl.appraisal.requirements import OfOrigin, OfRegisters
 
 _GUIDE: Final = "Nitro Enclaves user guide"
 KIND: Final = Rule("appraisal.kind", "the document is of the kind the policy is for", "appraisal policy")
@@ -24,6 +27,7 @@ IMAGE: Final = Rule("measurement.image", "the record says which image it is", f"
 NONCE: Final = Rule("freshness.nonce", "the nonce is the one that was asked for", "RFC 9334, 10.1")
 FUTURE: Final = Rule("freshness.future", "the document is not from the future", "RFC 9334, 10.1")
 AGE: Final = Rule("freshness.age", "the document is not older than wanted", "RFC 9334, 10.1")
+_GIVE_NONCE: Final = "give the nonce that was asked for: --nonce"
 REGISTERS: Final = tuple(
     Rule(f"measurement.pcr{index}", f"{pcr.name(index)} is the recorded one", f"{_GUIDE}: {pcr.meaning(index)}")
     for index in range(32)
@@ -99,29 +103,44 @@ def _telling(item: Comparison) -> int:
     return sum(item.reference.pcrs[index] != pcr.EMPTY_PCR2 for index in item.equal)
 
 
-def appraise(
-    authentic: Report, document: Document | None, root: Root | None, policy: Policy, *, at: datetime
-) -> Appraised:
+def appraise(authentic: Report, document: Document | None, chain: Chain, policy: Policy, *, at: datetime) -> Appraised:
     """Judge whether ``document``, which :func:`nitroctl.evidence.verify.verify` reported ``authentic``, is acceptable.
 
-    ``root``: the one its chain begins with. ``at``: the instant asked, aware.
+    ``chain``: as it was walked for that. ``at``: the instant asked, aware.
     """
-    if document is None or root is None or not authentic.passed:
+    registers, origin = _requirements(policy)
+    about_registers, about_origin = tuple(rule for rule, _ in registers), tuple(rule for rule, _ in origin)
+    if document is None or chain.root is None or not authentic.passed:
         blocker = authentic.refusals[0].id if authentic.refusals else "evidence"
-        return Appraised(Report.of(all_blocked((KIND, DEBUG, MATCH, NONCE, FUTURE, AGE), blocker)))
+        every = (KIND, DEBUG, MATCH, *about_registers, *about_origin, NONCE, FUTURE, AGE)
+        return Appraised(Report.of(all_blocked(every, blocker)))
     kind = _kind(document, policy)
-    if document.kind is not policy.kind:  # registers of another kind mean other things: they are not compared
-        checks = [kind, *_partition(root, policy), *all_blocked((DEBUG, MATCH), kind.id), *_fresh(document, policy, at)]
-        return Appraised(Report.of(checks))
-    comparison = compare(document.pcrs, policy)
+    comparison = None
+    if document.kind is policy.kind:
+        comparison = compare(document.pcrs, policy)
+        measured = [
+            _debug(document, policy),
+            *_measurements(document, policy, comparison),
+            *(judge(document) for _, judge in registers),
+        ]
+    else:  # registers of another kind mean other things: they are not compared
+        measured = all_blocked((DEBUG, MATCH, *about_registers), kind.id)
     checks = [
         kind,
-        *_partition(root, policy),
-        _debug(document, policy),
-        *_measurements(document, policy, comparison),
+        *_partition(chain.root, policy),
+        *measured,
+        *(judge(document, chain.certificates) for _, judge in origin),
         *_fresh(document, policy, at),
     ]
     return Appraised(Report.of(checks), comparison)
+
+
+def _requirements(policy: Policy) -> "tuple[list[OfRegisters], list[OfOrigin]]":
+    if not policy.requires_more:
+        return [], []
+    from nitroctl.appraisal import requirements  # noqa: PLC0415  (start-up: only a policy file or a flag asks for them)
+
+    return requirements.of_registers(policy), requirements.of_origin(policy)
 
 
 def debug_registers(document: Document) -> tuple[int, ...]:
@@ -159,7 +178,8 @@ def _debug(document: Document, policy: Policy) -> Check:
         f"{listed(zero)} {verb} zero: the enclave runs in debug mode, so its console is open and no image is attested"
     )
     if policy.allow_debug:
-        return DEBUG.warned(f"{detail}; allowed by --allow-debug")
+        written = policy.source is not None and "debug" not in policy.source.overridden
+        return DEBUG.warned(f"{detail}; allowed by {'the policy' if written else '--allow-debug'}")
     return DEBUG.failed(detail, remedy="run the enclave without --debug-mode and without --attach-console")
 
 
@@ -186,9 +206,11 @@ def _measurements(document: Document, policy: Policy, comparison: Comparison | N
                 actual=actual.hex() if actual is not None else None,
             )
         )
-    if not any(index in comparison.reference.pcrs for index in (0, 8)):
+    if policy.kind is Kind.ENCLAVE and not comparison.reference.names_image:
         checks.append(
-            IMAGE.warned("neither PCR0 nor PCR8 is compared, so any image on that instance or role is accepted")
+            IMAGE.warned(
+                "neither PCR0, PCR8 nor both of PCR1 and PCR2 are compared, so other images than the recorded one pass"
+            )
         )
     return checks
 
@@ -199,6 +221,8 @@ def _fresh(document: Document, policy: Policy, at: datetime) -> list[Check]:
 
 def _nonce(document: Document, policy: Policy) -> Check:
     if policy.nonce is None:
+        if policy.nonce_required:
+            return NONCE.failed("the policy requires a nonce, and none was given to compare with", remedy=_GIVE_NONCE)
         return not_requested(NONCE.id, NONCE.title, "--nonce")
     if document.nonce == policy.nonce:
         return NONCE.passed()

@@ -43,13 +43,12 @@ class Judge:
 
     def judge(self, cbor: bytes) -> "Judgement":
         """Judge the document ``cbor``. Never raises for bad content: that is an answer."""
-        parsed = documents.parse(cbor, strict=True) if self.strict else documents.parse(cbor)
+        parsed = documents.parse(cbor, strict=self.strict)
         at = self.at or (parsed.document.time if parsed.document else None)
-        revoking = {"crls": self.crls} if self.crls else {}
-        verified = verify(parsed, self.roots, at=at or _NEVER, **revoking)
+        verified = verify(parsed, self.roots, at=at or _NEVER, crls=self.crls)
         appraised = None
         if self.policy:
-            appraised = appraise(verified.report, parsed.document, verified.chain.root, self.policy, at=at or _NEVER)
+            appraised = appraise(verified.report, parsed.document, verified.chain, self.policy, at=at or _NEVER)
         return Judgement(self, parsed, verified, appraised, at)
 
 

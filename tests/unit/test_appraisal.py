@@ -28,7 +28,8 @@ def document() -> Document:
 
 def appraised(policy: Policy, of: Document | None = None, *, after: timedelta = timedelta(0)) -> Appraised:
     root = roots.AWS_ROOTS[0] if policy.partitions else accepted()[0]
-    return appraise(AUTHENTIC.report, of or document(), root, policy, at=AT + after)
+    chain = replace(AUTHENTIC.chain, root=root)
+    return appraise(AUTHENTIC.report, of or document(), chain, policy, at=AT + after)
 
 
 def failing(found: Appraised) -> list[str]:
@@ -183,7 +184,7 @@ def test_the_partition_can_be_required() -> None:
 
 def test_evidence_that_is_not_authentic_is_not_appraised() -> None:
     refused = verify(PARSED, at=AT)
-    found = appraise(refused.report, PARSED.document, refused.chain.root, Policy(accepted=(SIGNER,)), at=AT)
+    found = appraise(refused.report, PARSED.document, refused.chain, Policy(accepted=(SIGNER,)), at=AT)
     assert {check.outcome for check in found.report} == {Outcome.SKIP}
     assert {check.detail for check in found.report} == {"not checked: blocked by chain.root-pinned"}
     assert not found.report.passed
