@@ -288,6 +288,11 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("another file",),
         "Check the path.",
     ),
+    "evidence.crl": _E(
+        "A file given as a revocation list is not one X.509 CRL, or is larger than what is read.",
+        ("a certificate in its place", "several lists in one file", "a damaged download"),
+        "Pass one list for each file, as its issuer publishes it, in DER or PEM.",
+    ),
     "evidence.root": _E(
         "A file given as --root is not one X.509 certificate, or an AWS root in the package is not the pinned one.",
         ("a bundle of several certificates", "a damaged installation"),
@@ -539,9 +544,13 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Judge a captured document with --at document: it proves that it was signed then, not that it is fresh.",
     ),
     "chain.revocation": _E(
-        "Revocation is not checked: AWS's text on attestation says that it must be off.",
-        ("every document",),
-        "The addresses of the revocation lists are in the check's detail, for a responder who wants to look.",
+        "What the revocation lists that were given say. Without one nothing is checked: AWS's text says so.",
+        (
+            "no --crl was given, as usual",
+            "a certificate is on a list of its issuer",
+            "a list is not in force at the instant asked, or not by the issuer it names",
+        ),
+        "Refused: do not use it. Not checked: pass the lists the certificates name, fetched elsewhere, as --crl.",
     ),
     "habit.module-id": _E(
         "The module id has a form that no known document has.",

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 #: AlgorithmIdentifier of ecdsa-with-SHA384, no parameters (RFC 5758, 3.2).
-_ECDSA_SHA384: Final = bytes.fromhex("300a06082a8648ce3d040303")
+ECDSA_SHA384: Final = bytes.fromhex("300a06082a8648ce3d040303")
 #: ``[0] { INTEGER 2 }``: version 3.
 _VERSION_3: Final = bytes.fromhex("a003020102")
 _PROCESSED: Final = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE})
@@ -78,11 +78,17 @@ def load(der: bytes) -> Certificate:
 @functools.lru_cache(maxsize=_REMEMBERED)
 def signed_by(parent_der: bytes, child_der: bytes) -> bool:
     """Whether the P-384 key of the certificate ``parent_der`` signed ``child_der``; remembered by both exact bytes."""
-    parent, child = load(parent_der), x509.load_der_x509_certificate(child_der)
-    if parent.key is None:
+    child = x509.load_der_x509_certificate(child_der)
+    return key_signed(parent_der, child.signature, child.tbs_certificate_bytes)
+
+
+def key_signed(der: bytes, signature: bytes, content: bytes) -> bool:
+    """Whether the P-384 key of the certificate ``der`` made ``signature`` (DER) over ``content``, with SHA-384."""
+    key = load(der).key
+    if key is None:
         return False
     try:
-        parent.key.verify(child.signature, child.tbs_certificate_bytes, ec.ECDSA(hashes.SHA384()))
+        key.verify(signature, content, ec.ECDSA(hashes.SHA384()))
     except InvalidSignature:
         return False
     return True
@@ -141,9 +147,9 @@ def _key(der: bytes, certificate: x509.Certificate) -> tuple[ec.EllipticCurvePub
 def _algorithm_fault(der: bytes, certificate: x509.Certificate) -> str | None:
     """Judge the algorithm, inside and outside the signed part, by its exact bytes: no parameters, no other form."""
     signature = certificate.signature
-    outside = _ECDSA_SHA384 + bytes([0x03, (len(signature) + 1) & 0x7F, 0x00]) + signature
+    outside = ECDSA_SHA384 + bytes([0x03, (len(signature) + 1) & 0x7F, 0x00]) + signature
     serial = certificate.serial_number.to_bytes(certificate.serial_number.bit_length() // 8 + 1)
-    inside = _VERSION_3 + bytes([0x02, len(serial)]) + serial + _ECDSA_SHA384
+    inside = _VERSION_3 + bytes([0x02, len(serial)]) + serial + ECDSA_SHA384
     signed = certificate.tbs_certificate_bytes
     header = 2 + (signed[1] & 0x7F if signed[1] & 0x80 else 0)
     if der.endswith(outside) and signed[header:].startswith(inside):

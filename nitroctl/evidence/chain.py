@@ -3,7 +3,7 @@
 Root first, the certificate that signs the document last; nothing is searched for, reordered or left out. Each property
 is its own check over all links, and its detail names the link. Periods are judged at the instant asked, every link,
 every time; what is remembered (:mod:`nitroctl.evidence.certificate`) depends on exact bytes only.
-Not checked, as AWS's text demands: revocation; the report says so and where the lists are.
+Revocation is not asked here: :mod:`nitroctl.evidence.crl`.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -51,7 +51,6 @@ def walk(document: Document, accepted: tuple[Root, ...], at: datetime) -> tuple[
         _contains(links, document.time),
         _begun(links, at),
         _unexpired(links, at),
-        _revocation(links),
     ], Chain(links, root)
 
 
@@ -212,12 +211,6 @@ def _contains(links: Sequence[Certificate], time: datetime) -> Check:
                 actual=instant(time),
             )
     return rules.CHAIN_DOCUMENT_TIME.passed()
-
-
-def _revocation(links: Sequence[Certificate]) -> Check:
-    addresses = [address for link in links for address in link.crl_addresses]
-    where = f"; the certificates name {' and '.join(addresses)}" if addresses else ""
-    return rules.CHAIN_REVOCATION.unknown(f"AWS's text says that it must not be{where}")
 
 
 def _begun(links: Sequence[Certificate], at: datetime) -> Check:

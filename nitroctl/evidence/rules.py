@@ -202,7 +202,11 @@ CHAIN_DOCUMENT_TIME: Final = Rule(
 )
 CHAIN_BEGUN: Final = Rule("chain.begun", "every certificate's period has begun", f"{_RFC5280}, 6.1.3 (a)(2)")
 CHAIN_UNEXPIRED: Final = Rule("chain.unexpired", "no certificate's period has ended", f"{_RFC5280}, 6.1.3 (a)(2)")
-CHAIN_REVOCATION: Final = Rule("chain.revocation", "no certificate is revoked", f"{_SEMANTIC}: CRL checks are off")
+CHAIN_REVOCATION: Final = Rule(
+    "chain.revocation",
+    "no certificate is on a revocation list that was given",
+    f"{_SEMANTIC}: CRL checks are off; {_RFC5280}, 6.3",
+)
 #: In the order in which they are made.
 CHAIN_RULES: Final = (
     CHAIN_DER,

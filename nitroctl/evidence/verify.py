@@ -5,12 +5,13 @@ certificate's period contains that instant. It says nothing about freshness (tha
 whether the measurements are wanted (:mod:`nitroctl.appraisal`).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from nitroctl.checks import Check, Outcome, Report
 from nitroctl.evidence import chain as chains
-from nitroctl.evidence import cose, habits, rules
+from nitroctl.evidence import cose, crl, habits, rules
 from nitroctl.evidence.chain import Chain
 from nitroctl.evidence.document import Parsed
 from nitroctl.evidence.roots import AWS_ROOTS, Root
@@ -29,9 +30,13 @@ class Verified:
         return [check.id for check in self.report.refusals] == [rules.CHAIN_UNEXPIRED.id]
 
 
-def verify(parsed: Parsed, roots: tuple[Root, ...] = AWS_ROOTS, *, at: datetime) -> Verified:
+def verify(
+    parsed: Parsed, roots: tuple[Root, ...] = AWS_ROOTS, *, at: datetime, crls: Sequence[bytes] = ()
+) -> Verified:
     """Judge authenticity at ``at`` (aware) with ``roots`` as the only anchors.
 
+    ``crls``: revocation lists in DER, as :func:`nitroctl.evidence.crl.load` returns them; without any, the report says
+    that revocation was not checked. Raises CannotAnswer ``evidence.crl`` for bytes that are none.
     Rules that are independent of each other are all judged; what cannot be reached says what blocked it.
     """
     if at.tzinfo is None:
@@ -43,8 +48,9 @@ def verify(parsed: Parsed, roots: tuple[Root, ...] = AWS_ROOTS, *, at: datetime)
         return Verified(parsed.report + Report.of(later), Chain())
     checks, chain = chains.walk(parsed.document, roots, at)
     signature = _signature(parsed, chain)
+    revocation = [crl.check(chain.certificates, crls, at)] if chain.certificates else []
     compared = habits.compare(parsed.document, chain)
-    return Verified(parsed.report + Report.of([*checks, signature, *compared]), chain)
+    return Verified(parsed.report + Report.of([*checks, *revocation, signature, *compared]), chain)
 
 
 def _signature(parsed: Parsed, chain: Chain) -> Check:

@@ -1,0 +1,260 @@
+"""Revocation lists that are given: what they refuse, what they say, and when they are not used."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from nitroctl.checks import Check, Outcome
+from nitroctl.errors import CannotAnswer
+from nitroctl.evidence import crl
+from nitroctl.evidence.document import parse
+from nitroctl.evidence.verify import verify
+from nitroctl.standin.lab_change import (
+    AT,
+    GOOD,
+    INSTANCE_CA,
+    LEAF,
+    REGIONAL,
+    ROOT,
+    ZONAL,
+    Change,
+    accepted,
+    good_chain,
+    issue_chain,
+    make,
+    other_root,
+    profiles,
+)
+from nitroctl.standin.pki import Identity
+
+HOUR = timedelta(hours=1)
+REVOKED = datetime(2026, 11, 20, 9, tzinfo=UTC)
+MADE = "2026-11-20T09:00:00Z"
+Extensions = Sequence[tuple[x509.ExtensionType, bool]]
+
+
+def revocation_list(
+    issuer: Identity,
+    revoked: Sequence[Identity] = (),
+    *,
+    begin: timedelta = -HOUR,
+    end: timedelta = HOUR,
+    extensions: Extensions = (),
+    hash_: hashes.SHA256 | hashes.SHA384 | None = None,
+    signer: Identity | None = None,
+) -> bytes:
+    """Return a list in DER by ``issuer``, in force from ``begin`` to ``end`` as seen from 10 o'clock."""
+    ten = AT.replace(microsecond=0)
+    builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject)
+    builder = builder.last_update(ten + begin).next_update(ten + end)
+    for identity in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(identity.certificate.serial_number)
+        builder = builder.add_revoked_certificate(entry.revocation_date(REVOKED).build())
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
+    key = (signer or issuer).key
+    return builder.sign(key, hash_ or hashes.SHA384()).public_bytes(Encoding.DER)
+
+
+def chain() -> tuple[Identity, ...]:
+    return good_chain()
+
+
+def judged(*lists: bytes, at: datetime = AT, change: Change = GOOD) -> Check:
+    report = verify(parse(make(change)), accepted(), at=at, crls=lists).report
+    check = report["chain.revocation"]
+    assert report.passed is (check.outcome is not Outcome.FAIL)
+    return check
+
+
+def scope(**values: Any) -> Extensions:
+    given = {
+        "full_name": None,
+        "relative_name": None,
+        "only_contains_user_certs": False,
+        "only_contains_ca_certs": False,
+        "only_some_reasons": None,
+        "indirect_crl": False,
+        "only_contains_attribute_certs": False,
+    } | values
+    return [(x509.IssuingDistributionPoint(**given), True)]
+
+
+def test_without_a_list_nothing_is_checked_and_the_report_says_so() -> None:
+    check = judged()
+    assert check.outcome is Outcome.SKIP
+    assert not check.required
+    assert check.detail.startswith(
+        "not checked: AWS's text says that it must not be; the certificates name http://crl."
+    )
+
+
+@pytest.mark.parametrize(
+    ("revoked", "called"),
+    [
+        (REGIONAL, "regional CA (certificate 2 of 5)"),
+        (ZONAL, "zonal CA (certificate 3 of 5)"),
+        (INSTANCE_CA, "instance CA (certificate 4 of 5)"),
+    ],
+)
+def test_a_listed_certificate_is_refused(revoked: int, called: str) -> None:
+    check = judged(revocation_list(chain()[revoked - 1], [chain()[revoked]]))
+    assert check.outcome is Outcome.FAIL
+    assert check.detail == f"the {called} is revoked since {MADE}, says its issuer's list of {MADE}"
+    assert check.actual == f"serial number {chain()[revoked].certificate.serial_number:x}"
+
+
+def test_a_listed_leaf_is_refused_when_its_issuer_may_sign_lists() -> None:
+    def may(wanted: list[Any]) -> list[Any]:
+        usage = frozenset({"key_cert_sign", "crl_sign"})
+        return [replace(p, key_usage=usage) if number == INSTANCE_CA else p for number, p in enumerate(wanted)]
+
+    issued = issue_chain(may(profiles()))
+    change = Change(chain=lambda _: issued)
+    assert judged(revocation_list(issued[INSTANCE_CA], [issued[LEAF]]), change=change).outcome is Outcome.FAIL
+    assert judged(revocation_list(issued[INSTANCE_CA]), change=change).outcome is Outcome.PASS
+
+
+def test_a_list_that_does_not_name_it_says_which_links_it_covers_and_which_not() -> None:
+    check = judged(revocation_list(chain()[ROOT]), revocation_list(chain()[REGIONAL], [chain()[LEAF]]))
+    assert check.outcome is Outcome.PASS
+    assert check.detail == (
+        f"the regional CA is not on its issuer's list of {MADE}; the zonal CA is not on its issuer's list of {MADE}; "
+        "nothing is known of the instance CA and the leaf"
+    )
+
+
+def test_a_list_of_somebody_else_says_nothing() -> None:
+    check = judged(revocation_list(other_root(same_name=False), [chain()[ZONAL]]))
+    assert check.outcome is Outcome.SKIP
+    assert check.detail == "not checked: no list that was given is by an issuer of this chain"
+
+
+@pytest.mark.parametrize(
+    ("der", "reason"),
+    [
+        (lambda: revocation_list(chain()[ROOT], begin=-3 * HOUR, end=-HOUR), f"was to be replaced by {MADE}"),
+        (lambda: revocation_list(chain()[ROOT], begin=HOUR, end=3 * HOUR), "was made at 2026-11-20T11:00:00Z, after"),
+        (lambda: revocation_list(chain()[ROOT], signer=other_root(same_name=True)), "is not signed with that"),
+        (lambda: revocation_list(chain()[ROOT], [chain()[REGIONAL]], signer=chain()[ZONAL]), "is not signed with that"),
+        (lambda: revocation_list(chain()[ROOT], hash_=hashes.SHA256()), "is not signed with ecdsa-with-SHA384"),
+        (
+            lambda: revocation_list(chain()[ROOT], extensions=[(x509.DeltaCRLIndicator(1), True)]),
+            "has the critical extension 2.5.29.27, which we do not process",
+        ),
+        (lambda: revocation_list(chain()[ROOT], extensions=scope(indirect_crl=True)), "lists certificates of other"),
+        (
+            lambda: revocation_list(
+                chain()[ROOT], extensions=scope(only_some_reasons=frozenset({x509.ReasonFlags.key_compromise}))
+            ),
+            "lists certificates revoked for some reasons only",
+        ),
+        (
+            lambda: revocation_list(chain()[ROOT], extensions=scope(only_contains_attribute_certs=True)),
+            "lists attribute certificates",
+        ),
+        (
+            lambda: revocation_list(chain()[ROOT], extensions=scope(only_contains_user_certs=True)),
+            "lists certificates that are no authorities only",
+        ),
+        (
+            lambda: revocation_list(
+                chain()[ROOT], extensions=scope(full_name=[x509.UniformResourceIdentifier("http://elsewhere.invalid/")])
+            ),
+            "is for another distribution point than the regional CA names",
+        ),
+    ],
+)
+def test_a_list_that_cannot_be_used_warns_and_says_why(der: Any, reason: str) -> None:
+    check = judged(der())
+    assert check.outcome is Outcome.WARN
+    assert check.detail.startswith(f"list 1 of 1, by the root, {reason}")
+    assert check.detail.endswith(
+        ": not used; nothing is known of the regional CA, the zonal CA, the instance CA and the leaf"
+    )
+
+
+def test_a_list_by_an_authority_that_may_not_sign_lists_is_not_used() -> None:
+    check = judged(revocation_list(chain()[INSTANCE_CA], [chain()[LEAF]]))
+    assert check.outcome is Outcome.WARN
+    assert "by the instance CA, who may not sign lists: keyUsage lacks cRLSign: not used" in check.detail
+
+
+@pytest.mark.parametrize("period", [(-3 * HOUR, -HOUR), (HOUR, 3 * HOUR)], ids=["stale", "later"])
+def test_what_a_list_names_is_refused_whenever_the_list_was_made(period: tuple[timedelta, timedelta]) -> None:
+    der = revocation_list(chain()[ROOT], [chain()[REGIONAL]], begin=period[0], end=period[1])
+    assert judged(der).outcome is Outcome.FAIL
+
+
+def test_a_stale_list_beside_a_current_one_does_not_matter() -> None:
+    stale = revocation_list(chain()[ROOT], begin=-3 * HOUR, end=-HOUR)
+    assert judged(stale, revocation_list(chain()[ROOT])).outcome is Outcome.PASS
+
+
+def test_a_list_is_in_force_from_its_update_to_the_next_one_ends_included() -> None:
+    der = revocation_list(chain()[ROOT])
+    ten = AT.replace(microsecond=0)
+    inside = (AT, ten + HOUR)
+    assert [judged(der, at=at).outcome for at in inside] == [Outcome.PASS] * 2
+    found = crl.read(der)
+    assert (found.this_update, found.next_update) == (ten - HOUR, ten + HOUR)
+    assert judged(der, at=ten + HOUR + timedelta(microseconds=1)).outcome is Outcome.WARN
+
+
+def test_a_list_limited_to_the_point_the_certificate_names_is_used() -> None:
+    point = x509.UniformResourceIdentifier("http://crl.standin.invalid/crl/root.crl")
+    named = scope(full_name=[point], only_contains_ca_certs=True)
+    assert judged(revocation_list(chain()[ROOT], extensions=named)).outcome is Outcome.PASS
+    assert judged(revocation_list(chain()[ROOT], [chain()[REGIONAL]], extensions=named)).outcome is Outcome.FAIL
+
+
+def test_a_list_is_not_asked_when_the_certificates_cannot_be_read() -> None:
+    broken = Change(document=lambda document: document[:-1])
+    report = verify(parse(make(broken)), accepted(), at=AT, crls=[revocation_list(chain()[ROOT])]).report
+    assert "chain.revocation" not in {check.id for check in report}
+
+
+def test_pem_and_der_are_loaded() -> None:
+    der = revocation_list(chain()[ROOT], [chain()[REGIONAL]])
+    pem = x509.load_der_x509_crl(der).public_bytes(Encoding.PEM)
+    assert crl.load(der, where="a.crl") == der
+    assert crl.load(b"issued on a Friday\n" + pem, where="a.crl") == der
+
+
+GIVEN = revocation_list(chain()[ROOT])
+NO_LIST = "a.crl: not a certificate revocation list: "
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (b"", NO_LIST),
+        (b"\x30\x00", NO_LIST),
+        (GIVEN + b"\x00", NO_LIST),
+        (GIVEN[:-1], NO_LIST),
+        (chain()[ROOT].der, NO_LIST),
+        (b"-----BEGIN X509 CRL-----\n", "a.crl: the PEM of the revocation list is damaged"),
+        (b"-----BEGIN X509 CRL-----\n" * 2, "a.crl: more than one revocation list in it"),
+        (bytes(5 * 1024 * 1024), "a.crl: a revocation list of 5242880 bytes; at most 4194304 are read"),
+    ],
+    ids=["empty", "no members", "a byte more", "a byte less", "a certificate", "damaged PEM", "two", "large"],
+)
+def test_what_is_no_list_is_an_error(raw: bytes, message: str) -> None:
+    with pytest.raises(CannotAnswer) as caught:
+        crl.load(raw, where="a.crl")
+    assert caught.value.code == "evidence.crl"
+    assert caught.value.message.startswith(message)
+    assert "\n" not in caught.value.message
+
+
+def test_another_curve_signs_no_list() -> None:
+    key = ec.generate_private_key(ec.SECP256R1())
+    der = revocation_list(chain()[ROOT], signer=replace(chain()[ROOT], key=key))
+    assert judged(der).outcome is Outcome.WARN
