@@ -12,13 +12,14 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text as RichText
 
-from nitroctl.checks import Check, Outcome
+from nitroctl.checks import Check, Outcome, Report
 from nitroctl.render.plain import encodable, visible, visible_lines
 from nitroctl.render.view import (
     Block,
     Cell,
     Checks,
     Diff,
+    Drawing,
     Fields,
     Heading,
     Headline,
@@ -47,6 +48,10 @@ _OUTCOME_STYLES: Final[dict[Outcome, Style]] = {
 _GLYPHS: Final = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.WARN: "!", Outcome.SKIP: "–"}
 _WORDS: Final = {Outcome.PASS: "ok", Outcome.FAIL: "FAIL", Outcome.WARN: "warn", Outcome.SKIP: "skip"}
 _TEXT_WIDTH: Final = 100
+#: A sentence among fields is not squeezed into less than this.
+_PROSE_WIDTH: Final = 24
+#: What is drawn, for streams that cannot write box characters.
+_ASCII: Final = str.maketrans("├└─│┤●", "|`-||*")
 #: Columns beside the labels below which values are not wrapped.
 _NARROWEST: Final = 24
 
@@ -99,14 +104,15 @@ class Screen:
                 self._title(block.title)
                 self._table(block)
             case Checks(report, every):
-                for check in report:
-                    if every or check.outcome is not Outcome.PASS:
-                        self._check(check)
+                self._checks(report, every=every)
             case Text(text, style):
                 self._wrapped(visible(text), style=style)
             case Lines(text, style):
                 for line in visible_lines(text):
                     self._line(line, style)
+            case Drawing(lines, title):
+                self._title(title)
+                self._drawing(lines)
             case Diff(text):
                 self._diff(text)
             case Raw(text):
@@ -154,6 +160,12 @@ class Screen:
         room = (self._width or 0) - taken
         return wrap(text, room) if room >= _NARROWEST and cell_len(text) > room else [text]
 
+    def _prose(self, text: str, column: int) -> list[str]:
+        """Return a sentence as the lines it takes from ``column`` to the edge."""
+        if not self._width:
+            return [text]
+        return wrap(text, max(min(self._width - column, _TEXT_WIDTH), _PROSE_WIDTH))
+
     def _table(self, table: Table) -> None:
         if not table.rows:
             self._line(visible(table.empty), "dim")
@@ -172,6 +184,17 @@ class Screen:
         self._segments([(names[i] + " " * (widths[i] - cell_len(names[i]) + 2), "dim") for i in columns])
         for row, shown in zip(rows, texts, strict=True):
             self._segments([(shown[i] + " " * (widths[i] - cell_len(shown[i]) + 2), row[i].style) for i in columns])
+
+    def _drawing(self, lines: Sequence[tuple[str, Value]]) -> None:
+        for drawn, value in lines:
+            cell = _cell(value)
+            art = drawn if self._unicode else drawn.translate(_ASCII)
+            self._segments([(art, "dim"), (visible(cell.text), cell.style)])
+
+    def _checks(self, report: Report, *, every: bool) -> None:
+        for check in report:
+            if every or check.outcome is not Outcome.PASS:
+                self._check(check)
 
     def _check(self, check: Check) -> None:
         mark = self._mark(check.outcome)

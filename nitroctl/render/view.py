@@ -30,10 +30,11 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One styled value."""
+    """One styled value. ``prose``: a sentence, which may be wrapped at words among fields; values never are."""
 
     text: str
     style: Style = ""
+    prose: bool = False
 
 
 Value = str | Cell
@@ -82,6 +83,17 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
+class Drawing:
+    """Lines of what nitroctl draws (a tree's branches, a bar) and the value behind it.
+
+    The drawn part is nitroctl's own and may use box characters: they become ASCII where they cannot be written.
+    """
+
+    lines: Sequence[tuple[str, Value]]
+    title: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Diff:
     """A unified diff, coloured by line."""
 
@@ -95,4 +107,4 @@ class Raw:
     text: str
 
 
-Block = Headline | Heading | Fields | Table | Checks | Text | Lines | Diff | Raw
+Block = Headline | Heading | Fields | Table | Checks | Text | Lines | Drawing | Diff | Raw
