@@ -47,6 +47,11 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("the wrong file",),
         "Check the path.",
     ),
+    "file.exists": _E(
+        "A secret is written to new files only, and there is a file of that name.",
+        ("the same command run twice",),
+        "Name another file, or remove the old one first.",
+    ),
     "file.not-utf8": _E(
         "The file is not UTF-8 text.",
         ("a binary file", "another encoding"),
@@ -276,7 +281,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     "evidence.unreadable": _E(
         "The input is not an attestation document in any of the forms that are read.",
         ("another file", "base64 or hexadecimal damaged by copying", "JSON without a member that holds the document"),
-        "Pass raw CBOR, base64, hexadecimal, PEM-like text, or JSON with a member attestation_document.",
+        "Pass raw CBOR, base64, hexadecimal, PEM-like text, JSON with a member attestation_document, or a certificate.",
     ),
     "evidence.ambiguous": _E(
         "The input could be read in more than one way, and nitroctl does not guess which one is meant.",
@@ -297,6 +302,46 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "A file given as --root is not one X.509 certificate, or an AWS root in the package is not the pinned one.",
         ("a bundle of several certificates", "a damaged installation"),
         "Pass one PEM certificate a file; install nitroctl anew if its own file is damaged.",
+    ),
+    "recipient.extra": _E(
+        "The command reads CMS, for which it needs the optional dependency asn1crypto.",
+        ("nitroctl was installed without the extra",),
+        "pip install 'nitroctl[recipient]'.",
+    ),
+    "recipient.unreadable": _E(
+        "The file does not hold what the KMS API gives or takes: it is empty, cut short, or something else.",
+        ("base64 damaged by copying", "the JSON of another command", "a CMS message that is not complete"),
+        "Pass the bytes raw, in base64, or the JSON that aws kms printed.",
+    ),
+    "recipient.unsupported": _E(
+        "The CMS message is wrapped in another way than KMS wraps its answers to attested requests.",
+        ("a message that openssl cms made with its defaults", "an emulator with another algorithm"),
+        "Open it with openssl cms -decrypt, or make it with RSAES-OAEP SHA-256 and AES-256-CBC.",
+    ),
+    "recipient.key": _E(
+        "The file given as --key is not one unencrypted RSA private key in PEM.",
+        ("the public key or the certificate", "an encrypted key", "an elliptic-curve key"),
+        "Pass the private key whose public key was in the attestation document.",
+    ),
+    "recipient.not-opened": _E(
+        "The message was made for another key or was damaged; which of the two is not told, on purpose.",
+        ("another key pair than the one in the attestation document", "a changed byte"),
+        "Check that the document of that very request had this key's public half: nitroctl attest show.",
+    ),
+    "recipient.plaintext": _E(
+        "KMS answered with plaintext, so the request was not attested and its sender could read the secret.",
+        ("a request without a Recipient", "a key policy that allows the operation without attestation"),
+        "Send the Recipient, and let the key policy deny requests without one: nitroctl kms generate.",
+    ),
+    "recipient.document": _E(
+        "An attested request is made of a well-formed attestation document, and this is none.",
+        ("a damaged capture", "another file"),
+        "nitroctl attest show FILE lists every check.",
+    ),
+    "recipient.public-key": _E(
+        "KMS cannot encrypt to what the document has as public_key.",
+        ("a document asked for without a public key", "an elliptic-curve key", "a key in PEM or PKCS #1 form"),
+        "In the enclave, ask for the document with an RSA key's SubjectPublicKeyInfo in DER, 2048 to 4096 bits.",
     ),
     "attest.no-reference-values": _E(
         "Nothing says which measurements are wanted, and without that no evidence is acceptable.",

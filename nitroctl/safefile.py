@@ -90,14 +90,19 @@ def read_bytes(path: str, *, limit: int) -> bytes:
     return content
 
 
-def _read_stdin(limit: int) -> bytes:
+def open_stdin() -> IO[bytes]:
+    """Return standard input in binary. Raises CannotAnswer ``file.unreadable`` or ``file.stdin-terminal``."""
     if sys.stdin is None or sys.stdin.closed:
         raise CannotAnswer("standard input is closed", "file.unreadable")
     if sys.stdin.isatty():
         raise CannotAnswer(
             "standard input is a terminal", "file.stdin-terminal", ["pipe the file in, or name it in place of -"]
         )
-    content = sys.stdin.buffer.read(limit + 1)
+    return sys.stdin.buffer
+
+
+def _read_stdin(limit: int) -> bytes:
+    content = open_stdin().read(limit + 1)
     if len(content) > limit:
         raise _too_large("standard input", limit)
     return content
@@ -185,12 +190,44 @@ def replace(path: str, content: bytes, *, mode: int = 0o644) -> None:
         stream.write(content)
 
 
+def create_private(path: str, content: bytes) -> None:
+    """Make a new file that only its owner may read, whole or not at all; for secrets.
+
+    A file that is there is never written to: its mode, or a link, could show the content to others. Raises CannotAnswer
+    ``file.exists`` or ``file.unwritable``.
+    """
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    except FileExistsError as error:
+        raise CannotAnswer(
+            f"{path}: is there already, and a secret is not written into it", "file.exists", ["name a new file"]
+        ) from error
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    except ValueError as error:
+        raise CannotAnswer(f"{path}: cannot write: the name has a NUL character", "file.unwritable") from error
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except BaseException as error:
+        with contextlib.suppress(OSError):
+            os.unlink(path)  # noqa: PTH108
+        if isinstance(error, OSError):
+            raise cannot_write(path, error) from error
+        raise
+
+
 def put_in_place(finished: str, path: str) -> None:
     """Make the file ``finished``, on the same file system, become ``path``, flushed to the disk before it appears.
 
-    A symbolic link at ``path`` stays one: its target is replaced. Raises CannotAnswer ``file.unwritable``.
+    A symbolic link at ``path`` stays one: its target is replaced. Raises CannotAnswer ``file.unwritable``, or
+    ``file.not-regular``: root could put a file in the place of a device.
     """
     target = _target(path)
+    if target.exists() and not target.is_file():
+        raise CannotAnswer(f"{target}: not a regular file", "file.not-regular", ["name another file"])
     try:
         descriptor = os.open(finished, os.O_RDONLY | os.O_CLOEXEC)
         try:

@@ -4,10 +4,11 @@ A verb's function takes parsed options and returns a :class:`~nitroctl.render.re
 raises :class:`~nitroctl.errors.NitroctlError` when it could not look. stdout carries the answer, stderr the rest.
 """
 
+import contextlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from types import FrameType
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
     from nitroctl.render.result import Result, Stream
 
 _COLOURS: Final = ("auto", "always", "never")
-_FORMATS: Final = ("human", "json", "sarif", "junit", "github")
+#: Formats of others that few commands can answer in; a Result says which it can.
+_EXPORTS: Final = ("ear", "vsa")
+_FORMATS: Final = ("human", "json", "sarif", "junit", "github", *_EXPORTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,20 @@ class Output:
 
 
 _ASKED: Final = ContextVar("_ASKED", default=Output())  # noqa: B039  (it is frozen)
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """What stdout can show, for the parts of an answer that are drawn before it is shown: a Screen's arguments."""
+
+    colour: bool
+    width: int | None
+    encoding: str
+
+
+def canvas() -> Canvas:
+    """Return what stdout can show, as the running command was asked to use it."""
+    return Canvas(_colour(sys.stdout, asked().colour), _width(sys.stdout), sys.stdout.encoding)
 
 
 def asked() -> Output:
@@ -95,8 +112,11 @@ def _show(answer: "Result | Stream", output: Output) -> int:
     if isinstance(answer, result.Stream):
         if answer.preface is not None:
             _show(answer.preface, output)
+        if answer.summary is not None:
+            _pour(answer, output)
+            return _sum_up(answer.summary(), output)
         if output.form != "json" or answer.result is None:
-            return _pour(answer)
+            return _pour(answer, output)
         for _ in answer.chunks:
             pass
         answer = answer.result()
@@ -105,6 +125,8 @@ def _show(answer: "Result | Stream", output: Output) -> int:
 
         _put(envelope.dumps(envelope.of_result(answer)))
         return _concluded(answer)
+    if output.form in _EXPORTS:
+        return _exported(answer, output)
     if output.form != "human":
         from nitroctl.render import ci
 
@@ -120,10 +142,38 @@ def _show(answer: "Result | Stream", output: Output) -> int:
 
     colour = _colour(sys.stdout, output.colour)
     _put(Screen(colour=colour, width=_width(sys.stdout), encoding=sys.stdout.encoding).draw(answer.view))
-    if not output.quiet:
-        for note in answer.notes:
-            _say("note", note)
+    _note(answer.notes, output)
     return _concluded(answer)
+
+
+def _sum_up(answer: "Result", output: Output) -> int:
+    """Show the answer that ends a stream; under ``--json`` it is the last line."""
+    if output.form != "json":
+        return _show(answer, output)
+    from nitroctl.render import envelope
+
+    _put(envelope.line(envelope.of_result(answer)))
+    return _concluded(answer)
+
+
+def _exported(answer: "Result", output: Output) -> int:
+    """Give the answer in a format of others. Raises UsageError when it cannot be given in that one."""
+    export = answer.exports.get(output.form)
+    if export is None:
+        raise UsageError(
+            f"--format {output.form} is for verdicts on one attestation document, and this is not one",
+            "usage.invalid",
+            ["use it with nitroctl attest verify FILE, or use --json"],
+        )
+    _put(export.text())
+    _note([*answer.notes, export.note], output)
+    return _concluded(answer)
+
+
+def _note(notes: Sequence[str], output: Output) -> None:
+    if not output.quiet:
+        for note in notes:
+            _say("note", note)
 
 
 def _concluded(answer: "Result") -> int:
@@ -135,9 +185,22 @@ def _concluded(answer: "Result") -> int:
 
 def _put(text: str) -> None:
     """Write text to stdout, all of it now. Raises CannotAnswer when it cannot be written (a full disk)."""
-    try:
+    with _told_when_full():
         sys.stdout.write(text)
         sys.stdout.flush()
+
+
+def _put_bytes(content: bytes) -> None:
+    """Write bytes to stdout, all of them now. Raises CannotAnswer as :func:`_put` does."""
+    with _told_when_full():
+        sys.stdout.buffer.write(content)
+        sys.stdout.flush()
+
+
+@contextlib.contextmanager
+def _told_when_full() -> Iterator[None]:
+    try:
+        yield
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -146,7 +209,7 @@ def _put(text: str) -> None:
         raise CannotAnswer(f"standard output: cannot write: {reason}", "file.unwritable") from error
 
 
-def _pour(stream: "Stream") -> int:
+def _pour(stream: "Stream", output: Output) -> int:
     """Copy a stream to stdout as it comes, escaping control bytes when people look at it."""
     from nitroctl.render.plain import encodable, visible
 
@@ -157,12 +220,12 @@ def _pour(stream: "Stream") -> int:
                 text = chunk.decode("utf-8", "backslashreplace").replace("\r\n", "\n").replace("\t", "    ")
                 _put(encodable("\n".join(visible(line) for line in text.split("\n")), sys.stdout.encoding))
             else:
-                sys.stdout.buffer.write(chunk)
-                _put("")
+                _put_bytes(chunk)
     finally:
         close = getattr(stream.chunks, "close", None)
         if close:
             close()
+    _note(stream.notes, output)
     return stream.finish()
 
 

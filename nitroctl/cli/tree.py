@@ -38,7 +38,7 @@ OUTPUT_OPTIONS: Final = (
     ("--debug", "Show the traceback of an error."),
 )
 _FLAGS = {"--json", "--quiet", "--debug"}
-_CHOICES = {"--format": "[human|json|sarif|junit|github]", "--color": "[auto|always|never]"}
+_CHOICES = {"--format": "[human|json|sarif|junit|github|ear|vsa]", "--color": "[auto|always|never]"}
 
 
 def _ignore(value: object) -> object:

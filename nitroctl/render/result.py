@@ -1,11 +1,19 @@
 """What a command returns: data for machines, blocks for people, and whether the answer is yes."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nitroctl.checks import Report
 from nitroctl.errors import ExitCode, NitroctlError
 from nitroctl.render.view import Block
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """The answer in a format that is not ours. ``text``: makes it. ``note``: what to know of it, for stderr."""
+
+    text: Callable[[], str]
+    note: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,6 +25,7 @@ class Result:
     ``notes``: sentences for stderr, shown to people after the answer. ``report``: for SARIF, JUnit and GitHub.
     ``subject``: the path of the file that was judged, for their locations. ``trouble``: what could not be looked at
     although the rest of the answer stands (some enclaves did not reply); reported as errors beside the answer.
+    ``exports``: the formats of others that the answer can be given in, by their name after ``--format``.
     """
 
     schema: str
@@ -27,6 +36,7 @@ class Result:
     report: Report | None = None
     subject: str = ""
     trouble: Sequence[NitroctlError] = ()
+    exports: Mapping[str, Export] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -43,7 +53,10 @@ class Stream:
     ``chunks`` is iterated once; closing it ends what feeds it. ``sanitise``: escape control bytes when stdout is a
     terminal. ``finish``: called after the last chunk; gives the exit status. ``result``: called after the last chunk
     under ``--json``, in place of writing the chunks; where there is none, the chunks are written in either form.
-    ``preface``: an answer that is shown first, in the form asked for (the enclave whose console follows).
+    ``preface``: an answer that is shown first, in the form asked for (the enclave whose console follows). ``notes``:
+    sentences for stderr, shown after the last chunk. ``summary``: called after the last chunk; the answer to the whole
+    in place of ``finish``, shown after the chunks in the form asked for, which the chunks are in already: under
+    ``--json`` each is a line or more, and the summary is the last one (JSON Lines).
     """
 
     chunks: Iterator[bytes]
@@ -51,3 +64,5 @@ class Stream:
     finish: Callable[[], ExitCode] = lambda: ExitCode.OK
     result: Callable[[], Result] | None = None
     preface: Result | None = None
+    notes: Sequence[str] = ()
+    summary: Callable[[], Result] | None = None

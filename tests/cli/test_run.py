@@ -82,7 +82,7 @@ def test_a_usage_error_speaks_json_too(cli: Cli) -> None:
 def test_an_unknown_format(cli: Cli, options: tuple[str, ...]) -> None:
     ran = cli("explain", "--list", *options)
     assert ran.status == 2
-    assert ran.stderr.startswith("nitroctl: error: --format: not one of human, json, sarif, junit, github")
+    assert ran.stderr.startswith("nitroctl: error: --format: not one of human, json, sarif, junit, github, ear, vsa")
 
 
 def test_json_may_stand_before_or_after_the_words(cli: Cli) -> None:
