@@ -1,4 +1,4 @@
-"""What stands around a document: nothing, base64, hexadecimal, PEM-like text, or JSON.
+"""What stands around a document: nothing, base64, hexadecimal, PEM-like text, JSON, or a TLS certificate.
 
 Exactly one reading is accepted. Where text could be read in two ways, or JSON has two candidates, it is refused and
 not guessed; a decoder here never drops a character. Sizes are judged before anything is decoded.
@@ -7,9 +7,13 @@ not guessed; a decoder here never drops a character. Sizes are judged before any
 import base64
 import json
 import re
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from nitroctl.errors import CannotAnswer
 from nitroctl.evidence.document import MAX_BYTES
@@ -18,6 +22,7 @@ from nitroctl.evidence.document import MAX_BYTES
 MAX_FILE: Final = 1024 * 1024
 _DOCUMENT_STARTS: Final = (0x84, 0xD2)
 _SPACE: Final = b" \t\r\n"
+_SEQUENCE: Final = b"\x30"  # every certificate in DER begins so, and no document does
 _TEXT = re.compile(rb"[\t\r\n\x20-\x7e]*")
 _HEX = re.compile(rb"(?:0[xX])?((?:[0-9a-fA-F]{2})+)")
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]+|[A-Za-z0-9_-]+)={0,2}")
@@ -28,12 +33,15 @@ _MEMBERS: Final = frozenset(
 _MAX_JSON_DEPTH: Final = 16
 _UNREADABLE: Final = "evidence.unreadable"
 _AMBIGUOUS: Final = "evidence.ambiguous"
-_FORMS: Final = "it may be raw CBOR, base64, hexadecimal, PEM-like text, or JSON with a member attestation_document"
+_FORMS: Final = (
+    "it may be raw CBOR, base64, hexadecimal, PEM-like text, JSON with a member attestation_document, "
+    "or a certificate with it among its names"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Unwrapped:
-    """The document's CBOR and the form it came in: ``raw``, ``base64``, ``hex``, ``pem`` or ``json …``."""
+    """The CBOR, and the form it came in: raw, base64, base64url, hex, pem, certificate, or json with the place."""
 
     cbor: bytes
     encoding: str
@@ -51,7 +59,7 @@ def unwrap(raw: bytes) -> Unwrapped:
     if text[:1] in (b"{", b"[", b'"'):
         return _from_json(text)
     if not _TEXT.fullmatch(text):
-        return _bounded(Unwrapped(raw, "raw"))
+        return _from_certificate(raw) if raw[:1] == _SEQUENCE else _bounded(Unwrapped(raw, "raw"))
     return _from_text(text)
 
 
@@ -109,13 +117,48 @@ def _from_pem(text: bytes) -> Unwrapped:
             _AMBIGUOUS if text.count(b"-----BEGIN") > 1 else _UNREADABLE,
             ["leave one block from -----BEGIN to -----END"],
         )
-    if match[1] == b"CERTIFICATE" or match[1].endswith(b"KEY"):
+    if match[1].endswith(b"KEY"):
         label = match[1].decode("ascii").lower()
         raise CannotAnswer(f"the text is a PEM {label}, not an attestation document", _UNREADABLE, [_FORMS])
+    if match[1] == b"CERTIFICATE":
+        return _from_certificate(_certificate_der(text))
     inner = _base64(b"".join(match[2].split()))
     if inner is None:
         raise CannotAnswer("the base64 of the PEM block is damaged", _UNREADABLE, ["copy it again, whole"])
     return Unwrapped(inner.cbor, "pem")
+
+
+def _certificate_der(text: bytes) -> bytes:
+    try:
+        return x509.load_pem_x509_certificate(text).public_bytes(Encoding.DER)
+    except ValueError as error:
+        raise CannotAnswer("the text is a PEM certificate that cannot be decoded", _UNREADABLE, [_FORMS]) from error
+
+
+def _from_certificate(der: bytes) -> Unwrapped:
+    """Take the document out of a TLS certificate that has it in hexadecimal as the first label of a DNS name.
+
+    Nothing else of the certificate is looked at: what vouches for the document is its own signature.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # an odd certificate is no reason to talk: nothing of it is relied on
+        try:
+            extensions = x509.load_der_x509_certificate(der).extensions
+            names = extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+            labels = [name.partition(".")[0] for name in names.get_values_for_type(x509.DNSName)]
+        except x509.ExtensionNotFound:
+            labels = []
+        except (ValueError, TypeError, x509.DuplicateExtension, x509.InvalidVersion, x509.UnsupportedGeneralNameType):
+            return _bounded(Unwrapped(der, "raw"))  # the parser says where it stops being a document
+    readings = {reading.cbor for label in labels if (reading := _hex(label.encode()))}
+    documents = [cbor for cbor in readings if cbor[0] in _DOCUMENT_STARTS]
+    if not documents:
+        raise CannotAnswer("it is a certificate without an attestation document among its names", _UNREADABLE, [_FORMS])
+    if len(documents) > 1:
+        raise CannotAnswer(
+            "the certificate has several attestation documents among its names", _AMBIGUOUS, ["pass one of them alone"]
+        )
+    return Unwrapped(documents[0], "certificate")
 
 
 def _from_json(text: bytes) -> Unwrapped:

@@ -5,10 +5,13 @@ import json
 import textwrap
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from nitroctl.errors import CannotAnswer
 from nitroctl.evidence.container import unwrap
-from tests.unit.negatives import make
+from nitroctl.standin import pki
+from nitroctl.standin.lab_change import AT, make
 
 CBOR = make()
 B64 = base64.b64encode(CBOR).decode()
@@ -96,3 +99,41 @@ def test_refused(content: bytes, code: str) -> None:
 def test_bytes_that_are_no_text_are_left_to_the_parser() -> None:
     assert unwrap(b"\x89PNG\r\n").encoding == "raw"
     assert unwrap(CBOR + b"\n").cbor == CBOR + b"\n"
+
+
+def certificate(*names: str) -> x509.Certificate:
+    """A TLS certificate of our own with those DNS names; no names, no extension."""
+    extra = ((x509.SubjectAlternativeName([x509.DNSName(name) for name in names]), False),) if names else ()
+    subject = pki.name(CN="enclave.invalid", order=("CN",))
+    return pki.issue(pki.Profile(subject=subject, not_before=AT, not_after=AT, ca=False, extra=extra), None).certificate
+
+
+@pytest.mark.parametrize("encoding", [Encoding.DER, Encoding.PEM])
+def test_a_document_among_the_names_of_a_certificate(encoding: Encoding) -> None:
+    names = "enclave.invalid", f"{CBOR.hex()}.enclave.invalid", f"{CBOR.hex().upper()}.elsewhere.invalid", "84.invalid."
+    carrier = certificate(*names[:3]).public_bytes(encoding)
+    assert unwrap(carrier).cbor == CBOR
+    assert unwrap(carrier).encoding == "certificate"
+    with pytest.raises(CannotAnswer) as caught:
+        unwrap(certificate(*names).public_bytes(encoding))
+    assert caught.value.code == "evidence.ambiguous"
+
+
+@pytest.mark.parametrize("names", [(), ("enclave.invalid",), ("abc.invalid", "ab.invalid", "xyz84.invalid")])
+@pytest.mark.parametrize("encoding", [Encoding.DER, Encoding.PEM])
+def test_a_certificate_without_a_document_is_no_document(names: tuple[str, ...], encoding: Encoding) -> None:
+    with pytest.raises(CannotAnswer) as caught:
+        unwrap(certificate(*names).public_bytes(encoding))
+    assert caught.value.code == "evidence.unreadable"
+    assert "certificate without an attestation document" in caught.value.message
+
+
+def test_a_document_in_a_certificate_is_not_larger_than_any_other() -> None:
+    with pytest.raises(CannotAnswer) as caught:
+        unwrap(certificate(f"{'84' * (32 * 1024 + 1)}.invalid").public_bytes(Encoding.DER))
+    assert caught.value.code == "evidence.too-large"
+
+
+def test_what_only_begins_like_a_certificate_is_left_to_the_parser() -> None:
+    der = certificate("enclave.invalid").public_bytes(Encoding.DER)
+    assert unwrap(der[:-1]).encoding == unwrap(b"\x30\x82\xff").encoding == "raw"
