@@ -38,11 +38,13 @@ def parse_duration(text: str) -> timedelta | None:
 class ReferenceValues:
     """One set of recorded measurements: every register in it must be equal. ``label``: what people call it.
 
-    Raises UsageError ``attest.no-reference-values`` when empty: that would match everything.
+    ``artifact``: SHA-256 in hex of the image file that was measured, None when the record does not have it. Raises
+    UsageError ``attest.no-reference-values`` when empty: that would match everything.
     """
 
     label: str
     pcrs: Mapping[int, bytes]
+    artifact: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an empty set."""

@@ -113,7 +113,7 @@ def _recorded(
         )
     accepted, known = [], []
     for entry in entries:
-        reference = ReferenceValues(entry.id, dict(entry.pinned))
+        reference = ReferenceValues(entry.id, dict(entry.pinned), entry.artifact.sha256 if entry.artifact else None)
         if entry.status is Status.ACTIVE:
             accepted.append(reference)
         else:
