@@ -1,15 +1,14 @@
-"""A scanner for the small part of CBOR (RFC 8949) that attestation documents use.
+"""A reader for the small part of CBOR (RFC 8949) that attestation documents use.
 
-It stands in front of the decoder and refuses, with the byte offset, what a decoder hides: bytes after the end, keys
-that occur twice, lengths not written the shortest way, strings in chunks, tags, floats. Maps and arrays may be of
-indefinite length: AWS writes its payloads so. What passes has exactly one reading, so that :func:`decode` may be
-left to cbor2. Time and memory are bounded by the size of the input, nesting by :data:`MAX_DEPTH`.
+It refuses, with the byte offset, what general decoders hide: bytes after the end, keys that occur twice, lengths not
+written the shortest way, strings in chunks, tags, floats. Maps and arrays may be of indefinite length: AWS writes its
+payloads so. The values come out of the same pass that judges the bytes, so that there is no second reading to differ
+from the first. Time and memory are bounded by the size of the input, nesting by :data:`MAX_DEPTH`.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
-
-import cbor2
 
 from nitroctl.evidence import rules
 from nitroctl.evidence.rules import Rule
@@ -19,12 +18,15 @@ MAX_DEPTH: Final = 8
 #: A real payload has about 70 items.
 MAX_ITEMS: Final = 2048
 
-_UINT, _NINT, _BYTES, _TEXT, _ARRAY, _MAP, _TAG, _SIMPLE = range(8)
-_KEY_TYPES: Final = frozenset({_UINT, _NINT, _BYTES, _TEXT})
+_UINT, _NINT, _BYTES, _TEXT, _ARRAY, _MAP, _TAG = (major << 5 for major in range(7))
+_MAJOR: Final = 0xE0
+_INFO: Final = 0x1F
+_KEY_TYPES: Final = frozenset({int, bytes, str})
 _INDEFINITE: Final = -1
 _BREAK: Final = 0xFF
-_FALSE, _TRUE, _NULL = 20, 21, 22
+_SIMPLE: Final = {0xF4: False, 0xF5: True, 0xF6: None}
 _DIRECT: Final = 23  # additional information up to here is the argument itself
+_ONE_BYTE: Final = 24
 _EIGHT_BYTES: Final = 27
 _CHUNKED: Final = 31
 _SIGN1_TAG: Final = 0xD2  # tag 18
@@ -42,158 +44,158 @@ class CborFault(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Scanned:
-    """Bytes that passed the scanner: where the top item begins (after a leading tag) and where its children do."""
+    """The one item that the bytes hold.
 
+    ``value``: as int, bytes, str, list, dict, bool and None. ``start``: where it begins, after a leading tag.
+    ``children``: begin and end of each item directly inside it (for a map keys and values in turn).
+    """
+
+    value: Any
     start: int
     children: tuple[tuple[int, int], ...]
 
 
 def scan(data: bytes, *, leading_tag: bool = False) -> Scanned:
-    """Return the layout of the one item that ``data`` holds; ``leading_tag`` lets tag 18 stand before it.
-
-    ``children``: begin and end of each item directly inside it (for a map keys and values in turn).
-    Raises CborFault.
-    """
-    scanner = _Scanner(data)
-    if leading_tag and data[:1] == bytes([_SIGN1_TAG]):
-        scanner.at = 1
-    start = scanner.at
-    scanner.item(0)
-    if scanner.at != len(data):
-        left = len(data) - scanner.at
-        raise CborFault(rules.CBOR_TRAILING_BYTES, scanner.at, f"{left} bytes follow the end")
-    return Scanned(start, tuple(scanner.children))
+    """Return the one item that ``data`` holds; ``leading_tag`` lets tag 18 stand before it. Raises CborFault."""
+    start = 1 if leading_tag and data[:1] == bytes([_SIGN1_TAG]) else 0
+    reader = _Reader(data, start)
+    value = reader.item(0)
+    if reader.at != reader.size:
+        raise CborFault(rules.CBOR_TRAILING_BYTES, reader.at, f"{reader.size - reader.at} bytes follow the end")
+    return Scanned(value, start, tuple(reader.children))
 
 
-def decode(data: bytes, scanned: Scanned) -> Any:  # noqa: ANN401  (whatever the item is)
-    """Return what ``data`` means, as int, bytes, str, list, dict, bool and None. ``scanned``: that it passed."""
-    return cbor2.loads(data[scanned.start :], max_depth=MAX_DEPTH + 1, allow_duplicate_keys=False)
-
-
-class _Scanner:
+class _Reader:
     """One pass over the bytes; ``at`` is where it stands."""
 
     __slots__ = ("at", "children", "data", "items", "size")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, at: int) -> None:
         self.data = data
         self.size = len(data)
-        self.at = 0
+        self.at = at
         self.items = 0
         self.children: list[tuple[int, int]] = []
 
-    def item(self, depth: int) -> int:
-        """Pass over one item and return its major type."""
+    def item(self, depth: int) -> Any:  # noqa: ANN401, C901  (whatever the item is; one branch for each kind)
+        """Pass over one item and return what it means. The common kinds come first: this is the hot path."""
         begin = self.at
-        major, argument = self.head(begin)
-        if major in (_BYTES, _TEXT):
-            self.string(begin, major, argument)
-        elif major == _ARRAY:
-            self.array(begin, argument, depth)
-        elif major == _MAP:
-            self.map(begin, argument, depth)
-        if depth == 1:
-            self.children.append((begin, self.at))
-        return major
-
-    def head(self, begin: int) -> tuple[int, int]:
-        """Pass over a head and return major type and argument (:data:`_INDEFINITE` for an open array or map)."""
         self.items += 1
         if self.items > MAX_ITEMS:
             raise CborFault(rules.CBOR_BOUNDS, begin, f"more than {MAX_ITEMS} items")
         if begin >= self.size:
             raise CborFault(rules.CBOR_COMPLETE, begin, "an item is missing: the bytes end here")
-        major, info = divmod(self.data[begin], 32)
-        if major == _TAG:
-            raise CborFault(rules.CBOR_TAGS, begin, "a tag")
-        if major == _SIMPLE:
-            return self.simple(begin, info)
-        if info <= _DIRECT:
+        initial = self.data[begin]
+        major = initial & _MAJOR
+        argument = initial & _INFO
+        if major >= _TAG:
+            return self.simple(begin, initial)
+        if argument > _DIRECT:
+            argument = self.argument(begin, argument, major)
+        else:
             self.at = begin + 1
-            return major, info
-        if info <= _EIGHT_BYTES:
-            return major, self.argument(begin, 1 << (info - 24))
-        if info < _CHUNKED:
-            raise CborFault(rules.CBOR_TYPES, begin, f"a head with the reserved value {info}")
-        if major in (_BYTES, _TEXT):
-            raise CborFault(rules.CBOR_DEFINITE_STRINGS, begin, "a string in chunks")
-        if major not in (_ARRAY, _MAP):
-            raise CborFault(rules.CBOR_TYPES, begin, "an integer of indefinite length")
-        self.at = begin + 1
-        return major, _INDEFINITE
+        if major == _BYTES:
+            return self.string(begin, argument)
+        if major == _UINT:
+            return argument
+        if major == _TEXT:
+            return self.text(begin, argument)
+        if major == _NINT:
+            return -1 - argument
+        if depth >= MAX_DEPTH:
+            raise CborFault(rules.CBOR_BOUNDS, begin, f"nesting deeper than {MAX_DEPTH}")
+        left = self.size - self.at
+        if argument > left:  # each item takes a byte at least
+            raise CborFault(rules.CBOR_COMPLETE, begin, f"{argument} items claimed where {left} bytes are left")
+        return self.map(argument, depth) if major == _MAP else self.array(argument, depth)
 
-    def simple(self, begin: int, info: int) -> tuple[int, int]:
-        if info not in (_FALSE, _TRUE, _NULL):
-            what = "a break outside a map or array" if info == _CHUNKED else "a float or a simple value"
+    def simple(self, begin: int, initial: int) -> bool | None:
+        if initial not in _SIMPLE:
+            if initial & _MAJOR == _TAG:
+                raise CborFault(rules.CBOR_TAGS, begin, "a tag")
+            what = "a break outside a map or array" if initial == _BREAK else "a float or a simple value"
             raise CborFault(rules.CBOR_TYPES, begin, what)
         self.at = begin + 1
-        return _SIMPLE, info
+        return _SIMPLE[initial]
 
-    def argument(self, begin: int, width: int) -> int:
-        """Return the argument written in the ``width`` bytes after the head's first."""
+    def argument(self, begin: int, info: int, major: int) -> int:
+        """Return the argument written behind the head's first byte (:data:`_INDEFINITE` for an open array or map)."""
+        if info > _EIGHT_BYTES:
+            return self.indefinite(begin, info, major)
+        width = 1 << (info - _ONE_BYTE)
         end = begin + 1 + width
         if end > self.size:
             raise CborFault(rules.CBOR_COMPLETE, begin, "a length is cut off: the bytes end inside it")
         value = int.from_bytes(self.data[begin + 1 : end])
-        shortest = 24 if width == 1 else 1 << (4 * width)
-        if value < shortest:
+        if value < (_ONE_BYTE if width == 1 else 1 << (4 * width)):
             raise CborFault(
                 rules.CBOR_SHORTEST_HEADS, begin, f"{value} is written in {width} bytes, which is not the fewest"
             )
         self.at = end
         return value
 
-    def string(self, begin: int, major: int, length: int) -> None:
-        end = self.at + length
+    def indefinite(self, begin: int, info: int, major: int) -> int:
+        if info < _CHUNKED:
+            raise CborFault(rules.CBOR_TYPES, begin, f"a head with the reserved value {info}")
+        if major in {_BYTES, _TEXT}:
+            raise CborFault(rules.CBOR_DEFINITE_STRINGS, begin, "a string in chunks")
+        if major not in {_ARRAY, _MAP}:
+            raise CborFault(rules.CBOR_TYPES, begin, "an integer of indefinite length")
+        self.at = begin + 1
+        return _INDEFINITE
+
+    def string(self, begin: int, length: int) -> bytes:
+        start = self.at
+        end = start + length
         if end > self.size:
-            left = self.size - self.at
+            left = self.size - start
             raise CborFault(rules.CBOR_COMPLETE, begin, f"a string of {length} bytes where {left} are left")
-        if major == _TEXT:
-            try:
-                self.data[self.at : end].decode("utf-8")
-            except UnicodeDecodeError as error:
-                raise CborFault(rules.CBOR_TYPES, self.at + error.start, "text that is not UTF-8") from error
         self.at = end
+        return self.data[start:end]
 
-    def array(self, begin: int, count: int, depth: int) -> None:
-        self.descend(begin, count, depth)
-        left = count
-        while not self.ended(left):
-            self.item(depth + 1)
-            left -= 1
+    def text(self, begin: int, length: int) -> str:
+        content = self.string(begin, length)
+        try:
+            return content.decode("utf-8")
+        except UnicodeDecodeError as error:
+            offset = self.at - length + error.start
+            raise CborFault(rules.CBOR_TYPES, offset, "text that is not UTF-8") from error
 
-    def map(self, begin: int, count: int, depth: int) -> None:
-        self.descend(begin, count, depth)
-        keys: set[bytes] = set()
-        left = count
-        while not self.ended(left):
-            key_begin = self.at
-            if self.item(depth + 1) not in _KEY_TYPES:
-                raise CborFault(rules.CBOR_TYPES, key_begin, "a map key that is neither a number nor a string")
-            key = self.data[key_begin : self.at]
-            if key in keys:
-                raise CborFault(rules.CBOR_UNIQUE_KEYS, key_begin, f"the key {_shown(key)} occurs a second time")
-            keys.add(key)
-            self.item(depth + 1)
-            left -= 1
+    def array(self, count: int, depth: int) -> list[Any]:
+        values: list[Any] = []
+        for _ in self.turns(count):
+            begin = self.at
+            values.append(self.item(depth + 1))
+            if depth == 0:
+                self.children.append((begin, self.at))
+        return values
 
-    def descend(self, begin: int, count: int, depth: int) -> None:
-        if depth >= MAX_DEPTH:
-            raise CborFault(rules.CBOR_BOUNDS, begin, f"nesting deeper than {MAX_DEPTH}")
-        if count > self.size - self.at:  # each item takes a byte at least
-            left = self.size - self.at
-            raise CborFault(rules.CBOR_COMPLETE, begin, f"{count} items claimed where {left} bytes are left")
+    def map(self, count: int, depth: int) -> dict[Any, Any]:
+        values: dict[Any, Any] = {}
+        for _ in self.turns(count):
+            begin = self.at
+            key = self.item(depth + 1)
+            middle = self.at
+            if type(key) not in _KEY_TYPES:  # of these no two that are written differently are equal
+                raise CborFault(rules.CBOR_TYPES, begin, "a map key that is neither a number nor a string")
+            if key in values:
+                raise CborFault(rules.CBOR_UNIQUE_KEYS, begin, f"the key {_shown(key)} occurs a second time")
+            values[key] = self.item(depth + 1)
+            if depth == 0:
+                self.children += ((begin, middle), (middle, self.at))
+        return values
 
-    def ended(self, left: int) -> bool:
-        """Whether the open array or map ends here: no item is left, or (``left`` below 0) a break stands here."""
-        if left >= 0:
-            return left == 0
+    def turns(self, count: int) -> Iterable[object]:
+        """Return something to loop over: ``count`` times, or until a break where ``count`` is :data:`_INDEFINITE`."""
+        return range(count) if count >= 0 else iter(self.unbroken, False)
+
+    def unbroken(self) -> bool:
+        """Whether another item follows; passes over the break when none does."""
         if self.at < self.size and self.data[self.at] == _BREAK:
             self.at += 1
-            return True
-        return False
+            return False
+        return True
 
 
-def _shown(key: bytes) -> str:
-    value = cbor2.loads(key)
-    return repr(value) if not isinstance(value, bytes) else f"h'{value.hex()}'"
+def _shown(key: int | bytes | str) -> str:
+    return repr(key) if not isinstance(key, bytes) else f"h'{key.hex()}'"

@@ -45,19 +45,18 @@ class Envelope:
         )
 
 
-def open_envelope(scanned: cbor.Scanned, value: Any) -> tuple[list[Check], Envelope | None]:  # noqa: ANN401
-    """Hold ``value``, the decoded document, against the envelope's rules; the envelope when its shape holds.
+def open_envelope(scanned: cbor.Scanned) -> tuple[list[Check], Envelope | None]:
+    """Hold the scanned document against the envelope's rules; the envelope when its shape holds.
 
-    ``scanned``: where its parts are. Raises CborFault with an offset into the document for a protected header that is
-    not CBOR.
+    Raises CborFault with an offset into the document for a protected header that is not CBOR.
     """
-    fault = _shape_fault(value)
+    fault = _shape_fault(scanned.value)
     if fault:
         return [
             rules.COSE_SHAPE.failed(fault),
             *rules.all_blocked(rules.COSE_RULES[1:], rules.COSE_SHAPE.id),
         ], None
-    protected, unprotected, payload, signature = value
+    protected, unprotected, payload, signature = scanned.value
     ends = [end for _, end in scanned.children]
     header = _header(protected, ends[0] - len(protected))
     checks = [
@@ -89,7 +88,7 @@ def _shape_fault(value: Any) -> str | None:  # noqa: ANN401
 
 def _header(protected: bytes, offset: int) -> Any:  # noqa: ANN401
     try:
-        return cbor.decode(protected, cbor.scan(protected))
+        return cbor.scan(protected).value
     except cbor.CborFault as fault:
         raise cbor.CborFault(fault.rule, offset + fault.offset, f"{fault.message}, in the protected header") from fault
 

@@ -91,7 +91,7 @@ def parse(data: bytes, *, strict: bool = False) -> Parsed:
         return _stopped([size], size)
     try:
         scanned = cbor.scan(data, leading_tag=True)
-        envelope_checks, envelope = cose.open_envelope(scanned, cbor.decode(data, scanned))
+        envelope_checks, envelope = cose.open_envelope(scanned)
         sized = next((check for check in envelope_checks if check.id == rules.COSE_PAYLOAD_SIZE.id), None)
         if envelope is None or sized is None or sized.outcome is not Outcome.PASS:
             reached = "in the envelope; the payload was not looked at"
@@ -111,7 +111,7 @@ def parse(data: bytes, *, strict: bool = False) -> Parsed:
 
 def _payload(envelope: Envelope) -> Any:  # noqa: ANN401  (whatever it is)
     try:
-        return cbor.decode(envelope.payload, cbor.scan(envelope.payload))
+        return cbor.scan(envelope.payload).value
     except cbor.CborFault as fault:
         offset = envelope.payload_offset + fault.offset
         raise cbor.CborFault(fault.rule, offset, f"{fault.message}, in the payload") from fault
