@@ -21,6 +21,7 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "eif": ("eif", "Read and measure enclave image files without nitro-cli."),
     "pcr": ("pcr", "Record measurements, compare against them, and calculate registers."),
     "attest": ("attest", "Show and verify captured attestation documents, offline."),
+    "lab": ("lab", "Mint documents that a verifier must refuse, and some it must accept."),
     "kms": ("kms", "Write KMS key policies from recorded measurements."),
     "allocator": ("allocator", "Show, check and edit the Nitro Enclaves allocator's configuration."),
     "config": ("config", "Show nitroctl's own settings and where each comes from."),

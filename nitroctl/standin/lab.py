@@ -36,11 +36,13 @@ _SUGGESTED: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Minted:
-    """A suite that was written: where, the cases in it, and the SHA-256 of its root's DER."""
+    """A suite that was written: where, the paths of its parts, the cases in it, and the SHA-256 of its root's DER."""
 
     directory: str
-    cases: tuple[Case, ...]
+    manifest: str
+    root: str
     root_sha256: str
+    cases: tuple[Case, ...]
 
 
 def find(names: Sequence[str]) -> tuple[Case, ...]:
@@ -75,18 +77,21 @@ def mint(cases: Sequence[Case], directory: str) -> Minted:
         target.parent.mkdir(parents=True, exist_ok=True)
         scratch = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
         try:
-            manifest = _write(cases, scratch)
+            _write(cases, scratch)
             scratch.chmod(0o755)
             scratch.replace(target)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
         raise safefile.cannot_write(directory, error) from error
-    return Minted(directory, tuple(cases), manifest)
+    return Minted(directory, str(target / MANIFEST), str(target / ROOT_FILE), _fingerprint(), tuple(cases))
 
 
-def _write(cases: Sequence[Case], directory: Path) -> str:
-    (anchor,) = accepted()
+def _fingerprint() -> str:
+    return accepted()[0].fingerprint
+
+
+def _write(cases: Sequence[Case], directory: Path) -> None:
     (directory / ROOT_FILE).write_bytes(root().pem)
     entries = []
     for case in cases:
@@ -95,11 +100,10 @@ def _write(cases: Sequence[Case], directory: Path) -> str:
         entries.append({**as_json(case), "file": file, "sha256": hashlib.sha256(content).hexdigest()})
     manifest = {
         "schema": "nitroctl/lab.manifest/1",
-        "root": {"file": ROOT_FILE, "sha256": anchor.fingerprint},
+        "root": {"file": ROOT_FILE, "sha256": _fingerprint()},
         "cases": entries,
     }
     (directory / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
-    return anchor.fingerprint
 
 
 def as_json(case: Case) -> dict[str, object]:

@@ -29,6 +29,7 @@ PCRS: Final[Mapping[int, bytes]] = {0: b"\x10" * 48, 1: b"\x11" * 48, 2: b"\x12"
 #: Places in a chain.
 ROOT, REGIONAL, ZONAL, INSTANCE_CA, LEAF = range(5)
 _ECDSA_SHA384: Final = bytes.fromhex("300a06082a8648ce3d040303")
+_VERSION_3: Final = bytes.fromhex("a003020102")
 
 Profiles = list[Profile]
 Chain = tuple[Identity, ...]
@@ -234,23 +235,46 @@ def flip(content: bytes, position: int = -1, bit: int = 0) -> bytes:
     return bytes(edited)
 
 
-def edited(number: int, old: str, new: str) -> Callable[[Fields], Fields]:
-    """Replace, in the signed part of one certificate, the hexadecimal ``old``, which occurs once, by ``new``.
+def rewritten(number: int, edit: Callable[[bytes], bytes]) -> Callable[[Fields], Fields]:
+    """Change the signed part of one certificate in any way; the certificate before it signs it anew.
 
-    Both are of one length. The certificate before it signs it anew: one that no builder would make.
+    So come about certificates that no builder would make.
     """
 
-    def edit(fields: Fields) -> Fields:
+    def change(fields: Fields) -> Fields:
         chain = good_chain()
-        before, mark, after = chain[number].certificate.tbs_certificate_bytes.partition(bytes.fromhex(old))
-        if not mark or bytes.fromhex(old) in after or len(old) != len(new):
-            raise ValueError(old)
-        der = signed_certificate(before + bytes.fromhex(new) + after, chain[number - 1].key)
+        der = signed_certificate(edit(chain[number].certificate.tbs_certificate_bytes), chain[number - 1].key)
         if number == LEAF:
             return put(certificate=der)(fields)
         return bundle(lambda ders: [*ders[:number], der, *ders[number + 1 :]])(fields)
 
-    return edit
+    return change
+
+
+def edited(number: int, old: str, new: str) -> Callable[[Fields], Fields]:
+    """Replace, in the signed part of one certificate, the hexadecimal ``old``, which occurs once, by ``new``.
+
+    Both are of one length.
+    """
+
+    def edit(signed: bytes) -> bytes:
+        before, mark, after = signed.partition(bytes.fromhex(old))
+        if not mark or bytes.fromhex(old) in after or len(old) != len(new):
+            raise ValueError(old)
+        return before + bytes.fromhex(new) + after
+
+    return rewritten(number, edit)
+
+
+def serial(number: int, octets: bytes) -> Callable[[Fields], Fields]:
+    """Give one certificate the serial number that DER writes as ``octets``."""
+
+    def edit(signed: bytes) -> bytes:
+        body = signed[4:]  # after a head of four bytes: version, serial number, the rest
+        start = len(_VERSION_3)
+        return tlv(0x30, body[:start] + tlv(0x02, octets) + body[start + 2 + body[start + 1] :])
+
+    return rewritten(number, edit)
 
 
 def signed_certificate(signed: bytes, key: ec.EllipticCurvePrivateKey) -> bytes:
