@@ -273,6 +273,16 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("a directory that the stand-in did not make", "a damaged or foreign file in it"),
         "Remove the directory; the stand-in makes a new one.",
     ),
+    "lab.unknown-name": _E(
+        "The lab has no case of that name.",
+        ("a misspelt name", "a name of another version"),
+        "See nitroctl lab list.",
+    ),
+    "lab.directory": _E(
+        "A suite of the lab is written as a new directory, and the one named is a file or has something in it.",
+        ("an earlier suite: the keys of two do not mix",),
+        "Name a directory that does not exist, or empty it.",
+    ),
     "evidence.empty": _E(
         "There is no attestation document to look at: the input is empty.",
         ("a capture that failed", "an empty standard input"),
@@ -342,6 +352,11 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "KMS cannot encrypt to what the document has as public_key.",
         ("a document asked for without a public key", "an elliptic-curve key", "a key in PEM or PKCS #1 form"),
         "In the enclave, ask for the document with an RSA key's SubjectPublicKeyInfo in DER, 2048 to 4096 bits.",
+    ),
+    "attest.unread": _E(
+        "Some of the documents to verify could not be read, so nothing is said of them; the others are accepted.",
+        ("a file among them that is not a document", "a damaged archive", "permissions", "a directory without files"),
+        "Look at the lines that say so; name only what holds documents, or mend the archive.",
     ),
     "attest.no-reference-values": _E(
         "Nothing says which measurements are wanted, and without that no evidence is acceptable.",
