@@ -56,6 +56,10 @@ class NitroctlError(Exception):
         self.hints = tuple(hints)
         self.details = dict(details or {})
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Survive the way to another process whole."""
+        return type(self), (self.message, self.code, self.hints, self.details)
+
 
 class UsageError(NitroctlError):
     """The invocation is wrong in a way the parser cannot see (contradictory or missing options)."""

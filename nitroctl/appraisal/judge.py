@@ -12,7 +12,7 @@ from nitroctl import pcr
 from nitroctl.appraisal import facts
 from nitroctl.appraisal.appraise import Appraised, appraise, debug_registers
 from nitroctl.appraisal.policy import Policy
-from nitroctl.checks import Outcome, Report
+from nitroctl.checks import Check, Outcome, Report
 from nitroctl.evidence import document as documents
 from nitroctl.evidence.chain import instant
 from nitroctl.evidence.document import Parsed
@@ -137,6 +137,11 @@ class Judgement:
 
 
 def reason(report: Report) -> str:
-    """Return the gravest refusal's sentence; that a period is over says less than anything else."""
+    """Return the gravest refusal's sentence."""
+    return gravest(report).detail
+
+
+def gravest(report: Report) -> Check:
+    """Return the check that refuses most; that a period is over says less than anything else."""
     failed = [check for check in report.refusals if check.outcome is Outcome.FAIL]
-    return min(failed, key=lambda check: check.id in _OF_TIME).detail
+    return min(failed, key=lambda check: check.id in _OF_TIME)

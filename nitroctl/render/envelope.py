@@ -35,6 +35,11 @@ def _error(error: NitroctlError) -> dict[str, object]:
     return {"code": error.code, "message": error.message, "hints": list(error.hints), "details": error.details}
 
 
+def line(document: Mapping[str, object]) -> str:
+    """Return ``document`` as JSON on one line, for JSON Lines: in ASCII, with a final newline."""
+    return json.dumps(document, separators=(",", ":"), allow_nan=False) + "\n"
+
+
 def dumps(document: Mapping[str, object]) -> str:
     """Return ``document`` as indented JSON in ASCII with a final newline (escapes cannot reach a terminal)."""
     return json.dumps(document, indent=2, allow_nan=False) + "\n"

@@ -25,6 +25,7 @@ from nitroctl.render.view import (
     Headline,
     Lines,
     Raw,
+    Row,
     Style,
     Table,
     Text,
@@ -103,6 +104,8 @@ class Screen:
             case Table():
                 self._title(block.title)
                 self._table(block)
+            case Row(outcome, values):
+                self._row(outcome, values)
             case Checks(report, every):
                 self._checks(report, every=every)
             case Text(text, style):
@@ -195,6 +198,15 @@ class Screen:
         for check in report:
             if every or check.outcome is not Outcome.PASS:
                 self._check(check)
+
+    def _row(self, outcome: Outcome, values: Sequence[tuple[Value, int]]) -> None:
+        mark = self._mark(outcome)
+        segments: list[tuple[str, Style]] = [(f"{mark} " if self._unicode else f"{mark:<4} ", _OUTCOME_STYLES[outcome])]
+        for value, width in values:
+            cell = _cell(value)
+            shown = visible(cell.text)
+            segments.append((shown + " " * max(2, width - cell_len(shown) + 2), cell.style))
+        self._segments(segments)
 
     def _check(self, check: Check) -> None:
         mark = self._mark(check.outcome)

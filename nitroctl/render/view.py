@@ -59,6 +59,14 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table that grows while people watch: an outcome's mark, then values, each as wide as is said."""
+
+    outcome: Outcome
+    values: Sequence[tuple[Value, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Checks:
     """A report's checks: those that are not PASS with what was found and what to do; PASS ones when ``every``."""
 
@@ -107,4 +115,4 @@ class Raw:
     text: str
 
 
-Block = Headline | Heading | Fields | Table | Checks | Text | Lines | Drawing | Diff | Raw
+Block = Headline | Heading | Fields | Table | Row | Checks | Text | Lines | Drawing | Diff | Raw

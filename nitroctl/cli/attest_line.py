@@ -1,0 +1,141 @@
+"""One document among many: judged, and written as one line, for people or as JSON.
+
+A :class:`Clerk` does both where the document is, so that a process that judges also does the writing, and only lines
+and what they add to the summary come back.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from nitroctl.cli import Canvas
+from nitroctl.errors import NitroctlError
+from nitroctl.render.result import Result
+from nitroctl.render.view import Block, Cell, Row, Value
+
+if TYPE_CHECKING:
+    from nitroctl.appraisal.judge import Judge, Judgement
+    from nitroctl.evidence.container import Unwrapped
+    from nitroctl.evidence.sources import Source
+
+SCHEMA = "attest.verify.line/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """What became of one document.
+
+    ``text``: its line or lines, ready for stdout. ``outcome``: ``accepted``, ``refused`` or ``unread``. ``reason``: the
+    id of the check that refused it, or the code of the error why it could not be read. ``title``: that check's.
+    ``root``: the accepted root it is under, name and SHA-256. ``notes``: what there is to know beside the answer.
+    """
+
+    text: bytes
+    outcome: str
+    reason: str = ""
+    title: str = ""
+    root: tuple[str, str] | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Clerk:
+    """Judges documents and writes the answers. ``form``: ``human`` or ``json``; ``canvas``: what stdout can show."""
+
+    judge: "Judge"
+    form: str
+    canvas: Canvas
+
+    def answer(self, source: "Source", width: int) -> Line:
+        """Judge what stands at ``source``; ``width``: of the column of names, for people."""
+        try:
+            unwrapped = source.unwrap()
+        except NitroctlError as error:
+            return Line(self._written(_unread(source.name, error, width)), "unread", error.code)
+        judgement = self.judge.judge(unwrapped.cbor)
+        if judgement.passed:
+            text = self._written(self._accepted(source.name, unwrapped, judgement, width))
+            root = judgement.root
+            return Line(text, "accepted", root=(root.name, root.fingerprint) if root else None, notes=judgement.notes)
+        from nitroctl.appraisal.judge import gravest
+
+        report = judgement.verified.report
+        authentic = report.passed
+        if authentic and judgement.appraised:
+            report = judgement.appraised.report
+        check = gravest(report)
+        said = f"not {'acceptable' if authentic else 'authentic'}: {check.detail}"
+        result = self._judged(source.name, unwrapped, judgement, [(Cell(f"{said} [{check.id}]"), 0)], width)
+        return Line(self._written(result), "refused", check.id, check.title, notes=judgement.notes)
+
+    def _accepted(self, name: str, unwrapped: "Unwrapped", judgement: "Judgement", width: int) -> Result:
+        values: list[tuple[Value, int]] = []
+        document = judgement.parsed.document
+        if document and self.form == "human":
+            from nitroctl.evidence.chain import instant
+            from nitroctl.evidence.derived import derive
+
+            region = derive(document, judgement.verified.chain.certificates).region
+            values += [(document.module_id, _MODULE_ID), (region or "-", _REGION), (instant(document.time), _TIME)]
+            comparison = judgement.appraised.comparison if judgement.appraised else None
+            values.append((comparison.reference.label if comparison else "not appraised", 0))
+        return self._judged(name, unwrapped, judgement, values, width)
+
+    def _judged(
+        self, name: str, unwrapped: "Unwrapped", judgement: "Judgement", values: list[tuple[Value, int]], width: int
+    ) -> Result:
+        """Return the answer with data or a view, whichever is asked for."""
+        from nitroctl.checks import Outcome
+
+        passed = judgement.passed
+        view: list[Block] = [Row(Outcome.PASS if passed else Outcome.FAIL, [(name, width), *values])]
+        return Result(
+            schema=SCHEMA,
+            data=_members(name, unwrapped, judgement) if self.form == "json" else {},
+            view=view,
+            refused=not passed,
+            notes=judgement.notes,
+        )
+
+    def _written(self, result: Result) -> bytes:
+        if self.form == "json":
+            from nitroctl.render import envelope
+
+            return envelope.line(envelope.of_result(result)).encode("ascii")
+        from nitroctl.render.human import Screen
+
+        look = self.canvas
+        screen = Screen(colour=look.colour, width=look.width, encoding=look.encoding)
+        return screen.draw(result.view).encode(look.encoding)
+
+
+#: Columns: the widths of the module id of an enclave, the longest region, and an instant with milliseconds.
+_MODULE_ID, _REGION, _TIME = 39, 14, 24
+
+
+def _unread(name: str, error: NitroctlError, width: int) -> Result:
+    from nitroctl.checks import Outcome
+
+    reason = error.message.removeprefix(f"{name}: ").removeprefix("standard input: ")
+    view = [Row(Outcome.SKIP, [(name, width), (f"not read: {reason} [{error.code}]", 0)])]
+    return Result(schema=SCHEMA, data={"file": name}, view=view, trouble=[error])
+
+
+def _members(name: str, unwrapped: "Unwrapped", judgement: "Judgement") -> Mapping[str, object]:
+    """Return the members of attest.verify/1; of the checks only those that did not pass."""
+    from nitroctl.checks import Outcome
+
+    members = judgement.as_json()
+    report = judgement.report
+    members["report"] = {
+        **report.as_json(),
+        "checks": [check.as_json() for check in report if check.outcome is not Outcome.PASS],
+    }
+    return {
+        "file": name,
+        "encoding": unwrapped.encoding,
+        "size_bytes": len(unwrapped.cbor),
+        "sha256": hashlib.sha256(unwrapped.cbor).hexdigest(),
+        **members,
+    }

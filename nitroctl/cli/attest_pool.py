@@ -1,0 +1,112 @@
+"""Documents judged by several processes, answered in the order in which they came.
+
+The only module that knows :mod:`multiprocessing`. A bounded number of portions is under way at a time, so memory does
+not grow with the number of documents. No process outlives the answer: not after an interrupt, not when whoever asked
+is killed. A process that dies is a fault of nitroctl's (exit status 70), never a verdict.
+"""
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING, Final
+
+from nitroctl.cli.attest_line import Clerk, Line
+
+if TYPE_CHECKING:
+    from nitroctl.evidence.sources import Source
+
+Item = tuple["Source", int]
+
+#: A portion: so many documents, or so many bytes of them.
+_PORTION: Final = 32
+_PORTION_BYTES: Final = 256 * 1024
+#: Portions under way for each process: one it works on, one it can go on with, one whose answer is awaited.
+_AHEAD: Final = 3
+_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class WorkerLost(Exception):
+    """A process ended before it gave its answers."""
+
+
+def answers(clerk: Clerk, items: Iterable[Item], *, jobs: int) -> Iterator[Line]:
+    """Yield the clerk's answer to each item, in their order, from ``jobs`` processes. Raises WorkerLost."""
+    pool = ProcessPoolExecutor(jobs, mp_context=_context(), initializer=_begin, initargs=(clerk,))
+    under_way: deque[Future[list[Line]]] = deque()
+    try:
+        for portion in _portions(items):
+            with _signals_held():  # a process begins with them held, until it has said what to do with them
+                under_way.append(pool.submit(_answer, portion))
+            if len(under_way) >= jobs * _AHEAD:
+                yield from under_way.popleft().result()
+        while under_way:
+            yield from under_way.popleft().result()
+    except BrokenProcessPool as error:
+        raise WorkerLost("a process that judged documents ended before it gave its answers") from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _portions(items: Iterable[Item]) -> Iterator[list[Item]]:
+    portion: list[Item] = []
+    size = 0
+    for item in items:
+        portion.append(item)
+        size += len(item[0].raw or b"")
+        if len(portion) >= _PORTION or size >= _PORTION_BYTES:
+            yield portion
+            portion, size = [], 0
+    if portion:
+        yield portion
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """Return how processes begin: as copies where that is safe, for they need not import everything again.
+
+    A copy of a process with threads can hang on a lock that a thread held; macOS's libraries start threads themselves.
+    """
+    copies = sys.platform == "linux" and threading.active_count() == 1
+    return multiprocessing.get_context("fork" if copies else "spawn")
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+_clerk: Clerk | None = None
+
+
+def _begin(clerk: Clerk) -> None:
+    """Begin a process: who asked decides what an interrupt means, and its end is the end of this process too."""
+    global _clerk  # noqa: PLW0603  (a process has one)
+    _clerk = clerk
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _answer(portion: list[Item]) -> list[Line]:
+    if _clerk is None:
+        raise WorkerLost("a process was asked before it began")
+    return [_clerk.answer(source, width) for source, width in portion]
