@@ -1,15 +1,15 @@
 """Throw hostile documents at the evidence readers: ``python -m tests.perf.fuzz_evidence --seconds 60``.
 
 Each execution mutates a document (the lab's, the shared real ones where they are, bare or wrapped in text) and asks:
-does only a NitroctlError come out; is the answer the same a second time (sampled); is nothing accepted but what was
-signed? A share of the payloads and certificates is signed anew after the mutation, so that what lies behind a
-signature is reached too. ``--engine atheris`` lets coverage guide the mutations where that package is installed.
+does only a NitroctlError come out; is the answer the same a second time (sampled); does cbor2 read what our reader
+lets pass in the same way (sampled); is nothing accepted but what was signed? A share of the payloads and certificates
+is signed anew after the mutation, so that what lies behind a signature is reached too. ``--engine atheris`` lets
+coverage guide the mutations where that package is installed.
 Inputs that break a promise are kept in ``--keep DIR``; the last line counts.
 """
 
 import argparse
 import base64
-import contextlib
 import hashlib
 import importlib
 import json
@@ -24,10 +24,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import cbor2
+
 from nitroctl.errors import NitroctlError
 from tests.conftest import VECTORS
 
-SAMPLED = 64
+#: What is sampled is done once in so many executions.
+OFTEN, SELDOM, SAMPLED = 4, 16, 64
 REPORTED = 15.0
 INTERESTING = bytes.fromhex("0017181b1c1f2037383b40575f60777f8084989fa0a1b8bfc0c2d2d8f4f5f6f7f8f9fbff")
 ITEMS = [
@@ -50,7 +53,9 @@ class Subject:
     verify: Callable[..., Any]
     load_certificate: Callable[[bytes], Any]
     certificate_fault: type[Exception]
-    diagnostic: Callable[[bytes], Any] | None
+    diagnose: Callable[[bytes], Any]
+    read: Callable[[bytes], Any]
+    cbor_fault: type[Exception]
     roots: tuple[Any, ...]
     at: datetime
     resign: Callable[[random.Random, Callable[[bytes], bytes]], bytes]
@@ -62,7 +67,7 @@ class Subject:
 
 def load() -> Subject:
     """Import everything and gather the seeds: each as raw CBOR."""
-    from nitroctl.evidence import certificate, container, document, roots, verify
+    from nitroctl.evidence import cbor, certificate, container, diagnostic, document, roots, verify
     from nitroctl.standin import lab, lab_change, nsm
 
     chain = lab_change.good_chain()
@@ -101,9 +106,6 @@ def load() -> Subject:
             change = lab_change.bundle(lambda ders: [*ders[:number], der, *ders[number + 1 :]])
         return nsm.sign1(chain[-1].key, nsm.payload(change(fields)))
 
-    diagnostic = None
-    with contextlib.suppress(ImportError):
-        diagnostic = getattr(importlib.import_module("nitroctl.evidence.diagnostic"), "notation", None)
     real = sorted(VECTORS.glob("attestation/*.cbor")) + sorted(VECTORS.glob("nitrotpm/*.cbor"))
     seeds = [case.build() for case in lab.CASES] + [path.read_bytes() for path in real]
     subject = Subject(
@@ -112,7 +114,9 @@ def load() -> Subject:
         verify=verify.verify,
         load_certificate=certificate.load,
         certificate_fault=certificate.CertificateFault,
-        diagnostic=diagnostic,
+        diagnose=diagnostic.diagnose,
+        read=lambda content: cbor.scan(content).value,
+        cbor_fault=cbor.CborFault,
         roots=(*roots.AWS_ROOTS, *lab_change.accepted()),
         at=lab_change.AT,
         resign=resign,
@@ -163,16 +167,27 @@ class Campaign:
             said = error.code, error.message
             return "unreadable", lambda: said
         strict = content[-1:] == b"\x01"
-        if subject.diagnostic:
-            with contextlib.suppress(NitroctlError):
-                subject.diagnostic(unwrapped.cbor)
+        if self.executions % SELDOM == 0:
+            subject.diagnose(unwrapped.cbor)
         parsed = subject.parse(unwrapped.cbor, strict=strict)
+        if self.executions % OFTEN == 0:
+            for item in (unwrapped.cbor, parsed.envelope.payload if parsed.envelope else b""):
+                self.second_reader(item)
         at = parsed.document.time if parsed.document else subject.at
         verified = subject.verify(parsed, subject.roots, at=at)
         if verified.report.passed and not ours and parsed.envelope.signed_bytes not in subject.signed:
             raise AssertionError("accepted, though nobody signed it")
         word = "accepted" if verified.report.passed else "refused" if parsed.document else "malformed"
         return word, verified.report.as_json
+
+    def second_reader(self, content: bytes) -> None:
+        """Hold what our reader makes of an item against cbor2's reading: the same value of the same types."""
+        try:
+            ours = self.subject.read(content)
+        except self.subject.cbor_fault:
+            return
+        if repr(cbor2.loads(content, allow_duplicate_keys=False)) != repr(ours):
+            raise AssertionError("cbor2 reads it differently")
 
     def certificate(self, der: bytes) -> None:
         """Try to read one certificate."""
