@@ -49,8 +49,6 @@ _OUTCOME_STYLES: Final[dict[Outcome, Style]] = {
 _GLYPHS: Final = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.WARN: "!", Outcome.SKIP: "–"}
 _WORDS: Final = {Outcome.PASS: "ok", Outcome.FAIL: "FAIL", Outcome.WARN: "warn", Outcome.SKIP: "skip"}
 _TEXT_WIDTH: Final = 100
-#: A sentence among fields is not squeezed into less than this.
-_PROSE_WIDTH: Final = 24
 #: What is drawn, for streams that cannot write box characters.
 _ASCII: Final = str.maketrans("├└─│┤●", "|`-||*")
 #: Columns beside the labels below which values are not wrapped.
@@ -162,12 +160,6 @@ class Screen:
         """Return a value as lines beside its label; only spaces are broken at, so a digest stays in one piece."""
         room = (self._width or 0) - taken
         return wrap(text, room) if room >= _NARROWEST and cell_len(text) > room else [text]
-
-    def _prose(self, text: str, column: int) -> list[str]:
-        """Return a sentence as the lines it takes from ``column`` to the edge."""
-        if not self._width:
-            return [text]
-        return wrap(text, max(min(self._width - column, _TEXT_WIDTH), _PROSE_WIDTH))
 
     def _table(self, table: Table) -> None:
         if not table.rows:

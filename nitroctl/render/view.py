@@ -30,11 +30,10 @@ class Heading:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One styled value. ``prose``: a sentence, which may be wrapped at words among fields; values never are."""
+    """One styled value."""
 
     text: str
     style: Style = ""
-    prose: bool = False
 
 
 Value = str | Cell
