@@ -1,18 +1,26 @@
-"""A document's facts, as JSON members and as blocks for people. What they are worth is for the verb to say."""
+"""Everything a document can be made to say, as JSON members. What it is worth is for the verb to say."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nitroctl.render.view import Block, Cell, Fields, Table, Text, Value
+from nitroctl.errors import CannotAnswer
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
+    from nitroctl.checks import Report
     from nitroctl.evidence.certificate import Certificate
+    from nitroctl.evidence.contents import Reading
     from nitroctl.evidence.derived import Derived
-    from nitroctl.evidence.document import Document
+    from nitroctl.evidence.diagnostic import Diagnosis
+    from nitroctl.evidence.document import Document, Parsed
+    from nitroctl.evidence.findings import Finding, Time
+    from nitroctl.evidence.registers import Register, Role
+    from nitroctl.records import Entry, Ledger
 
-_HABIT = "an undocumented habit of AWS's"
+#: The fields that enclave code fills, as the document names them.
+FILLED = ("nonce", "user_data", "public_key")
 
 
 def time(at: "datetime | None") -> str | None:
@@ -22,35 +30,199 @@ def time(at: "datetime | None") -> str | None:
     return instant(at) if at else None
 
 
-def as_json(document: "Document", links: Sequence["Certificate"]) -> dict[str, object]:
-    """Return the document's facts (schema: attest.show/1, document)."""
-    from nitroctl import pcr
-    from nitroctl.appraisal.appraise import debug_registers
-    from nitroctl.evidence.derived import derive
-    from nitroctl.evidence.roots import AWS_ROOTS, find
+@dataclass(frozen=True, slots=True)
+class Closest:
+    """What the records say of a document's registers; ``entry`` is None when none of them comes near.
 
+    ``file``: the ledger. ``count``: its entries for this kind of document.
+    """
+
+    file: str
+    count: int
+    entry: "Entry | None" = None
+    equal: tuple[int, ...] = ()
+    differing: tuple[int, ...] = ()
+    absent: tuple[int, ...] = ()
+
+    @property
+    def matches(self) -> bool:
+        """Whether every register that the entry pins is equal."""
+        return self.entry is not None and not self.differing and not self.absent
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One document taken apart."""
+
+    document: "Document"
+    links: "tuple[Certificate, ...]"
+    derived: "Derived"
+    findings: "tuple[Finding, ...]"
+    times: "tuple[Time, ...]"
+    registers: "tuple[Register, ...]"
+    roles: "tuple[Role, ...]"
+    contents: "dict[str, Reading | None]"
+    habits: "Report"
+
+    @property
+    def uptime(self) -> "timedelta | None":
+        """How long the enclave had run when the document was made; None when the launch is not known or later."""
+        launched = self.derived.launched
+        return self.document.time - launched if launched and launched <= self.document.time else None
+
+
+def look(data: bytes, parsed: "Parsed", links: "tuple[Certificate, ...]", roles: Sequence[str] = ()) -> View | None:
+    """Take the document apart; None when its fields cannot be read. Raises UsageError ``pcr.role``."""
+    from nitroctl.checks import Report
+    from nitroctl.evidence import contents, findings, habits, registers
+    from nitroctl.evidence.chain import Chain
+    from nitroctl.evidence.derived import derive
+
+    document = parsed.document
+    if document is None:
+        return None
     derived = derive(document, links)
-    root = find(document.cabundle[0], AWS_ROOTS)
+    compared = registers.compare_roles(document, roles)
+    fields = {name: getattr(document, name) for name in FILLED}
+    return View(
+        document=document,
+        links=links,
+        derived=derived,
+        findings=findings.findings(data, document, parsed.envelope, derived),
+        times=findings.times(document, derived, links),
+        registers=registers.read(document, derived, compared),
+        roles=compared,
+        contents={
+            name: contents.read(content, is_key=name == "public_key") if content is not None else None
+            for name, content in fields.items()
+        },
+        habits=Report.of(habits.compare(document, Chain(links))),
+    )
+
+
+def closest(document: "Document", ledger: "Ledger", file: str) -> Closest:
+    """Return the recorded version whose registers the document has, or the nearest."""
+    from nitroctl.records import NITRO_ENCLAVE, NITRO_TPM
+    from nitroctl.records import Ledger as Records
+
+    platform = NITRO_ENCLAVE if document.kind == "enclave" else NITRO_TPM
+    mine = Records(tuple(entry for entry in ledger if entry.platform == platform))
+    matching = mine.matching(document.pcrs)
+    if matching:
+        entry = max(matching, key=lambda entry: (entry.status.value == "active", len(entry.pin), entry.recorded_at))
+        return Closest(file, len(mine), entry, entry.pin)
+    near = mine.nearest(document.pcrs)
+    if near is None:
+        return Closest(file, len(mine))
+    return Closest(file, len(mine), near.entry, near.equal, near.differing, near.absent)
+
+
+def recorded(document: "Document", records: str | None) -> tuple[Closest | None, str | None]:
+    """Return what the records say, and a note when a ledger that nobody named cannot be read.
+
+    ``records``: the file that was asked for. Raises CannotAnswer only for that one.
+    """
+    from nitroctl import settings
+    from nitroctl.records import load
+
+    setting = settings.load({"records": records}).values["records"]
+    by_default = setting.origin == "default"
+    try:
+        ledger = load(setting.value, missing_ok=by_default)
+    except CannotAnswer as error:
+        if not by_default:
+            raise
+        return None, f"the records were not looked at: {error.message} [{error.code}]"
+    if by_default and not ledger.entries:
+        return None, None
+    return closest(document, ledger, setting.value), None
+
+
+def as_json(view: View | None) -> dict[str, object]:
+    """Return the forensic members of attest.show/1, empty ones when there is no document."""
+    from nitroctl.appraisal import facts
+
+    if view is None:
+        return {
+            "document": None,
+            "findings": [],
+            "times": [],
+            "uptime_seconds": None,
+            "registers": [],
+            "roles": [],
+            "contents": dict.fromkeys(FILLED),
+            "certificates": [],
+            "cross_checks": None,
+        }
     return {
-        "kind": document.kind.value,
-        "module_id": document.module_id,
-        "instance_id": derived.instance_id,
-        "enclave_id": derived.enclave_id,
-        "region": derived.region,
-        "partition": root.partition if root else None,
-        "time": time(document.time),
-        "launched_at": time(derived.launched),
-        "certificate_issued_at": time(derived.issued),
-        "debug_mode": bool(debug_registers(document)) if document.kind == "enclave" else None,
-        "pcrs": pcr.as_hex(document.pcrs),
-        "nonce": _content(document.nonce),
-        "user_data": _content(document.user_data),
-        "public_key": _key_content(document.public_key),
+        "document": facts.as_json(view.document, view.links),
+        "findings": [
+            {
+                "key": item.key,
+                "value": item.value,
+                "source": item.source,
+                "standing": item.standing.value,
+                "remark": item.remark or None,
+            }
+            for item in view.findings
+        ],
+        "times": [
+            {
+                "key": item.key,
+                "at": time(item.at),
+                "source": item.source,
+                "standing": item.standing.value,
+                "says": item.says,
+                "does_not_say": item.not_said,
+            }
+            for item in view.times
+        ],
+        "uptime_seconds": int(view.uptime.total_seconds()) if view.uptime is not None else None,
+        "registers": [_register(register) for register in view.registers],
+        "roles": [{"arn": role.arn, "pcr3": role.pcr3.hex(), "matches": role.matches} for role in view.roles],
+        "contents": {name: _reading(reading) if reading else None for name, reading in view.contents.items()},
+        "certificates": certificates_json(view.links, view.document.time),
+        "cross_checks": view.habits.as_json(),
     }
 
 
-def certificates_json(links: Sequence["Certificate"]) -> list[dict[str, object]]:
-    """Return the chain, root first (schema: attest.show/1, certificates)."""
+def _register(register: "Register") -> dict[str, object]:
+    from nitroctl import pcr
+
+    return {
+        "name": pcr.name(register.index),
+        "value": register.value.hex() if register.value is not None else None,
+        "state": register.state.value,
+        "meaning": register.meaning,
+        "reading": register.reading or None,
+        "standing": register.standing.value if register.standing else None,
+        "agrees": register.agrees,
+    }
+
+
+def _reading(reading: "Reading") -> dict[str, object]:
+    key = reading.key
+    return {
+        "size_bytes": len(reading.content),
+        "hex": reading.content.hex(),
+        "text": reading.text,
+        "json": reading.json,
+        "cbor_diagnostic": reading.cbor,
+        "key": {
+            "kind": key.kind,
+            "bits": key.bits,
+            "form": key.form,
+            "sha256": key.fingerprint,
+            "serves_kms": key.serves_kms,
+        }
+        if key
+        else None,
+        "guesses": list(reading.guesses),
+    }
+
+
+def certificates_json(links: "Sequence[Certificate]", at: "datetime") -> list[dict[str, object]]:
+    """Return the chain, root first, each period judged at ``at``, the document's time."""
     from nitroctl.evidence.chain import role
 
     return [
@@ -60,6 +232,7 @@ def certificates_json(links: Sequence["Certificate"]) -> list[dict[str, object]]
             "serial": f"{link.serial:x}",
             "not_before": time(link.not_before),
             "not_after": time(link.not_after),
+            "at_document_time": period(link, at),
             "sha256": link.fingerprint,
             "crl_addresses": list(link.crl_addresses),
         }
@@ -67,136 +240,35 @@ def certificates_json(links: Sequence["Certificate"]) -> list[dict[str, object]]
     ]
 
 
-def _content(content: bytes | None) -> dict[str, object] | None:
-    from nitroctl.evidence.contents import text_of
-
-    if content is None:
-        return None
-    return {"size_bytes": len(content), "hex": content.hex(), "text": text_of(content)}
+def period(link: "Certificate", at: "datetime") -> str:
+    """Return where ``at`` lies: ``before``, ``inside`` or ``after`` the certificate's period."""
+    return "before" if at < link.not_before else "after" if at > link.not_after else "inside"
 
 
-def _key_content(content: bytes | None) -> dict[str, object] | None:
-    from nitroctl.evidence.contents import public_key
-
-    members = _content(content)
-    if members is None or content is None:
-        return None
-    key = public_key(content)
-    members["key"] = {"kind": key.kind, "bits": key.bits, "sha256": key.fingerprint} if key else None
-    return members
-
-
-def blocks(document: "Document", links: Sequence["Certificate"]) -> list[Block]:
-    """Return the whole document for people."""
-    from nitroctl.evidence.derived import derive
-
-    derived = derive(document, links)
-    return [
-        Fields(_identity(document, derived), title="Document"),
-        *_registers(document),
-        Fields(_contents(document), title="Filled in by the enclave's code")
-        if document.kind == "enclave"
-        else Fields(_contents(document), title="Filled in by the instance's software"),
-        *_certificates(links),
-    ]
-
-
-def _identity(document: "Document", derived: "Derived") -> list[tuple[str, Value]]:
-    from nitroctl.appraisal.appraise import duration
-    from nitroctl.evidence.roots import AWS_ROOTS, find
-
-    root = find(document.cabundle[0], AWS_ROOTS)
-    partition = f"{root.partition}, by the root in the bundle" if root else "unknown: the bundle's root is not AWS's"
-    rows: list[tuple[str, Value]] = [
-        ("kind", {"enclave": "Nitro Enclave", "nitrotpm": "NitroTPM of an EC2 instance"}[document.kind.value]),
-        ("module id", document.module_id),
-        ("instance id", derived.instance_id or Cell("unknown", "dim")),
-    ]
-    if document.kind == "enclave":
-        rows.append(("enclave id", derived.enclave_id or Cell("unknown", "dim")))
-    rows += [
-        ("region", f"{derived.region}, by the certificates' names" if derived.region else Cell("unknown", "dim")),
-        ("partition", partition),
-        ("document time", time(document.time) or ""),
-    ]
-    if derived.launched:
-        age = duration(document.time - derived.launched)
-        rows.append(("launched", f"{time(derived.launched)}, {age} before; read from the enclave id, {_HABIT}"))
-    if derived.issued:
-        rows.append(("leaf issued", f"{time(derived.issued)}; read from its serial number, {_HABIT}"))
-    if document.kind == "enclave":
-        rows.append(("mode", _mode(document)))
-    return rows
-
-
-def _mode(document: "Document") -> Value:
-    from nitroctl.appraisal.appraise import debug_registers, listed
-
-    zero = debug_registers(document)
-    if not zero:
-        return "production: PCR0, PCR1 and PCR2 are not zero"
-    return Cell(f"DEBUG: {listed(zero)} zero, so the image is not attested", "bad")
-
-
-def _registers(document: "Document") -> list[Block]:
+def closest_json(found: Closest | None) -> dict[str, object] | None:
+    """Return what the records say, as JSON members."""
     from nitroctl import pcr
-    from nitroctl.evidence.derived import TPM_MEANINGS
 
-    def meaning(index: int) -> str:
-        return pcr.meaning(index) if document.kind == "enclave" else TPM_MEANINGS.get(index, "not used")
-
-    zero = [index for index, value in document.pcrs.items() if pcr.is_zero(value)]
-    rows = [
-        (pcr.name(index), value.hex(), meaning(index)) for index, value in document.pcrs.items() if index not in zero
-    ]
-    found: list[Block] = [Table(("register", "value", "stands for"), rows, title="Registers that are not zero")]
-    if zero:
-        found.append(Text(f"Zero: {_ranges(zero)}.", "dim"))
-    return found
-
-
-def _ranges(indexes: Sequence[int]) -> str:
-    """Return ``PCR3, PCR5 to PCR7``."""
-    runs: list[list[int]] = []
-    for index in indexes:
-        if runs and index == runs[-1][-1] + 1:
-            runs[-1].append(index)
-        else:
-            runs.append([index])
-    return ", ".join(f"PCR{run[0]} to PCR{run[-1]}" if len(run) > 1 else f"PCR{run[0]}" for run in runs)
+    if found is None:
+        return None
+    return {
+        "file": found.file,
+        "entries": found.count,
+        "entry": found.entry.id if found.entry else None,
+        "status": found.entry.status.value if found.entry else None,
+        "matches": found.matches,
+        "equal": [pcr.name(index) for index in found.equal],
+        "differing": [pcr.name(index) for index in found.differing],
+        "absent": [pcr.name(index) for index in found.absent],
+    }
 
 
-def _contents(document: "Document") -> list[tuple[str, Value]]:
-    from nitroctl.evidence.contents import public_key, text_of
-
-    rows: list[tuple[str, Value]] = []
-    fields = (("nonce", document.nonce), ("user data", document.user_data), ("public key", document.public_key))
-    for name, content in fields:
-        if not content:
-            rows.append((name, Cell("absent" if content is None else "present and empty", "dim")))
-            continue
-        rows += [(name, f"{len(content)} bytes"), ("  hex", content.hex())]
-        text = text_of(content)
-        if text:
-            rows.append(("  text", text))
-        key = public_key(content) if name == "public key" else None
-        if key:
-            rows += [("  key", key.name), ("  SHA-256", f"{key.fingerprint}, of its SubjectPublicKeyInfo")]
-    return rows
-
-
-def _certificates(links: Sequence["Certificate"]) -> list[Block]:
-    from nitroctl.evidence.chain import role
-
-    if not links:
-        return [Text("The certificates cannot all be read.", "warn")]
-    found: list[Block] = []
-    for number, link in enumerate(links):
-        rows: list[tuple[str, Value]] = [
-            ("subject", link.subject_text),
-            ("period", f"{time(link.not_before)} to {time(link.not_after)}"),
-            ("SHA-256", link.fingerprint),
-        ]
-        rows += [("CRL", address) for address in link.crl_addresses]
-        found.append(Fields(rows, title=f"Certificate {number + 1} of {len(links)}: {role(number, len(links))}"))
-    return found
+def diagnosis_json(found: "Diagnosis | None") -> dict[str, object] | None:
+    """Return the diagnostic notation and where it ends, as JSON members."""
+    if found is None:
+        return None
+    return {
+        "text": found.text,
+        "fault": {"offset": found.fault.offset, "message": found.fault.message} if found.fault else None,
+        "rest": {"offset": found.rest.offset, "items": list(found.rest.items)} if found.rest else None,
+    }

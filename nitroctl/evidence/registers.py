@@ -101,7 +101,7 @@ def read(document: Document, derived: Derived, roles: Sequence[Role] = ()) -> tu
 def _enclave(index: int, document: Document, derived: Derived, roles: Sequence[Role]) -> Register:
     value = document.pcrs.get(index)
     state = _state(index, value)
-    meaning = pcr.meaning(index)
+    meaning = pcr.meaning(index) if state is not State.NOT_LOCKED else "free for the enclave's own code"
     if index == _INSTANCE:
         return _instance(value, state, derived)
     if index == _ROLE:
@@ -110,25 +110,24 @@ def _enclave(index: int, document: Document, derived: Derived, roles: Sequence[R
     if state is State.ABSENT:
         reading = "not in the document, though every enclave's document has it"
     elif state is State.NOT_LOCKED:
-        reading = "not in the document: the enclave never locked it, whatever it holds"
+        reading = "not in the document: it was never locked, whatever it holds"
     elif state is State.ZERO:
-        reading = _zero(index)
+        reading = _zero(index, document)
     elif index == _APPLICATION and value == pcr.EMPTY_PCR2:
         reading = "SHA-384 of nothing, extended: the image has a single ramdisk, so PCR0 and PCR1 are equal"
     elif index == _BOOT and value is not None and value.hex() in KNOWN_BOOTS:
         reading, standing = KNOWN_BOOTS[value.hex()], Standing.HABIT
     elif index == _SIGNER:
         reading = "the image is signed: nitroctl pcr certificate computes this register from a certificate"
-    elif index >= _LOCKED_FROM_THE_START:
-        reading = "extended by the enclave's own code, then locked"
     return Register(index, value, state, meaning, reading, standing if reading else None)
 
 
-def _zero(index: int) -> str:
+def _zero(index: int, document: Document) -> str:
     if index in _IMAGE:
-        return "zero: the enclave runs in debug mode, so its console is open and no image is attested"
+        return "zero, as in debug mode: no image is attested"
     if index == _SIGNER:
-        return "zero: the image is not signed, or the enclave runs in debug mode"
+        debug = any(pcr.is_zero(document.pcrs.get(image, pcr.ZERO)) for image in _IMAGE)
+        return "zero, as in debug mode: whether the image is signed is not told" if debug else "zero: it is not signed"
     if index < _LOCKED_FROM_THE_START:
         return "zero: locked from the start"
     return "zero: locked by the enclave without having been extended"
