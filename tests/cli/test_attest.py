@@ -28,7 +28,6 @@ TAMPERED = make(Change(after_signing=lambda payload: payload.replace(PCRS[0], fl
 ROOT = accepted()[0]
 IMAGE = [f"--pcr=PCR{index}={PCRS[index].hex()}" for index in (0, 1, 2)]
 MINE = ["--root", "root.pem", "--at", "document"]
-HABIT = "an undocumented habit of AWS's"
 NO_NONCE = "nitroctl: note: it may be an old document played again: only --nonce shows that it answers this request\n"
 
 
@@ -366,72 +365,6 @@ def test_a_root_must_be_one_certificate(cli: Cli) -> None:
     for name, code in {"two.pem": "evidence.root", "good.cbor": "pcr.certificate", "absent": "file.unreadable"}.items():
         ran = cli("attest", "verify", "good.cbor", "--root", name, *IMAGE, "--json")
         assert (ran.status, ran.json["errors"][0]["code"]) == (3, code)
-
-
-# -- show
-
-
-def test_show_says_first_that_nothing_is_verified(cli: Cli) -> None:
-    ran = cli("attest", "show", "tampered.cbor")
-    assert ran.status == 0
-    lines = ran.stdout.splitlines()
-    assert lines[0] == "! parsed, not verified: nitroctl attest verify says whether it is authentic"
-    assert lines[1:20] == [
-        *file_rows("tampered.cbor", TAMPERED, 9).splitlines(),
-        "",
-        "Document",
-        "  kind           Nitro Enclave",
-        "  module id      i-0123456789abcdef0-enc019aa0b0c0d0e0f0",
-        "  instance id    i-0123456789abcdef0",
-        "  enclave id     019aa0b0c0d0e0f0",
-        "  region         eu-west-1, by the certificates' names",
-        "  partition      unknown: the bundle's root is not AWS's",
-        "  document time  2026-11-20T10:00:00.250Z",
-        f"  launched       2025-11-20T09:55:29.616Z, 365 d 4 min before; read from the enclave id, {HABIT}",
-        f"  leaf issued    2026-11-20T10:00:00Z; read from its serial number, {HABIT}",
-        "  mode           production: PCR0, PCR1 and PCR2 are not zero",
-        "",
-        "Registers that are not zero",
-        "register  value".ljust(108) + "stands for",
-        f"PCR0      {flip(PCRS[0]).hex()}  the image: kernel, command line and every ramdisk",
-        f"PCR1      {PCRS[1].hex()}  kernel, command line and boot ramdisk",
-    ]
-    assert lines[22:30] == [
-        "Zero: PCR3, PCR5 to PCR15.",
-        "",
-        "Filled in by the enclave's code",
-        "  nonce       20 bytes",
-        "    hex       000102030405060708090a0b0c0d0e0f10111213",
-        "  user data   5 bytes",
-        "    hex       68656c6c6f",
-        "    text      hello",
-    ]
-
-
-def test_show_answers_no_for_what_is_not_well_formed(cli: Cli) -> None:
-    ran = cli("attest", "show", "cut.cbor")
-    assert ran.status == 1
-    assert ran.stdout.startswith("✗ not a well-formed attestation document: byte ")
-    data = cli("attest", "show", "cut.cbor", "--json").json["data"]
-    assert (data["verified"], data["well_formed"], data["document"], data["certificates"]) == (False, False, None, [])
-
-
-def test_hostile_text_in_a_document_cannot_reach_the_terminal(cli: Cli) -> None:
-    hostile = "i-\x1b[2J\u202e::error::x"
-    Path("hostile.cbor").write_bytes(make(Change(fields=lambda f: [("module_id", hostile), *f[1:]])))
-    ran = cli("attest", "show", "hostile.cbor")
-    assert ran.status == 0
-    assert "  module id      i-\\x1b[2J\\u202e::error::x\n" in ran.stdout
-    assert cli("attest", "show", "hostile.cbor", "--json").json["data"]["document"]["module_id"] == hostile
-
-
-def test_every_real_document_can_be_shown_and_keeps_to_the_schema(cli: Cli) -> None:
-    directory = vectors("attestation")
-    for path in sorted(directory.glob("*.cbor")):
-        answer = cli("attest", "show", str(path), "--json").json
-        well_formed = path.name.startswith(("real-", "tpm-"))
-        assert answer["data"]["well_formed"] or not well_formed
-        assert cli("attest", "show", str(path)).status == answer["exit_code"]
 
 
 # -- forms and files
