@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nitroctl.cli import attest_file
+from nitroctl.cli import attest_file, attest_result
 from nitroctl.cli.attest_file import DocumentFile
 from nitroctl.render.result import Result
 from nitroctl.render.view import Block, Fields, Headline, Text, Value
@@ -106,6 +106,7 @@ def _result(file: str, unwrapped: "Unwrapped", judgement: "Judgement") -> Result
         notes=list(judgement.notes),
         report=report,
         subject=file,
+        exports=attest_result.exports(judgement, unwrapped.cbor),
     )
 
 
