@@ -122,10 +122,11 @@ class Report:
         message = "a Report is not a boolean: ask for .verdict or .passed"
         raise TypeError(message)
 
-    def as_json(self) -> dict[str, object]:
-        """Return verdict, counts and checks as JSON members (schema: report/1)."""
+    def as_json(self, *, every: bool = True) -> dict[str, object]:
+        """Return verdict, counts and checks as JSON members (schema: report/1); without ``every`` no PASS ones."""
         counts = {outcome.value: len(self.having(outcome)) for outcome in Outcome}
-        return {"verdict": self.verdict.value, "counts": counts, "checks": [check.as_json() for check in self.checks]}
+        told = [check.as_json() for check in self.checks if every or check.outcome is not Outcome.PASS]
+        return {"verdict": self.verdict.value, "counts": counts, "checks": told}
 
 
 def first_of(checks: Sequence[Check], outcome: Outcome) -> Check | None:

@@ -108,8 +108,8 @@ class Judgement:
             notes.append("the enclave runs in debug mode: the document does not say which image it is")
         return tuple(notes)
 
-    def as_json(self) -> dict[str, object]:
-        """Return the members of attest.verify/1 that do not depend on the file it came in."""
+    def as_json(self, *, every: bool = True) -> dict[str, object]:
+        """Return the members of attest.verify/1 that do not depend on its file; without ``every`` no PASS checks."""
         document, root = self.parsed.document, self.root
         return {
             "answer": self.sentence,
@@ -120,7 +120,7 @@ class Judgement:
             "root": {"name": root.name, "sha256": root.fingerprint, "partition": root.partition} if root else None,
             "reference": self._reference(),
             "document": facts.as_json(document, self.verified.chain.certificates) if document else None,
-            "report": self.report.as_json(),
+            "report": self.report.as_json(every=every),
         }
 
     def _reference(self) -> dict[str, object] | None:

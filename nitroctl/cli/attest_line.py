@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from nitroctl.cli import Canvas
 from nitroctl.errors import NitroctlError
 from nitroctl.render.result import Result
-from nitroctl.render.view import Block, Cell, Row, Value
+from nitroctl.render.view import Row
 
 if TYPE_CHECKING:
     from nitroctl.appraisal.judge import Judge, Judgement
@@ -55,9 +55,10 @@ class Clerk:
             return Line(self._written(_unread(source.name, error, width)), "unread", error.code)
         judgement = self.judge.judge(unwrapped.cbor)
         if judgement.passed:
-            text = self._written(self._accepted(source.name, unwrapped, judgement, width))
+            result = self._judged(source.name, unwrapped, judgement, None, width)
             root = judgement.root
-            return Line(text, "accepted", root=(root.name, root.fingerprint) if root else None, notes=judgement.notes)
+            under = (root.name, root.fingerprint) if root else None
+            return Line(self._written(result), "accepted", root=under, notes=judgement.notes)
         from nitroctl.appraisal.judge import gravest
 
         report = judgement.verified.report
@@ -65,38 +66,23 @@ class Clerk:
         if authentic and judgement.appraised:
             report = judgement.appraised.report
         check = gravest(report)
-        said = f"not {'acceptable' if authentic else 'authentic'}: {check.detail}"
-        result = self._judged(source.name, unwrapped, judgement, [(Cell(f"{said} [{check.id}]"), 0)], width)
+        said = f"not {'acceptable' if authentic else 'authentic'}: {check.detail} [{check.id}]"
+        result = self._judged(source.name, unwrapped, judgement, said, width)
         return Line(self._written(result), "refused", check.id, check.title, notes=judgement.notes)
 
-    def _accepted(self, name: str, unwrapped: "Unwrapped", judgement: "Judgement", width: int) -> Result:
-        values: list[tuple[Value, int]] = []
-        document = judgement.parsed.document
-        if document and self.form == "human":
-            from nitroctl.evidence.chain import instant
-            from nitroctl.evidence.derived import derive
-
-            region = derive(document, judgement.verified.chain.certificates).region
-            values += [(document.module_id, _MODULE_ID), (region or "-", _REGION), (instant(document.time), _TIME)]
-            comparison = judgement.appraised.comparison if judgement.appraised else None
-            values.append((comparison.reference.label if comparison else "not appraised", 0))
-        return self._judged(name, unwrapped, judgement, values, width)
-
     def _judged(
-        self, name: str, unwrapped: "Unwrapped", judgement: "Judgement", values: list[tuple[Value, int]], width: int
+        self, name: str, unwrapped: "Unwrapped", judgement: "Judgement", refusal: str | None, width: int
     ) -> Result:
-        """Return the answer with data or a view, whichever is asked for."""
+        """Return the answer with data or a view, whichever is asked for. ``refusal``: None when it is accepted."""
         from nitroctl.checks import Outcome
 
-        passed = judgement.passed
-        view: list[Block] = [Row(Outcome.PASS if passed else Outcome.FAIL, [(name, width), *values])]
-        return Result(
-            schema=SCHEMA,
-            data=_members(name, unwrapped, judgement) if self.form == "json" else {},
-            view=view,
-            refused=not passed,
-            notes=judgement.notes,
-        )
+        refused = refusal is not None
+        if self.form == "json":
+            data, view = _members(name, unwrapped, judgement), []
+        else:
+            values = [(refusal, 0)] if refusal is not None else _facts(judgement)
+            data, view = {}, [Row(Outcome.FAIL if refused else Outcome.PASS, [(name, width), *values])]
+        return Result(schema=SCHEMA, data=data, view=view, refused=refused, notes=judgement.notes)
 
     def _written(self, result: Result) -> bytes:
         if self.form == "json":
@@ -114,6 +100,24 @@ class Clerk:
 _MODULE_ID, _REGION, _TIME = 39, 14, 24
 
 
+def _facts(judgement: "Judgement") -> list[tuple[str, int]]:
+    """Return what people see of a document that is accepted: whose, where, when, and what it was compared with."""
+    from nitroctl.evidence.chain import instant
+    from nitroctl.evidence.derived import derive
+
+    document = judgement.parsed.document
+    if document is None:  # nothing is accepted without one
+        return []
+    region = derive(document, judgement.verified.chain.certificates).region
+    comparison = judgement.appraised.comparison if judgement.appraised else None
+    return [
+        (document.module_id, _MODULE_ID),
+        (region or "-", _REGION),
+        (instant(document.time), _TIME),
+        (comparison.reference.label if comparison else "not appraised", 0),
+    ]
+
+
 def _unread(name: str, error: NitroctlError, width: int) -> Result:
     from nitroctl.checks import Outcome
 
@@ -124,18 +128,10 @@ def _unread(name: str, error: NitroctlError, width: int) -> Result:
 
 def _members(name: str, unwrapped: "Unwrapped", judgement: "Judgement") -> Mapping[str, object]:
     """Return the members of attest.verify/1; of the checks only those that did not pass."""
-    from nitroctl.checks import Outcome
-
-    members = judgement.as_json()
-    report = judgement.report
-    members["report"] = {
-        **report.as_json(),
-        "checks": [check.as_json() for check in report if check.outcome is not Outcome.PASS],
-    }
     return {
         "file": name,
         "encoding": unwrapped.encoding,
         "size_bytes": len(unwrapped.cbor),
         "sha256": hashlib.sha256(unwrapped.cbor).hexdigest(),
-        **members,
+        **judgement.as_json(every=False),
     }

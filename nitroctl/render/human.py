@@ -61,6 +61,7 @@ class Screen:
     def __init__(self, *, colour: bool, width: int | None, encoding: str) -> None:
         """Draw for ``width`` columns, None for unlimited (a pipe), with characters that ``encoding`` can write."""
         self._encoding = encoding
+        self._colour = colour
         self._unicode = encodable("✓✗–", encoding) == "✓✗–"
         self._width = width
         self._text = io.StringIO()
@@ -198,7 +199,10 @@ class Screen:
             cell = _cell(value)
             shown = visible(cell.text)
             segments.append((shown + " " * max(2, width - cell_len(shown) + 2), cell.style))
-        self._segments(segments)
+        if self._colour:
+            self._segments(segments)
+        else:  # there are many: what rich would make of it, without asking it
+            self._text.write(encodable("".join(text for text, _ in segments).rstrip() + "\n", self._encoding))
 
     def _check(self, check: Check) -> None:
         mark = self._mark(check.outcome)
