@@ -27,6 +27,11 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("a misspelt option", "a missing value", "options that exclude each other"),
         "Read the command's --help; its examples are tested.",
     ),
+    "usage.empty": _E(
+        "An option or argument was given an empty value.",
+        ("a shell variable that is not set",),
+        'Set it, or leave the option out. In scripts, set -u and "${NAME:?}" catch it earlier.',
+    ),
     "file.unreadable": _E(
         "A file could not be opened or read.",
         ("a misspelt path", "no permission", "a directory in place of a file"),
@@ -307,6 +312,11 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "A file given as a revocation list is not one X.509 CRL, or is larger than what is read.",
         ("a certificate in its place", "several lists in one file", "a damaged download"),
         "Pass one list for each file, as its issuer publishes it, in DER or PEM.",
+    ),
+    "evidence.crypto": _E(
+        "NITROCTL_CRYPTO asks for a cryptographic library that is not known or not installed.",
+        ("the optional package awscrt is missing", "a misspelt name"),
+        "Install nitroctl[fast], or leave the variable out: verdicts are the same, only slower.",
     ),
     "evidence.root": _E(
         "A file given as --root is not one X.509 certificate, or an AWS root in the package is not the pinned one.",
@@ -681,6 +691,66 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "The document's time lies more than five minutes after the instant asked.",
         ("an --at before the document was made", "a clock that is wrong"),
         "Check the clock, or the instant given with --at.",
+    ),
+    "attest.survey-file": _E(
+        "The file named by --html holds something that is not an earlier survey's report, and is not overwritten.",
+        ("the name of a document in place of the report's", "a report that was edited at its beginning"),
+        "Name another file, or remove that one: what stands there may be evidence.",
+    ),
+    "survey.refused": _E(
+        "Some of the documents surveyed are not authentic; they are listed apart and of no account in the rest.",
+        ("damaged or forged documents", "documents under a root that is not AWS's", "an --at outside their periods"),
+        "Ask for the reason: nitroctl attest verify FILE --at document --authenticity-only.",
+    ),
+    "survey.nonce-reused": _E(
+        "One nonce stands in several authentic documents. It does not mean that one of them is forged.",
+        ("a verifier that always sends the same nonce", "one answer made to serve two requests"),
+        "Find out who chose the nonce: it must be new, and not to be guessed, for every request.",
+    ),
+    "survey.leaf-reused": _E(
+        "One leaf certificate signs for several module ids. It does not mean that a signature is wrong.",
+        ("a change in how AWS issues these certificates", "documents of one enclave signed with another's certificate"),
+        "Compare the documents (nitroctl attest diff), and ask AWS when they are of different instances.",
+    ),
+    "survey.clock-jump": _E(
+        "A document says a time before its leaf certificate was issued, or after a newer one of the same enclave was.",
+        ("a clock that was set", "certificates that overlap, which would be a new habit of AWS's"),
+        "Do not order these documents by their times alone.",
+    ),
+    "survey.pcr4": _E(
+        "PCR4 is not made from the instance id in the module id. It says nothing of the image.",
+        ("a change in what PCR4 holds", "module id and registers of two instances"),
+        "Calculate it: nitroctl pcr instance; do not pin PCR4 for that enclave until it is explained.",
+    ),
+    "survey.module-changed-image": _E(
+        "One enclave, by its module id, attests several images.",
+        ("two launches under one id", "registers that changed although they are locked at launch"),
+        "Compare the documents (nitroctl attest diff); accept none of the images on this evidence alone.",
+    ),
+    "survey.instance-changed-region": _E(
+        "The certificates of one instance name several regions, and instances do not move.",
+        ("two instances with one id", "a wrong name in a certificate"),
+        "Look the instance up in each of the regions.",
+    ),
+    "survey.duplicate": _E(
+        "One signed payload is here several times, perhaps under different signatures, which prove nothing more.",
+        ("one capture stored twice", "a document played again", "a signature turned into its double"),
+        "Count it once, by the SHA-256 of the payload: hashes of files and signatures are no identity.",
+    ),
+    "survey.debug": _E(
+        "An enclave runs in debug mode: PCR0, PCR1 or PCR2 is zero, so no image is attested.",
+        ("a trial", "--debug-mode or --attach-console in production"),
+        "Find out who ran it; run it without debug mode.",
+    ),
+    "survey.revoked-record": _E(
+        "An authentic document has the registers of a record that was revoked.",
+        ("a withdrawn version that still runs", "a document from before the revocation"),
+        "Compare the document's time with the revocation's, and stop what still runs.",
+    ),
+    "survey.unknown-image": _E(
+        "An image is attested that no record has.",
+        ("an image that was never recorded", "a build that is not reproducible", "somebody else's enclave"),
+        "Record it if it is yours and wanted: nitroctl pcr record; else find out who runs it.",
     ),
     "freshness.age": _E(
         "The document is older than --max-age at the instant asked.",

@@ -4,7 +4,6 @@ Everything here is a function of the exact bytes, so it is remembered by them; n
 is decided here.
 """
 
-import functools
 import hashlib
 import warnings
 from dataclasses import dataclass
@@ -12,11 +11,13 @@ from datetime import datetime
 from typing import Final, TypeVar
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtensionOID, NameOID
+
+from nitroctl.evidence import backend
+from nitroctl.evidence.remembered import remembered
 
 #: AlgorithmIdentifier of ecdsa-with-SHA384, no parameters (RFC 5758, 3.2).
 ECDSA_SHA384: Final = bytes.fromhex("300a06082a8648ce3d040303")
@@ -36,9 +37,9 @@ class CertificateFault(Exception):
 class Certificate:
     """What the rules need to know. ``*_fault``: None, or what is wrong, as the end of a sentence.
 
-    ``subject``/``issuer``: the names in DER. ``key``: None unless P-384. ``ca``: None without basicConstraints.
-    ``usages``: the keyUsage bits asked about, None without keyUsage. ``unprocessed``: critical extensions that no rule
-    looks at, dotted.
+    ``subject``/``issuer``: the names in DER. ``verifier``: of its key; None unless P-384. ``ca``: None without
+    basicConstraints. ``usages``: the keyUsage bits asked about, None without keyUsage. ``unprocessed``: critical
+    extensions that no rule looks at, dotted.
     """
 
     der: bytes
@@ -50,7 +51,7 @@ class Certificate:
     serial: int
     not_before: datetime
     not_after: datetime
-    key: ec.EllipticCurvePublicKey | None
+    verifier: backend.Verifier | None
     key_fault: str | None
     algorithm_fault: str | None
     extension_fault: str | None
@@ -61,7 +62,7 @@ class Certificate:
     crl_addresses: tuple[str, ...]
 
 
-@functools.lru_cache(maxsize=_REMEMBERED)
+@remembered(_REMEMBERED)
 def load(der: bytes) -> Certificate:
     """Return what the certificate ``der`` says. Raises CertificateFault when it is not exactly one v3 certificate."""
     with warnings.catch_warnings():
@@ -75,7 +76,7 @@ def load(der: bytes) -> Certificate:
             raise CertificateFault(f"cannot be decoded: {_reason(error)}") from error
 
 
-@functools.lru_cache(maxsize=_REMEMBERED)
+@remembered(_REMEMBERED)
 def signed_by(parent_der: bytes, child_der: bytes) -> bool:
     """Whether the P-384 key of the certificate ``parent_der`` signed ``child_der``; remembered by both exact bytes."""
     child = x509.load_der_x509_certificate(child_der)
@@ -84,14 +85,8 @@ def signed_by(parent_der: bytes, child_der: bytes) -> bool:
 
 def key_signed(der: bytes, signature: bytes, content: bytes) -> bool:
     """Whether the P-384 key of the certificate ``der`` made ``signature`` (DER) over ``content``, with SHA-384."""
-    key = load(der).key
-    if key is None:
-        return False
-    try:
-        key.verify(signature, content, ec.ECDSA(hashes.SHA384()))
-    except InvalidSignature:
-        return False
-    return True
+    verifier = load(der).verifier
+    return verifier is not None and verifier(signature, content)
 
 
 def _read(der: bytes, certificate: x509.Certificate) -> Certificate:
@@ -114,7 +109,7 @@ def _read(der: bytes, certificate: x509.Certificate) -> Certificate:
         serial=certificate.serial_number,
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
-        key=key,
+        verifier=backend.verifier(key) if key else None,
         key_fault=key_fault,
         algorithm_fault=_algorithm_fault(der, certificate),
         extension_fault=extension_fault,

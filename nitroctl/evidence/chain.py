@@ -1,8 +1,8 @@
 """The certificate chain, walked link by link in the order in which the document gives it.
 
 Root first, the certificate that signs the document last; nothing is searched for, reordered or left out. Each property
-is its own check over all links, and its detail names the link. Periods are judged at the instant asked, every link,
-every time; what is remembered (:mod:`nitroctl.evidence.certificate`) depends on exact bytes only.
+is its own check over all links, and its detail names the link. What depends on the bytes alone is judged once for the
+same bytes; periods are judged at the instant asked, every link, every time.
 Revocation is not asked here: :mod:`nitroctl.evidence.crl`.
 """
 
@@ -15,9 +15,13 @@ from nitroctl.checks import Check, Outcome
 from nitroctl.evidence import certificate, roots, rules
 from nitroctl.evidence.certificate import Certificate, CertificateFault
 from nitroctl.evidence.document import Document
+from nitroctl.evidence.remembered import remembered
 from nitroctl.evidence.roots import Root
 
 _AWS_NAMES: Final = ("aws.nitro-enclaves", "aws-us-gov.nitro-enclaves")
+#: Enough for what a fleet has in a day; the certificates are shared with :mod:`nitroctl.evidence.certificate`.
+_REMEMBERED: Final = 512
+_OF_TIME: Final = (rules.CHAIN_DOCUMENT_TIME, rules.CHAIN_BEGUN, rules.CHAIN_UNEXPIRED)
 _ROLES: Final = ("root", "regional CA", "zonal CA", "instance CA", "leaf")
 
 
@@ -31,27 +35,34 @@ class Chain:
 
 def walk(document: Document, accepted: tuple[Root, ...], at: datetime) -> tuple[list[Check], Chain]:
     """Hold the document's chain against every rule at the instant ``at`` (aware)."""
-    root = roots.find(document.cabundle[0], accepted)
-    der, links = _load(document.chain)
+    timeless, chain = _walk(document.chain, accepted)
+    links = chain.certificates
+    if not links:
+        return [*timeless, *rules.all_blocked(_OF_TIME, rules.CHAIN_DER.id)], chain
+    return [*timeless, _contains(links, document.time), _begun(links, at), _unexpired(links, at)], chain
+
+
+@remembered(_REMEMBERED)
+def _walk(ders: tuple[bytes, ...], accepted: tuple[Root, ...]) -> tuple[tuple[Check, ...], Chain]:
+    """Judge what depends on these exact bytes and on nothing else."""
+    root = roots.find(ders[0], accepted)
+    der, links = _load(ders)
     if links is None:
-        later = rules.all_blocked(rules.CHAIN_RULES[2:], der.id)
-        return [der, _pinned(document, None, root, accepted), *later], Chain((), root)
+        later = rules.all_blocked(rules.CHAIN_RULES[2 : -len(_OF_TIME)], der.id)
+        return (der, _pinned(ders[0], None, root, accepted), *later), Chain((), root)
     extensions = _each(rules.CHAIN_EXTENSIONS, links, lambda link: link.extension_fault)
     algorithms = _each(rules.CHAIN_ALGORITHMS, links, lambda link: link.algorithm_fault)
     keys = _each(rules.CHAIN_KEYS, links, lambda link: link.key_fault)
-    return [
+    return (
         der,
-        _pinned(document, links[0], root, accepted),
+        _pinned(ders[0], links[0], root, accepted),
         _names(links),
         algorithms,
         keys,
         _signatures(links, (algorithms, keys)),
         extensions,
         *(_extension_checks(links) if extensions.outcome is Outcome.PASS else _extensions_blocked()),
-        _contains(links, document.time),
-        _begun(links, at),
-        _unexpired(links, at),
-    ], Chain(links, root)
+    ), Chain(links, root)
 
 
 def role(number: int, count: int) -> str:
@@ -80,11 +91,11 @@ def _load(ders: Sequence[bytes]) -> tuple[Check, tuple[Certificate, ...] | None]
     return rules.CHAIN_DER.passed(), tuple(links)
 
 
-def _pinned(document: Document, first: Certificate | None, root: Root | None, accepted: tuple[Root, ...]) -> Check:
+def _pinned(der: bytes, first: Certificate | None, root: Root | None, accepted: tuple[Root, ...]) -> Check:
     if root:
         which = f"{root.name} (partition {root.partition})" if root.aws else f"{root.name}, which is not an AWS root"
         return rules.CHAIN_ROOT_PINNED.passed(which)
-    known = roots.find(document.cabundle[0], roots.AWS_ROOTS)
+    known = roots.find(der, roots.AWS_ROOTS)
     if known:
         detail = f"the bundle begins with {known.name}, which is not among the roots given"
     elif first:

@@ -7,30 +7,31 @@ Sig_structure around them.
 from dataclasses import dataclass
 from typing import Any, Final
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-
-from nitroctl.checks import Check
-from nitroctl.evidence import cbor, rules
+from nitroctl.checks import Check, Outcome
+from nitroctl.evidence import backend, cbor, rules
+from nitroctl.evidence.backend import Verifier
 
 PARTS: Final = 4
 MAX_PAYLOAD: Final = 16384
 SIGNATURE_BYTES: Final = 96
 _ALGORITHM: Final = 1
 _ES384: Final = -35
+_UNSIGNED: Final = rules.COSE_UNPROTECTED_EMPTY.id
 _NAMES: Final = {-7: "ES256", -35: "ES384", -36: "ES512", -8: "EdDSA", -37: "PS256", -257: "RS256"}
 
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """A COSE_Sign1 taken apart: the content of its byte strings, and where the payload begins in the document."""
+    """A COSE_Sign1 taken apart: the content of its byte strings, and where the payload begins in the document.
+
+    ``fault``: the check because of which its signature cannot be judged, or None.
+    """
 
     protected: bytes
     payload: bytes
     signature: bytes
     payload_offset: int
+    fault: str | None = None
 
     @property
     def signed_bytes(self) -> bytes:
@@ -71,7 +72,8 @@ def open_envelope(scanned: cbor.Scanned) -> tuple[list[Check], Envelope | None]:
         ),
         rules.COSE_SIGNATURE_SIZE.of(_signature_fault(signature)),
     ]
-    return checks, Envelope(protected, payload, signature, ends[2] - len(payload))
+    fault = next((check.id for check in checks if check.outcome is not Outcome.PASS and check.id != _UNSIGNED), None)
+    return checks, Envelope(protected, payload, signature, ends[2] - len(payload), fault)
 
 
 def _shape_fault(value: Any) -> str | None:  # noqa: ANN401
@@ -128,15 +130,9 @@ def _signature_fault(signature: bytes) -> str | None:
     return f"the signature has {len(signature)} bytes{looks}"
 
 
-def signature_holds(envelope: Envelope, key: ec.EllipticCurvePublicKey) -> bool:
-    """Whether ``key`` (P-384) made the envelope's signature over exactly the bytes received."""
-    half = SIGNATURE_BYTES // 2
-    r, s = int.from_bytes(envelope.signature[:half]), int.from_bytes(envelope.signature[half:])
-    try:
-        key.verify(encode_dss_signature(r, s), envelope.signed_bytes, ec.ECDSA(hashes.SHA384()))
-    except InvalidSignature:
-        return False
-    return True
+def signature_holds(envelope: Envelope, verifier: Verifier) -> bool:
+    """Whether the key behind ``verifier`` made the envelope's signature over exactly the bytes received."""
+    return verifier(backend.der_of(envelope.signature), envelope.signed_bytes)
 
 
 def _head(content: bytes) -> bytes:

@@ -6,7 +6,6 @@ it goes: a certificate on it is refused; that a certificate is *not* on it says 
 force at the instant asked, and only about the certificates of its own issuer.
 """
 
-import functools
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from nitroctl.errors import CannotAnswer
 from nitroctl.evidence import certificate, rules
 from nitroctl.evidence.certificate import Certificate
 from nitroctl.evidence.chain import instant, role
+from nitroctl.evidence.remembered import remembered
 
 #: The most that is read of a list: room for about 100,000 revoked certificates.
 MAX_BYTES: Final = 4 * 1024 * 1024
@@ -65,7 +65,7 @@ def load(raw: bytes, *, where: str) -> bytes:
     return der
 
 
-@functools.lru_cache(maxsize=_REMEMBERED)
+@remembered(_REMEMBERED)
 def read(der: bytes) -> RevocationList:
     """Return what the list ``der`` says; remembered by its exact bytes. Raises CannotAnswer ``evidence.crl``."""
     if len(der) > MAX_BYTES:
@@ -146,7 +146,7 @@ def _not_by(issuer: Certificate, found: RevocationList) -> str | None:
     return None if _signed_by(issuer.der, found.der) else "is not signed with that certificate's key"
 
 
-@functools.lru_cache(maxsize=_REMEMBERED * 4)
+@remembered(_REMEMBERED * 4)
 def _signed_by(issuer_der: bytes, der: bytes) -> bool:
     """Whether the certificate's key signed the list; remembered by both exact bytes."""
     found = x509.load_der_x509_crl(der)

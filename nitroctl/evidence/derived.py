@@ -12,6 +12,7 @@ from typing import Final
 
 from nitroctl.evidence.certificate import Certificate
 from nitroctl.evidence.document import Document
+from nitroctl.evidence.remembered import remembered
 
 #: EC2 user guide, "NitroTPM PCR measurements".
 TPM_MEANINGS: Final = {
@@ -33,6 +34,7 @@ _NAMES: Final = (
     re.compile(rf"(?P<id>i-[0-9a-f]+-[0-9a-z]+)\.{_REGION}\.{_PARTITION}"),
 )
 _SERIAL: Final = re.compile(r"([0-9a-f]{16})00000000([0-9a-f]{8})")
+_REMEMBERED: Final = 512
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -65,7 +67,12 @@ class Derived:
 
 def derive(document: Document, links: Sequence[Certificate]) -> Derived:
     """Read what can be read; ``links``: the certificates, root first, empty when they could not be read."""
-    match = _MODULE_ID.fullmatch(document.module_id)
+    return _derive(document.module_id, tuple(links))
+
+
+@remembered(_REMEMBERED)
+def _derive(module_id: str, links: tuple[Certificate, ...]) -> Derived:
+    match = _MODULE_ID.fullmatch(module_id)
     instance_id, enclave_id = (match[1], match[2]) if match else (None, None)
     below = links[1:] if len(links) == len(_NAMES) + 1 else ()
     names = [pattern.fullmatch(link.common_name) for pattern, link in zip(_NAMES, below, strict=False)]

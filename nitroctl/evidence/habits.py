@@ -9,11 +9,14 @@ from typing import Final
 from nitroctl import pcr
 from nitroctl.checks import Check
 from nitroctl.evidence import rules
+from nitroctl.evidence.certificate import Certificate
 from nitroctl.evidence.chain import Chain, instant
 from nitroctl.evidence.derived import Derived, derive
 from nitroctl.evidence.document import Document, Kind
+from nitroctl.evidence.remembered import remembered
 
 _INSTANCE_REGISTER: Final = 4
+_REMEMBERED: Final = 512
 #: The leaf's period begins at its issue (2021) or three seconds before it (since 2022).
 _EARLY: Final = (timedelta(0), timedelta(seconds=3))
 
@@ -21,21 +24,26 @@ _EARLY: Final = (timedelta(0), timedelta(seconds=3))
 def compare(document: Document, chain: Chain) -> list[Check]:
     """Return the checks of :data:`nitroctl.evidence.rules.HABIT_RULES`, in their order."""
     found = derive(document, chain.certificates)
-    return [
-        _module_id(document, found),
-        _same(rules.HABIT_LEAF_NAME, "the leaf's name", document.module_id, found.leaf_name),
+    register = document.pcrs.get(_INSTANCE_REGISTER)
+    lasting = _lasting(document.kind, document.module_id, register, chain.certificates, found)
+    return [*lasting, _times(document, found)]
+
+
+@remembered(_REMEMBERED)
+def _lasting(
+    kind: Kind, module_id: str, register: bytes | None, links: tuple[Certificate, ...], found: Derived
+) -> tuple[Check, ...]:
+    """Compare what all documents of an enclave have in common while its certificates last."""
+    return (
+        rules.HABIT_MODULE_ID.passed()
+        if found.instance_id
+        else rules.HABIT_MODULE_ID.warned("the module id has an unknown form", actual=module_id),
+        _same(rules.HABIT_LEAF_NAME, "the leaf's name", module_id, found.leaf_name),
         _same(rules.HABIT_INSTANCE_NAME, "the instance CA's name", found.instance_id, found.instance_name),
         _region(found),
-        _pcr4(document, found),
-        _serial(document, chain, found),
-        _times(document, found),
-    ]
-
-
-def _module_id(document: Document, found: Derived) -> Check:
-    if found.instance_id is None:
-        return rules.HABIT_MODULE_ID.warned("the module id has an unknown form", actual=document.module_id)
-    return rules.HABIT_MODULE_ID.passed()
+        _pcr4(kind, register, found),
+        _serial(kind, links, found),
+    )
 
 
 def _same(rule: rules.Rule, what: str, expected: str | None, actual: str | None) -> Check:
@@ -56,13 +64,13 @@ def _region(found: Derived) -> Check:
     return rules.HABIT_REGION.passed(found.region)
 
 
-def _pcr4(document: Document, found: Derived) -> Check:
+def _pcr4(kind: Kind, actual: bytes | None, found: Derived) -> Check:
     rule = rules.HABIT_PCR4
-    if document.kind is not Kind.ENCLAVE:
+    if kind is not Kind.ENCLAVE:
         return rule.unknown("PCR4 means something else in a NitroTPM document")
     if found.instance_id is None:
         return rule.unknown("the module id has an unknown form")
-    expected, actual = pcr.for_instance(found.instance_id), document.pcrs.get(_INSTANCE_REGISTER)
+    expected = pcr.for_instance(found.instance_id)
     if actual is None:
         return rule.warned("the document has no PCR4", expected=expected.hex())
     if actual != expected:
@@ -70,17 +78,17 @@ def _pcr4(document: Document, found: Derived) -> Check:
     return rule.passed(found.instance_id)
 
 
-def _serial(document: Document, chain: Chain, found: Derived) -> Check:
+def _serial(kind: Kind, links: tuple[Certificate, ...], found: Derived) -> Check:
     rule = rules.HABIT_SERIAL
-    if not chain.certificates:
+    if not links:
         return rule.unknown("the certificates could not be read")
     if found.issued is None:
-        return rule.warned("the serial number has an unknown layout", actual=f"{chain.certificates[-1].serial:x}")
-    if document.kind is Kind.ENCLAVE and found.serial_enclave_id != found.enclave_id:
+        return rule.warned("the serial number has an unknown layout", actual=f"{links[-1].serial:x}")
+    if kind is Kind.ENCLAVE and found.serial_enclave_id != found.enclave_id:
         return rule.warned(
             "the serial number holds another enclave's id", expected=found.enclave_id, actual=found.serial_enclave_id
         )
-    early = found.issued - chain.certificates[-1].not_before
+    early = found.issued - links[-1].not_before
     if early not in _EARLY:
         return rule.warned(f"the serial number says {instant(found.issued)}, the period begins otherwise")
     return rule.passed()

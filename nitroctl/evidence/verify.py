@@ -13,6 +13,7 @@ from nitroctl.checks import Check, Outcome, Report
 from nitroctl.evidence import chain as chains
 from nitroctl.evidence import cose, crl, habits, rules
 from nitroctl.evidence.chain import Chain
+from nitroctl.evidence.cose import Envelope
 from nitroctl.evidence.document import Parsed
 from nitroctl.evidence.roots import AWS_ROOTS, Root
 
@@ -47,21 +48,20 @@ def verify(
         later = rules.all_blocked((*rules.CHAIN_RULES, rules.COSE_SIGNATURE), blocker.id)
         return Verified(parsed.report + Report.of(later), Chain())
     checks, chain = chains.walk(parsed.document, roots, at)
-    signature = _signature(parsed, chain)
+    signature = _signature(parsed.envelope, chain)
     revocation = [crl.check(chain.certificates, crls, at)] if chain.certificates else []
     compared = habits.compare(parsed.document, chain)
     return Verified(parsed.report + Report.of([*checks, *revocation, signature, *compared]), chain)
 
 
-def _signature(parsed: Parsed, chain: Chain) -> Check:
-    for rule in (rules.COSE_ALGORITHM, rules.COSE_PROTECTED_HEADER, rules.COSE_PAYLOAD_SIZE, rules.COSE_SIGNATURE_SIZE):
-        if parsed.report[rule.id].outcome is not Outcome.PASS:
-            return rules.COSE_SIGNATURE.blocked(rule.id)
+def _signature(envelope: Envelope, chain: Chain) -> Check:
+    if envelope.fault:
+        return rules.COSE_SIGNATURE.blocked(envelope.fault)
     if not chain.certificates:
         return rules.COSE_SIGNATURE.blocked(rules.CHAIN_DER.id)
-    key = chain.certificates[-1].key
-    if key is None:
+    verifier = chain.certificates[-1].verifier
+    if verifier is None:
         return rules.COSE_SIGNATURE.blocked(rules.CHAIN_KEYS.id)
-    if parsed.envelope is not None and cose.signature_holds(parsed.envelope, key):
+    if cose.signature_holds(envelope, verifier):
         return rules.COSE_SIGNATURE.passed()
     return rules.COSE_SIGNATURE.failed("the signature is not this document's: it was changed, or another key signed it")
