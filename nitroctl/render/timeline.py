@@ -7,11 +7,12 @@ narrow window and paper alike.
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from nitroctl import __version__, pcr
+from nitroctl.evidence import survey as surveys
 from nitroctl.evidence.anomalies import ANOMALIES, DEBUG, Anomaly, Finding
 from nitroctl.evidence.chain import instant
 from nitroctl.evidence.document import Kind
@@ -22,7 +23,7 @@ from nitroctl.render.timeline_style import SHEET
 
 #: Every report begins with this, so that a report may be written over an older one, and over nothing else.
 BEGINNING: Final = "<!DOCTYPE html>\n<!-- nitroctl attest survey -->\n"
-#: The most that is drawn or listed; the page says what was left out, and the JSON has everything.
+#: The most that is drawn or listed; the page says what was left out.
 MOST_EPISODES, MOST_ROWS, MOST_LISTED, MOST_NAMED = 120, 200, 1000, 12
 
 _POLICY: Final = (
@@ -34,13 +35,16 @@ _WIDE_ROWS: Final = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """What the report shows. ``judged``: at which time, in words. ``refused``: name, check and sentence of each."""
+    """What the report shows. ``judged``: at which time, in words. ``refused``: name, check and sentence of each.
+
+    ``unread``: name of an input, and why it could not be read.
+    """
 
     survey: Survey
     findings: Sequence[Finding]
     judged: str
     refused: Sequence[tuple[str, str, str]] = ()
-    unreadable: Sequence[tuple[str, str]] = ()
+    unread: Sequence[tuple[str, str]] = ()
 
     def html(self) -> bytes:
         """Return the whole page in UTF-8; the same heap gives the same bytes."""
@@ -107,21 +111,16 @@ class Page:
             return
         yield from _images(survey)
         yield from _registers(survey)
-        rows: list[tuple[Html | str, ...]] = []
-        for region, group in survey.grouped(lambda seen: (seen.region, seen.root)).items():
-            name, root = region
-            place = root.partition or f"{root.name}, not an AWS root"
-            rows.append((name or "unknown", place, *_numbers(group)))
+        rows: list[tuple[Html | str, ...]] = [
+            (region or "unknown", root.partition or f"{root.name}, not an AWS root", *_numbers(group))
+            for (region, root), group in survey.grouped(surveys.place).items()
+        ]
         yield from _table("Regions", ("region", "partition", *_NUMBERS), rows)
-        rows = []
-        for instance, group in survey.grouped(lambda seen: seen.enclave.instance_id).items():
-            regions = sorted(
-                {seen.region for seen in survey.documents if seen.enclave.instance_id == instance} - {None}
-            )
-            rows.append((_mono(instance or "unknown"), ", ".join(str(name) for name in regions), *_numbers(group)))
-            if len(rows) == MOST_LISTED:
-                break
-        yield from _table("Instances", ("instance", "regions", *_NUMBERS), rows)
+        rows = [
+            (_mono(instance or "unknown"), region or "unknown", *_numbers(group))
+            for (instance, region), group in survey.grouped(surveys.instance).items()
+        ]
+        yield from _table("Instances", ("instance", "region", *_NUMBERS), rows)
 
     def _left_out(self) -> Iterator[Html]:
         rows: list[tuple[Html | str, ...]] = [
@@ -129,8 +128,8 @@ class Page:
         ]
         note = "Not authentic, so of no account in anything above."
         yield from _table("Refused", ("document", "check", "reason"), rows, note)
-        rows = [(_mono(name), sentence) for name, sentence in self.unreadable]
-        yield from _table("Without a document", ("input", "reason"), rows)
+        rows = [(_mono(name), sentence) for name, sentence in self.unread]
+        yield from _table("Not read", ("input", "reason"), rows)
 
 
 def _anomalies(findings: Sequence[Finding]) -> Iterator[Html]:
@@ -148,7 +147,7 @@ def _anomalies(findings: Sequence[Finding]) -> Iterator[Html]:
         listed = el("ul", *items)
         yield el(
             "section",
-            el("h3", f"Not so: {anomaly.title} ", el("code", anomaly.id, cls="soft")),
+            el("h3", f"{anomaly.name[:1].upper()}{anomaly.name[1:]} ", el("code", anomaly.id, cls="soft")),
             el("p", anomaly.meaning),
             listed
             if len(mine) <= MOST_NAMED
@@ -195,10 +194,12 @@ def _timeline(survey: Survey, flagged: dict[Seen, list[Anomaly]]) -> Iterator[Ht
     )
     yield _legend()
     if len(found) > 1:
-        yield el("section", _overview(survey, flagged), cls="panel wide")
+        yield el("section", _overview(survey, flagged), cls="panel overview")
     drawn = found[-MOST_EPISODES:]
     if len(drawn) < len(found):
-        yield el("p", f"The earlier {len(found) - len(drawn)} panels are not drawn; --json has their documents.")
+        yield el(
+            "p", f"The earlier {len(found) - len(drawn)} panels are not drawn; survey a part of the heap to see them."
+        )
     panels = [_panel(episode, flagged) for episode in drawn]
     yield el("div", *panels, cls="panels")
 
@@ -233,7 +234,13 @@ def _panel(episode: Episode, flagged: dict[Seen, list[Anomaly]]) -> Html:
         )
         drawn += [_row(episode.scale, enclave, rows[enclave], flagged) for enclave in enclaves]
     if len(rows) > len(order):
-        drawn.append(el("p", f"{len(rows) - len(order)} more rows are not drawn; --json has them.", cls="soft"))
+        drawn.append(
+            el(
+                "p",
+                f"{len(rows) - len(order)} more rows are not drawn; survey a part of the heap to see them.",
+                cls="soft",
+            )
+        )
     days = (episode.scale.end - episode.scale.begin).days
     documents = _count(len(episode.documents), "document")
     return el(
@@ -370,11 +377,13 @@ def _legend() -> Html:
     )
 
 
-_NUMBERS: Final = ("documents", "enclaves", "debug", "first", "last")
+_NUMBERS: Final = ("documents", "enclaves", "debug", "from, to")
 
 
-def _numbers(group: Group) -> tuple[str, ...]:
-    return str(group.documents), str(group.enclaves), str(group.debug), _minute(group.first), _minute(group.last)
+def _numbers(group: Group) -> tuple[Html | str, ...]:
+    first, last = _minute(group.first), _minute(group.last)
+    when = first if first == last else join([el("div", first), el("div", last)])
+    return str(group.documents), str(group.enclaves), str(group.debug), when
 
 
 def _images(survey: Survey) -> Iterator[Html]:
@@ -383,7 +392,7 @@ def _images(survey: Survey) -> Iterator[Html]:
         named = records.setdefault(seen.registers.image, {})
         named.update({entry.id: entry.status.value for entry in seen.registers.records})
     rows: list[tuple[Html | str, ...]] = []
-    groups = survey.grouped(lambda seen: seen.registers.image)
+    groups = survey.grouped(surveys.image)
     for image, group in groups.items():
         pairs = [
             part
@@ -404,29 +413,23 @@ def _images(survey: Survey) -> Iterator[Html]:
 
 def _registers(survey: Survey) -> Iterator[Html]:
     """Return the tables of kernels, roles and signers: what PCR1, PCR3 and PCR8 of the enclaves hold."""
-    tables: tuple[tuple[str, str, str, Callable[[Seen], bytes | None]], ...] = (
-        ("Kernels", "PCR1", "zero: debug mode", lambda seen: seen.registers.image.pcrs.get(1)),
-        ("Roles", "PCR3", "zero: the parent has no role", lambda seen: seen.registers.role),
-        ("Signers", "PCR8", "zero: the image is not signed, or debug mode", lambda seen: seen.registers.signer),
+    tables = (
+        ("Kernels", "PCR1", "zero: debug mode", surveys.kernel),
+        ("Roles", "PCR3", "zero: the parent has no role", surveys.role),
+        ("Signers", "PCR8", "zero: the image is not signed, or debug mode", surveys.signer),
     )
-    for title, name, zero, value in tables:
-        groups = survey.grouped(
-            lambda seen, value=value: (seen.enclave.kind, value(seen)) if seen.enclave.kind is Kind.ENCLAVE else None
-        )
-        rows: list[tuple[Html | str, ...]] = []
-        for key, group in groups.items():
-            if key is None:
-                continue
-            register = key[1]
-            shown = _mono(register.hex()) if register and any(register) else zero
-            rows.append((shown, *_numbers(group)))
+    for title, name, zero, key in tables:
+        rows = [
+            (_mono(value.hex()) if value else zero, *_numbers(group))
+            for value, group in survey.grouped(key, Kind.ENCLAVE).items()
+        ]
         yield from _table(title, (name, *_NUMBERS), rows)
 
 
 def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Html | str]], note: str = "") -> Iterator[Html]:
     if not rows:
         return
-    kinds = {"documents": "number", "enclaves": "number", "debug": "number", "first": "time", "last": "time"}
+    kinds = {"documents": "number", "enclaves": "number", "debug": "number", "from, to": "time"}
     classes = [
         kinds.get(column, "wide-text" if number in (0, len(columns) - 1) else "")
         for number, column in enumerate(columns)

@@ -21,6 +21,7 @@ p { margin: 4px 0; max-width: 82ch; }
 .small { font-size: 12px; }
 code, .mono { font-family: ui-monospace, "SF Mono", "DejaVu Sans Mono", "Liberation Mono", monospace; font-size: 12px;
   overflow-wrap: anywhere; }
+td code { font-size: 11.5px; }
 a { color: inherit; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(116px, 1fr)); gap: 10px; margin: 18px 0 0; }
 .card { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 10px 12px 9px; }
@@ -42,23 +43,24 @@ summary { cursor: pointer; color: var(--soft); }
 .tag.good { border-color: var(--good); color: var(--good); }
 .legend { display: flex; flex-wrap: wrap; gap: 4px 20px; margin: 8px 0 14px; font-size: 12px; color: var(--soft); }
 .legend span { display: inline-flex; align-items: center; gap: 7px; }
-.legend svg { width: 22px; height: 24px; }
+.legend svg { width: 22px; height: 28px; }
 .legend svg.bar { width: 38px; }
 .panels { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(100%, 360px), 1fr)); gap: 12px; }
 .panel { background: var(--panel); border: 1px solid var(--line); border-radius: 8px; padding: 10px 14px 4px;
   break-inside: avoid; min-width: 0; }
+.overview { margin-bottom: 12px; }
 .panel.wide { grid-column: 1 / -1; break-inside: auto; }
 .panel header { display: flex; flex-wrap: wrap; justify-content: space-between; gap: 0 16px; margin-bottom: 4px; }
 .instance { margin: 8px 0 0; font-size: 12px; }
 .row { margin: 0 0 2px; break-inside: avoid; }
 .row .label { display: flex; flex-wrap: wrap; gap: 2px 8px; align-items: baseline; }
-.wide .row { display: grid; grid-template-columns: 225px 1fr; gap: 10px; align-items: center; }
-.wide .axis { margin-left: 235px; }
+.wide .row { display: grid; grid-template-columns: 330px 1fr; gap: 10px; align-items: center; }
+.wide .axis { margin-left: 340px; }
 svg { display: block; overflow: visible; }
 svg.plot { width: 100%; height: 28px; }
 svg.plot.tall { height: 40px; }
 svg.axis { width: 100%; height: 18px; }
-.wide svg.axis { width: calc(100% - 235px); }
+.wide svg.axis { width: calc(100% - 340px); }
 .tick text { fill: var(--soft); font-size: 11px; font-variant-numeric: tabular-nums; }
 .tick line, .grid { stroke: var(--line); stroke-width: 1; }
 .base { stroke: var(--line); stroke-width: 1; }
