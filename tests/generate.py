@@ -1,6 +1,7 @@
 """Make the files that are generated and committed, or (``--check``) hold the committed ones against fresh ones.
 
-completions/* from the command tree, docs/cli.md from every ``--help``, docs/errors.md from the catalogue.
+completions/* from the command tree, docs/cli.md from every ``--help``, docs/errors.md from the catalogue,
+the tables of docs/lab.md from the lab's cases.
 """
 
 import difflib
@@ -12,6 +13,7 @@ from nitroctl.cli.completion import Shell, render
 from nitroctl.cli.outline import commands, help_text
 from nitroctl.cli.tree import GROUPS
 from nitroctl.host.nitro_cli_errors import NITRO_CLI_ERRORS
+from nitroctl.standin.lab import CASES
 from tests.conftest import ROOT
 
 
@@ -23,6 +25,7 @@ def generated() -> Mapping[str, str]:
         "completions/nitroctl.fish": render(Shell.FISH),
         "docs/cli.md": _cli(),
         "docs/errors.md": _errors(),
+        "docs/lab.md": _lab(),
     }
 
 
@@ -54,6 +57,22 @@ def _errors() -> str:
         lines += [f"### `{code}`", "", error.meaning, "", f"Likely causes: {'; '.join(error.causes)}.", ""]
         lines += [f"What to do: {error.remedy}", ""]
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _lab() -> str:
+    """Return docs/lab.md: what stands before its tables as it is, and fresh tables."""
+    said, mark, _ = (ROOT / "docs" / "lab.md").read_text().partition("a test compares.\n")
+    lines = ["", "### Must be accepted", "", "| name | the document | remarks |", "| --- | --- | --- |"]
+    for case in CASES:
+        if case.accepted:
+            remarks = [f"`{check}`" for check in sorted(case.warns)] + (["strict"] if case.strict else [])
+            lines += [f"| `{case.name}` | {case.description} | {', '.join(remarks)} |"]
+    lines += ["", "### Must be refused", "", "| name | the document | by |", "| --- | --- | --- |"]
+    for case in CASES:
+        if not case.accepted:
+            by = ", ".join(f"`{check}`" for check in sorted(case.fails)) + (" (strict)" if case.strict else "")
+            lines += [f"| `{case.name}` | {case.description} | {by} |"]
+    return said + mark + "\n".join(lines) + "\n"
 
 
 def main(arguments: list[str]) -> int:
