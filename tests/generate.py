@@ -62,6 +62,8 @@ def _errors() -> str:
 def _lab() -> str:
     """Return docs/lab.md: what stands before its tables as it is, and fresh tables."""
     said, mark, _ = (ROOT / "docs" / "lab.md").read_text().partition("a test compares.\n")
+    if not mark:
+        raise ValueError("docs/lab.md has lost the sentence that its tables follow")
     lines = ["", "### Must be accepted", "", "| name | the document | remarks |", "| --- | --- | --- |"]
     for case in CASES:
         if case.accepted:
