@@ -157,6 +157,26 @@ def _target(path: str) -> Path:
         raise CannotAnswer(f"{path}: cannot write: the name has a NUL character", "file.unwritable") from error
 
 
+def require_replaceable(path: str) -> Path:
+    """Return the file that ``path`` leads to, which is a regular one or not there.
+
+    A device, FIFO or socket would be gone after the rename, and root may do that to ``/dev/null``. Raises CannotAnswer
+    ``file.unwritable`` or ``file.not-regular``.
+    """
+    target = _target(path)
+    try:
+        mode = target.stat().st_mode
+    except FileNotFoundError:
+        return target
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    if stat.S_ISDIR(mode):
+        raise CannotAnswer(f"{path}: is a directory", "file.unwritable", ["name a file in it"])
+    if not stat.S_ISREG(mode):
+        raise CannotAnswer(f"{path}: not a regular file", "file.not-regular", ["name a file to make"])
+    return target
+
+
 def _inherit(target: Path, temporary: str, descriptor: int, mode: int) -> None:
     """Give the new file the old one's owner, mode and attributes, or ``mode`` less the umask when there is none."""
     try:
@@ -222,12 +242,9 @@ def create_private(path: str, content: bytes) -> None:
 def put_in_place(finished: str, path: str) -> None:
     """Make the file ``finished``, on the same file system, become ``path``, flushed to the disk before it appears.
 
-    A symbolic link at ``path`` stays one: its target is replaced. Raises CannotAnswer ``file.unwritable``, or
-    ``file.not-regular``: root could put a file in the place of a device.
+    A symbolic link at ``path`` stays one: its target is replaced. Raises as :func:`require_replaceable` does.
     """
-    target = _target(path)
-    if target.exists() and not target.is_file():
-        raise CannotAnswer(f"{target}: not a regular file", "file.not-regular", ["name another file"])
+    target = require_replaceable(path)
     try:
         descriptor = os.open(finished, os.O_RDONLY | os.O_CLOEXEC)
         try:

@@ -91,7 +91,7 @@ def load(
     values = {setting.name: Origin(setting.default, "default") for setting in SETTINGS}
     notes: list[str] = []
     files: list[tuple[str, str]] = []
-    for path, project, required in _files(environ, directory or Path.cwd()):
+    for path, project, required in _files(environ, directory or _here()):
         if not required and not os.path.exists(path):  # noqa: PTH110  (pathlib's raises where one may not look)
             files.append((str(path), "absent"))
             continue
@@ -112,6 +112,14 @@ def load(
                 f"{found.origin}: {name} is not one of {', '.join(choices)}: {found.value!r}", "settings.value"
             )
     return Settings(values, tuple(notes), tuple(files))
+
+
+def _here() -> Path:
+    """Return the current directory; one that is gone has no project file in it, wherever it was."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path()
 
 
 def _files(environ: Mapping[str, str], directory: Path) -> list[tuple[Path, bool, bool]]:

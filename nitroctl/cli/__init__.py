@@ -80,7 +80,7 @@ def run(argv: Sequence[str]) -> int:
     except NitroctlError as error:
         status = _failed(error, output)
     except Exception as error:  # noqa: BLE001  (the one catch-all: a bug gets 70, never 1)
-        status = _failed(_bug(error), output)
+        status = _failed(_nowhere(error) or _bug(error), output)
     return int(status)
 
 
@@ -94,7 +94,8 @@ def _answer(argv: list[str], output: Output) -> int:
     from nitroctl.cli.tree import root
 
     try:
-        returned = root().main(argv, prog_name="nitroctl", standalone_mode=False)
+        with _told_when_full() if "--help" in argv else contextlib.nullcontext():  # the parser prints the help itself
+            returned = root().main(argv, prog_name="nitroctl", standalone_mode=False)
     except TyperException as error:
         return _usage(error, output)
     except Abort as error:
@@ -260,7 +261,8 @@ def _usage(error: Exception, output: Output) -> int:
     context = getattr(error, "ctx", None)
     message = str(getattr(error, "format_message", lambda: error)())
     if type(error).__name__ == "NoArgsIsHelpError":
-        sys.stderr.write(f"{message}\n")
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"{message}\n")
         return ExitCode.USAGE
     path = context.command_path if context else "nitroctl"
     message = message[:1].lower() + message[1:].rstrip(".")
@@ -308,6 +310,19 @@ def _bug(error: Exception) -> NitroctlError:
     )
     bug.__cause__ = error
     return bug
+
+
+def _nowhere(error: Exception) -> NitroctlError | None:
+    """Return what to say when the current directory is gone: no relative path leads anywhere then."""
+    if not isinstance(error, FileNotFoundError):
+        return None
+    try:
+        os.getcwd()  # noqa: PTH109  (a question, not a path)
+    except FileNotFoundError:
+        return CannotAnswer(
+            "the current directory is not there any more", "file.unreadable", ["change to one that is there: cd"]
+        )
+    return None
 
 
 def _say(kind: str, text: str) -> None:

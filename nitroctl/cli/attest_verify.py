@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nitroctl.cli import attest_file, attest_result
-from nitroctl.cli.attest_file import DocumentFile
-from nitroctl.render.result import Result
+from nitroctl.render.result import Result, Stream
 from nitroctl.render.view import Block, Fields, Headline, Text, Value
 
 if TYPE_CHECKING:
@@ -15,14 +14,24 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 nitroctl attest verify document.cbor --records measurements.json --nonce 6e6f6e6365
-nitroctl attest verify document.cbor --max-age 5m --json
+nitroctl attest verify document.cbor --policy policy.yaml --nonce 6e6f6e6365 --json
 nitroctl attest verify document.cbor --at document --authenticity-only
 """
 
 
 def verify(
-    file: DocumentFile,
-    *,
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="The document: raw CBOR, base64, hex, PEM-like text, or JSON around them; - is stdin. Several, a"
+            " directory, a pattern, JSON Lines or tar: a line each.",
+            metavar="FILE...",
+        ),
+    ],
+    policy: Annotated[
+        str | None,
+        typer.Option("--policy", help="What is acceptable; the options below replace its fields.", metavar="FILE"),
+    ] = None,
     records: Annotated[
         str | None,
         typer.Option(
@@ -38,53 +47,88 @@ def verify(
     nonce: Annotated[
         str | None, typer.Option("--nonce", help="The nonce that was asked for, in hexadecimal.", metavar="HEX")
     ] = None,
+    max_age: Annotated[
+        str | None,
+        typer.Option("--max-age", help="Refuse a document older than this: 30s, 5m, 3h, 2d.", metavar="DURATION"),
+    ] = None,
+    region: Annotated[
+        list[str] | None,
+        typer.Option("--region", help="Accept this region and no other. Repeatable.", metavar="NAME"),
+    ] = None,
+    partition: Annotated[
+        list[str] | None,
+        typer.Option("--partition", help="Accept this partition and no other: aws, aws-us-gov. Repeatable."),
+    ] = None,
+    allow_debug: Annotated[
+        bool, typer.Option("--allow-debug", help="Do not refuse a debug-mode enclave.", show_default=False)
+    ] = False,
     at: Annotated[
         str,
         typer.Option(
             "--at", help="The instant to judge at: now, document (its own time), or RFC 3339.", metavar="TIME"
         ),
     ] = "now",
-    max_age: Annotated[
-        str | None,
-        typer.Option("--max-age", help="Refuse a document older than this: 30s, 5m, 3h, 2d.", metavar="DURATION"),
-    ] = None,
     root: Annotated[
         list[str] | None,
         typer.Option("--root", help="Accept this root in place of AWS's. Repeatable.", metavar="PEM"),
     ] = None,
-    allow_debug: Annotated[
-        bool, typer.Option("--allow-debug", help="Do not refuse a debug-mode enclave.", show_default=False)
+    crl: Annotated[
+        list[str] | None,
+        typer.Option("--crl", help="Check revocation with this list, PEM or DER. Repeatable.", metavar="FILE"),
+    ] = None,
+    strict: Annotated[
+        bool,
+        typer.Option(
+            "--strict", help="Hold to AWS's published text where AWS's own documents do not.", show_default=False
+        ),
     ] = False,
     authenticity_only: Annotated[
         bool,
         typer.Option("--authenticity-only", help="Ask who signed it and nothing else.", show_default=False),
     ] = False,
-) -> Result:
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", help="Processes for several documents; 0: one a processor.", metavar="N"),
+    ] = None,
+) -> "Result | Stream":
     """Say whether an attestation document is authentic, and whether what it attests is acceptable.
 
     Authentic: the format, the certificate chain up to AWS's root and the signature hold at the instant asked.
-    Acceptable: the registers are those of an active record (or of --pcr), not in debug mode, and the nonce and age are
-    as asked. Documents outlive their certificates, which last three hours: judge a captured one with --at document.
+    Acceptable: the registers are those of an active record (or of --pcr), not in debug mode, and all that --policy and
+    the options ask for holds. Documents outlive their certificates, which last three hours: judge a captured one with
+    --at document.
     """
-    from nitroctl.appraisal.judge import Judge
     from nitroctl.cli import attest_options as options
 
-    appraising = {
-        "--records": records is not None,
-        "--pcr": bool(pcr),
-        "--nonce": nonce is not None,
-        "--max-age": max_age is not None,
-        "--allow-debug": allow_debug,
-    }
-    options.refuse_contradictions(at, appraising, authenticity_only=authenticity_only)
-    judge = Judge(
-        at=options.instant(at),
-        chosen=at if at in {"now", "document"} else "given",
-        policy=None if authenticity_only else options.policy(records, pcr, nonce, max_age, allow_debug=allow_debug),
-        roots=options.roots(root),
+    judge = options.judge(
+        options.Asked(
+            policy=policy,
+            records=records,
+            pcr=pcr or (),
+            nonce=nonce,
+            max_age=max_age,
+            region=region or (),
+            partition=partition or (),
+            at=at,
+            root=root or (),
+            crl=crl or (),
+            allow_debug=allow_debug,
+            strict=strict,
+            authenticity_only=authenticity_only,
+        )
     )
-    unwrapped = attest_file.unwrap(file)
-    return _result(file, unwrapped, judge.judge(unwrapped.cbor))
+    if jobs is not None or _many(files):
+        from nitroctl.cli.attest_many import verify_many
+
+        return verify_many(files, judge, jobs=1 if jobs is None else jobs)
+    unwrapped = attest_file.unwrap(files[0])
+    return _result(files[0], unwrapped, judge.judge(unwrapped.cbor))
+
+
+def _many(files: list[str]) -> bool:
+    from nitroctl.cli.attest_many import is_many
+
+    return is_many(files)
 
 
 def _result(file: str, unwrapped: "Unwrapped", judgement: "Judgement") -> Result:
@@ -130,4 +174,14 @@ def _facts(file: str, unwrapped: "Unwrapped", judgement: "Judgement") -> "list[B
     comparison = judgement.appraised.comparison if judgement.appraised else None
     if comparison:
         said += [("compared with", comparison.reference.label)]
+    said += _policy_rows(judgement)
     return [Fields([*rows, *said])]
+
+
+def _policy_rows(judgement: "Judgement") -> "list[tuple[str, Value]]":
+    """Return which policy file was applied, by its digest, and which of its fields options replaced."""
+    source = judgement.by.policy.source if judgement.by.policy else None
+    if source is None:
+        return []
+    rows: list[tuple[str, Value]] = [("policy", f"{source.file}, SHA-256 {source.sha256} of its canonical form")]
+    return [*rows, ("replaced in it", ", ".join(source.overridden))] if source.overridden else rows

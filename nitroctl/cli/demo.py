@@ -78,7 +78,9 @@ class _Demonstration:
             standin = host.create(scratch / "host")
             self.directory = self.keep or scratch / "work"
             self.directory.mkdir(exist_ok=True)
-            self.environment = {**_clean(os.environ), **standin.environment}
+            nothing = scratch / "nitroctl.toml"  # in place of this machine's configuration files
+            nothing.touch()
+            self.environment = {**_clean(os.environ), **standin.environment, "NITROCTL_CONFIG": str(nothing)}
             if self.terminal:
                 size = shutil.get_terminal_size()
                 self.environment |= {"FORCE_COLOR": "1", "COLUMNS": str(size.columns)}
@@ -199,7 +201,7 @@ def _clean(environment: Mapping[str, str]) -> dict[str, str]:
         name: value
         for name, value in environment.items()
         if not name.startswith(("NITROCTL_", "NITRO_CLI_", "AWS_")) and name != "COLUMNS"
-    } | {"XDG_CONFIG_HOME": "/nonexistent"}
+    }
 
 
 def _make_empty(directory: Path) -> None:
@@ -207,7 +209,8 @@ def _make_empty(directory: Path) -> None:
 
     try:
         directory.mkdir(parents=True, exist_ok=True)
+        empty = not any(directory.iterdir())
     except OSError as error:
         raise cannot_write(str(directory), error) from error
-    if any(directory.iterdir()):
+    if not empty:
         raise CannotAnswer(f"{directory}: not empty", "demo.directory", ["name a new directory with --keep"])

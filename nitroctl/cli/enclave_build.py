@@ -1,7 +1,6 @@
 """``nitroctl enclave build``: nitro-cli builds, nitroctl measures, and the file appears only when both agree."""
 
 import contextlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -113,7 +112,7 @@ def build(
         release=release,
         records=setting["records"],
     )
-    certificate_pcr8 = _register_of(signing_certificate) if signing_certificate else None
+    certificate_pcr8 = _register_of(signing_certificate) if signing_certificate is not None else None
     request = nitro_cli.Build(
         docker_uri=docker_uri,
         output=output_file,
@@ -207,9 +206,7 @@ def _scratch(output: str) -> Iterator[Path]:
     """Yield a private directory beside ``output``; it and all in it are gone when the block ends."""
     from nitroctl import safefile
 
-    target = Path(os.path.realpath(output))
-    if target.is_dir():
-        raise CannotAnswer(f"{output}: is a directory", "file.unwritable", ["name a file in it"])
+    target = safefile.require_replaceable(output)
     try:
         scratch = tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     except OSError as error:

@@ -12,6 +12,8 @@ from typing import Any, Final, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from nitroctl.errors import UsageError
+
 _F = TypeVar("_F", bound=Callable[..., object])
 
 #: noun or single command -> (module under nitroctl.cli, one-line summary). Order is the order in ``--help``.
@@ -69,6 +71,20 @@ class Verb(TyperCommand):
         """Build the command; its own options come before the output options."""
         super().__init__(*args, **kwargs)
         self.params = [*self.params, *_output_options()]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Read the arguments, and refuse an empty value.
+
+        It is a variable that was not set (``--signing-certificate "$CERTIFICATE"``), and to go on without what was
+        asked for could end in a yes to another question. Raises UsageError ``usage.empty``.
+        """
+        rest = super().parse_args(ctx, args)
+        for param in self.params:
+            value = ctx.params.get(param.name)
+            if (value == "" and param.default != "") or (isinstance(value, list | tuple) and "" in value):
+                label = param.opts[0] if param.param_type_name == "option" else param.make_metavar(ctx).strip("{}[]")
+                raise UsageError(f"{label}: the value is empty", "usage.empty", ["was a variable not set?"])
+        return rest
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write the examples line by line."""

@@ -311,6 +311,14 @@ def test_build_into_places_where_no_file_can_be(output: str, stderr: str, work: 
     assert cli("enclave", "build", "--docker-uri", "app:1", "--output-file", output) == Ran(3, "", stderr)
 
 
+def test_build_does_not_replace_what_is_not_a_file(work: Path, cli: Cli) -> None:
+    os.mkfifo(work / "app.eif")
+    assert cli("enclave", "build", "--docker-uri", "app:1", "--output-file", "app.eif") == Ran(
+        3, "", says("app.eif: not a regular file [file.not-regular]", "name a file to make")
+    )
+    assert (work / "app.eif").is_fifo()
+
+
 def test_build_through_a_link_replaces_what_it_points_to(work: Path, cli: Cli) -> None:
     (work / "images").mkdir()
     (work / "app.eif").symlink_to("images/app-1.eif")

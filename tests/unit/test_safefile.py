@@ -309,3 +309,15 @@ def test_a_lock_follows_no_link(tmp_path: Path) -> None:
         pass
     assert code(caught) == "file.unwritable"
     assert not (tmp_path / "target").exists()
+
+
+@pytest.mark.parametrize("kind", ["fifo", "directory"])
+def test_nothing_is_put_in_place_of_what_is_not_a_file(tmp_path: Path, kind: str) -> None:
+    finished, there = tmp_path / "finished", tmp_path / "there"
+    finished.write_bytes(b"new")
+    os.mkfifo(there) if kind == "fifo" else there.mkdir()
+    before = there.lstat()
+    with pytest.raises(CannotAnswer) as caught:
+        safefile.put_in_place(str(finished), str(there))
+    assert caught.value.code == {"fifo": "file.not-regular", "directory": "file.unwritable"}[kind]
+    assert (there.lstat().st_ino, there.lstat().st_mode) == (before.st_ino, before.st_mode)
