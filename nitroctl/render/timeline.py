@@ -472,8 +472,10 @@ def _minute(at: object) -> str:
 
 
 def _reach(scale: Scale) -> str:
-    same = scale.begin.date() == scale.end.date()
-    return f"{_minute(scale.begin)} to {scale.end:%H:%M}" if same else f"{_minute(scale.begin)} to {_minute(scale.end)}"
+    same = scale.first.date() == scale.last.date()
+    return (
+        f"{_minute(scale.first)} to {scale.last:%H:%M}" if same else f"{_minute(scale.first)} to {_minute(scale.last)}"
+    )
 
 
 def _count(number: int, thing: str) -> str:

@@ -25,10 +25,15 @@ _YEAR: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A stretch of time laid over a width. Both ends are aware; the end is later than the begin."""
+    """A stretch of time laid over a width, a little wider than from ``first`` to ``last``, which it is drawn for.
+
+    All are aware; the end is later than the begin.
+    """
 
     begin: datetime
     end: datetime
+    first: datetime
+    last: datetime
 
     @classmethod
     def around(cls, times: Iterable[datetime]) -> "Scale":
@@ -36,7 +41,7 @@ class Scale:
         known = list(times)
         first, last = min(known), max(known)
         room = max((last - first) / 50, timedelta(seconds=30))
-        return cls(_moved(first, -room), _moved(last, room))
+        return cls(_moved(first, -room), _moved(last, room), first, last)
 
     def share(self, at: datetime) -> float:
         """Return where ``at`` is, from 0 to 1; what lies outside is at the edge."""
