@@ -119,9 +119,16 @@ class Judgement:
             "at_chosen_by": self.by.chosen,
             "root": {"name": root.name, "sha256": root.fingerprint, "partition": root.partition} if root else None,
             "reference": self._reference(),
+            "policy": self._policy(),
             "document": facts.as_json(document, self.verified.chain.certificates) if document else None,
             "report": self.report.as_json(every=every),
         }
+
+    def _policy(self) -> dict[str, object] | None:
+        source = self.by.policy.source if self.by.policy else None
+        if source is None:
+            return None
+        return {"file": source.file, "sha256": source.sha256, "overridden": list(source.overridden)}
 
     def _reference(self) -> dict[str, object] | None:
         comparison = self.appraised.comparison if self.appraised else None

@@ -336,21 +336,22 @@ def _stdin_holds_many() -> bool:
         several, head = _begin_lines(stream)
     except (OSError, CannotAnswer):  # for the reading to say
         return False
-    sys.stdin = io.TextIOWrapper(_PutBack.before(head, stream), encoding="utf-8")
+    sys.stdin = io.TextIOWrapper(_PutBack.before(head, stream, sys.stdin), encoding="utf-8")
     return several
 
 
 class _PutBack(io.RawIOBase):
     """A stream with bytes put back before what it still holds."""
 
-    def __init__(self, head: bytes, rest: IO[bytes]) -> None:
+    def __init__(self, head: bytes, rest: IO[bytes], owner: object = None) -> None:
         self._head = head
         self._rest = rest
+        self._owner = owner  # which would close ``rest`` when nobody holds it any more
 
     @classmethod
-    def before(cls, head: bytes, rest: IO[bytes]) -> io.BufferedReader:
-        """Return a buffered stream of ``head``, then ``rest``."""
-        return io.BufferedReader(cls(head, rest))
+    def before(cls, head: bytes, rest: IO[bytes], owner: object = None) -> io.BufferedReader:
+        """Return a buffered stream of ``head``, then ``rest``, which is ``owner``'s."""
+        return io.BufferedReader(cls(head, rest, owner))
 
     def readable(self) -> bool:
         return True
