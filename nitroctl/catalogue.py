@@ -388,6 +388,11 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("the nonce's text in place of its bytes in hexadecimal", "base64"),
         "Write two hexadecimal digits a byte.",
     ),
+    "attest.binary-terminal": _E(
+        "The part to extract is bytes that are not text, and standard output is a terminal, which they could disturb.",
+        ("no --output and no pipe",),
+        "Write it to a file with --output FILE, or pipe it on; nitroctl attest show prints it in hexadecimal.",
+    ),
     "attest.max-age": _E(
         "The age given with --max-age is not a whole number of seconds, minutes, hours or days.",
         ("a number without a unit",),
