@@ -44,7 +44,6 @@ _DAMAGE: Final = (
     ValueError,
     ArithmeticError,
     LookupError,
-    RecursionError,
 )
 _AGAIN: Final = ("copy the archive again, whole",)
 
@@ -113,6 +112,8 @@ def members(name: str, stream: IO[bytes]) -> Iterator[Source]:
             yield empty(name, "there is no document: the archive has no files")
     except _Broken as error:
         yield fault(name, f"the archive cannot be read on: {error}", "evidence.unreadable", _AGAIN)
+    except RecursionError:
+        yield fault(name, "the archive cannot be read on: its headers do not end", "evidence.unreadable", _AGAIN)
     except _DAMAGE as error:
         reason = str(error) or type(error).__name__
         yield fault(name, f"the archive cannot be read on: {reason}", "evidence.unreadable", _AGAIN)
@@ -132,6 +133,8 @@ def _members(name: str, stream: IO[bytes]) -> Iterator[Source]:
 
 def _member(name: str, member: tarfile.TarInfo, onward: _Onward) -> Iterator[Source]:
     """Yield the documents in one member; directories hold none."""
+    if member.size < 0:
+        raise _Broken(f"a header before byte {onward.tell()} points back")
     if member.isdir():
         return
     if not member.isreg() or member.issparse():
