@@ -15,7 +15,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from nitroctl.errors import CannotAnswer
 
@@ -39,9 +38,12 @@ def name() -> str:
     return wanted
 
 
-def verifier(key: ec.EllipticCurvePublicKey) -> Verifier:
-    """Return what checks signatures under ``key`` (P-384). Raises CannotAnswer ``evidence.crypto``."""
-    return _awscrt(key) if name() == AWSCRT else _cryptography(key)
+def verifier(key: ec.EllipticCurvePublicKey, spki: bytes) -> Verifier:
+    """Return what checks signatures under ``key`` (P-384), whose SubjectPublicKeyInfo in DER is ``spki``.
+
+    Raises CannotAnswer ``evidence.crypto``.
+    """
+    return _awscrt(spki) if name() == AWSCRT else _cryptography(key)
 
 
 def der_of(raw: bytes) -> bytes:
@@ -62,8 +64,7 @@ def _cryptography(key: ec.EllipticCurvePublicKey) -> Verifier:
     return holds
 
 
-def _awscrt(key: ec.EllipticCurvePublicKey) -> Verifier:
-    spki = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+def _awscrt(spki: bytes) -> Verifier:
     check = _awscrt_key()(spki).verify
 
     def holds(signature: bytes, content: bytes) -> bool:

@@ -13,16 +13,17 @@ from typing import Final, TypeVar
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from nitroctl.evidence import backend
+from nitroctl.evidence.der import Parts, parts
 from nitroctl.evidence.remembered import remembered
 
 #: AlgorithmIdentifier of ecdsa-with-SHA384, no parameters (RFC 5758, 3.2).
 ECDSA_SHA384: Final = bytes.fromhex("300a06082a8648ce3d040303")
-#: ``[0] { INTEGER 2 }``: version 3.
-_VERSION_3: Final = bytes.fromhex("a003020102")
+#: A SubjectPublicKeyInfo up to and with the 04 that begins an uncompressed point (RFC 5480, 2).
+_UNCOMPRESSED_P384: Final = bytes.fromhex("3076301006072a8648ce3d020106052b8104002203620004")
 _PROCESSED: Final = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE})
 #: Enough for a day of a large fleet; about 4 KiB each.
 _REMEMBERED: Final = 2048
@@ -37,9 +38,9 @@ class CertificateFault(Exception):
 class Certificate:
     """What the rules need to know. ``*_fault``: None, or what is wrong, as the end of a sentence.
 
-    ``subject``/``issuer``: the names in DER. ``verifier``: of its key; None unless P-384. ``ca``: None without
-    basicConstraints. ``usages``: the keyUsage bits asked about, None without keyUsage. ``unprocessed``: critical
-    extensions that no rule looks at, dotted.
+    ``subject``/``issuer``: the names in DER. ``signed``: the part that ``signature`` (r and s in DER) is over.
+    ``verifier``: of its key; None unless P-384. ``ca``: None without basicConstraints. ``usages``: the keyUsage bits
+    asked about, None without keyUsage. ``unprocessed``: critical extensions that no rule looks at, dotted.
     """
 
     der: bytes
@@ -47,10 +48,11 @@ class Certificate:
     subject: bytes
     issuer: bytes
     common_name: str
-    subject_text: str
     serial: int
     not_before: datetime
     not_after: datetime
+    signed: bytes
+    signature: bytes
     verifier: backend.Verifier | None
     key_fault: str | None
     algorithm_fault: str | None
@@ -60,6 +62,11 @@ class Certificate:
     path_length: int | None
     usages: frozenset[str] | None
     crl_addresses: tuple[str, ...]
+
+    @property
+    def subject_text(self) -> str:
+        """The subject as RFC 4514 writes it."""
+        return x509.load_der_x509_certificate(self.der).subject.rfc4514_string()
 
 
 @remembered(_REMEMBERED)
@@ -79,8 +86,8 @@ def load(der: bytes) -> Certificate:
 @remembered(_REMEMBERED)
 def signed_by(parent_der: bytes, child_der: bytes) -> bool:
     """Whether the P-384 key of the certificate ``parent_der`` signed ``child_der``; remembered by both exact bytes."""
-    child = x509.load_der_x509_certificate(child_der)
-    return key_signed(parent_der, child.signature, child.tbs_certificate_bytes)
+    child = load(child_der)
+    return key_signed(parent_der, child.signature, child.signed)
 
 
 def key_signed(der: bytes, signature: bytes, content: bytes) -> bool:
@@ -94,7 +101,8 @@ def _read(der: bytes, certificate: x509.Certificate) -> Certificate:
         raise CertificateFault("is not an X.509 v3 certificate")
     if certificate.public_bytes(Encoding.DER) != der:
         raise CertificateFault("is not in the one encoding that DER allows")
-    key, key_fault = _key(der, certificate)
+    found = parts(der)
+    verifier, key_fault = _key(certificate, found.public_key)
     extensions, extension_fault = _extensions(certificate)
     constraints = _found(extensions, x509.BasicConstraints)
     usage = _found(extensions, x509.KeyUsage)
@@ -102,16 +110,17 @@ def _read(der: bytes, certificate: x509.Certificate) -> Certificate:
     return Certificate(
         der=der,
         fingerprint=hashlib.sha256(der).hexdigest(),
-        subject=certificate.subject.public_bytes(),
-        issuer=certificate.issuer.public_bytes(),
+        subject=found.subject,
+        issuer=found.issuer,
         common_name=str(names[-1].value) if len(names) == 1 else "",
-        subject_text=certificate.subject.rfc4514_string(),
         serial=certificate.serial_number,
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,
-        verifier=backend.verifier(key) if key else None,
+        signed=found.signed,
+        signature=certificate.signature,
+        verifier=verifier,
         key_fault=key_fault,
-        algorithm_fault=_algorithm_fault(der, certificate),
+        algorithm_fault=_algorithm_fault(certificate, found),
         extension_fault=extension_fault,
         unprocessed=tuple(
             extension.oid.dotted_string
@@ -125,7 +134,7 @@ def _read(der: bytes, certificate: x509.Certificate) -> Certificate:
     )
 
 
-def _key(der: bytes, certificate: x509.Certificate) -> tuple[ec.EllipticCurvePublicKey | None, str | None]:
+def _key(certificate: x509.Certificate, spki: bytes) -> tuple[backend.Verifier | None, str | None]:
     try:
         key = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -134,20 +143,14 @@ def _key(der: bytes, certificate: x509.Certificate) -> tuple[ec.EllipticCurvePub
         return None, "has a key that is not on an elliptic curve"
     if not isinstance(key.curve, ec.SECP384R1):
         return None, f"has a key on the curve {key.curve.name}"
-    if key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) not in der:
+    if not spki.startswith(_UNCOMPRESSED_P384):
         return None, "has a key that is not an uncompressed point"
-    return key, None
+    return backend.verifier(key, spki), None
 
 
-def _algorithm_fault(der: bytes, certificate: x509.Certificate) -> str | None:
+def _algorithm_fault(certificate: x509.Certificate, found: Parts) -> str | None:
     """Judge the algorithm, inside and outside the signed part, by its exact bytes: no parameters, no other form."""
-    signature = certificate.signature
-    outside = ECDSA_SHA384 + bytes([0x03, (len(signature) + 1) & 0x7F, 0x00]) + signature
-    serial = certificate.serial_number.to_bytes(certificate.serial_number.bit_length() // 8 + 1)
-    inside = _VERSION_3 + bytes([0x02, len(serial)]) + serial + ECDSA_SHA384
-    signed = certificate.tbs_certificate_bytes
-    header = 2 + (signed[1] & 0x7F if signed[1] & 0x80 else 0)
-    if der.endswith(outside) and signed[header:].startswith(inside):
+    if found.inner_algorithm == found.outer_algorithm == ECDSA_SHA384:
         return None
     name = certificate.signature_algorithm_oid._name  # noqa: SLF001  (the library's only name for it)
     if name == "ecdsa-with-SHA384":

@@ -1,0 +1,143 @@
+"""Nothing that is remembered changes an answer, whatever came before, and whoever computes."""
+
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from nitroctl.checks import Report
+from nitroctl.errors import CannotAnswer
+from nitroctl.evidence import backend, certificate, remembered
+from nitroctl.evidence.der import parts
+from nitroctl.evidence.document import parse
+from nitroctl.evidence.roots import AWS_ROOTS
+from nitroctl.evidence.verify import verify
+from nitroctl.standin.lab import CASES
+from nitroctl.standin.lab_change import accepted, good_chain, make, other_chain, root
+from tests.conftest import VECTORS, vectors
+
+#: name, document, whether the strict profile, the instant (None: its own)
+Judged = tuple[str, bytes, bool, datetime | None]
+
+
+def everything() -> list[Judged]:
+    """Every document of the lab and, where they are, every shared vector."""
+    found: list[Judged] = [(case.name, case.build(), case.strict, case.at) for case in CASES]
+    for directory in ("attestation", "nitrotpm"):
+        found += [(path.name, path.read_bytes(), False, None) for path in sorted((VECTORS / directory).glob("*.cbor"))]
+    return found
+
+
+@pytest.fixture(scope="module")
+def documents() -> list[Judged]:
+    return everything()
+
+
+@pytest.fixture(autouse=True)
+def fresh() -> Iterator[None]:
+    remembered.forget()
+    yield
+    remembered.forget()
+
+
+def answer(judged: Judged) -> Report:
+    _, document, strict, at = judged
+    parsed = parse(document, strict=strict)
+    own = parsed.document.time if parsed.document else datetime(2026, 1, 1, tzinfo=UTC)
+    return verify(parsed, (*AWS_ROOTS, *accepted()), at=at or own).report
+
+
+def test_every_report_is_the_same_with_nothing_remembered(documents: list[Judged]) -> None:
+    with remembered.nothing():
+        alone = {judged: answer(judged) for judged in documents}
+    shuffled = documents * 2
+    random.Random(3).shuffle(shuffled)
+    assert [judged[0] for judged in shuffled if answer(judged) != alone[judged]] == []
+    assert len({report.verdict for report in alone.values()}) == 2
+
+
+def test_the_vectors_are_among_them(documents: list[Judged]) -> None:
+    vectors("attestation")
+    assert len(documents) > len(CASES) + 70
+
+
+def test_with_nothing_remembered_nothing_is_kept() -> None:
+    with remembered.nothing():
+        answer(("good", make(), False, None))
+    assert certificate.load.answers.cache_info().currsize == 0
+    answer(("good", make(), False, None))
+    assert certificate.load.answers.cache_info().currsize == 5
+
+
+def test_a_no_is_remembered_for_its_own_bytes_only() -> None:
+    regional, wrong = good_chain()[1].der, other_chain(same_name=True)[0].der
+    for _ in range(2):
+        assert not certificate.signed_by(wrong, regional)
+        assert certificate.signed_by(root().der, regional)
+
+
+def test_what_is_remembered_is_bounded() -> None:
+    for size in (certificate.load.answers.cache_info().maxsize, certificate.signed_by.answers.cache_info().maxsize):
+        assert size is not None
+        assert size <= 2048
+
+
+def test_a_period_is_judged_anew_for_what_is_remembered() -> None:
+    document = make()
+    for days, passed in ((0, True), (400, False), (0, True), (-400, False)):
+        parsed = parse(document)
+        assert parsed.document is not None
+        at = parsed.document.time + timedelta(days=days)
+        assert verify(parsed, accepted(), at=at).report.passed is passed
+
+
+def test_the_parts_of_a_certificate_are_those_the_library_finds(documents: list[Judged]) -> None:
+    chains = [parsed.chain for judged in documents if (parsed := parse(judged[1]).document)]
+    compared = 0
+    for der in {der for chain in chains for der in chain}:
+        try:
+            certificate.load(der)
+        except certificate.CertificateFault:
+            continue
+        found, library = parts(der), x509.load_der_x509_certificate(der)
+        assert found.signed == library.tbs_certificate_bytes
+        assert found.subject == library.subject.public_bytes()
+        assert found.issuer == library.issuer.public_bytes()
+        if certificate.load(der).verifier:
+            spki = library.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+            assert found.public_key == spki
+            compared += 1
+    assert compared > 20
+
+
+def test_aws_lc_gives_the_same_report_for_every_document(
+    documents: list[Judged], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("awscrt", reason="the optional package awscrt is absent")
+    assert backend.name() == "cryptography"
+    expected = {judged: answer(judged) for judged in documents}
+    remembered.forget()
+    monkeypatch.setenv("NITROCTL_CRYPTO", "awscrt")
+    assert [judged[0] for judged in documents if answer(judged) != expected[judged]] == []
+
+
+def test_aws_lc_is_not_replaced_in_silence_where_it_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(_: str) -> None:
+        raise ImportError
+
+    monkeypatch.setenv("NITROCTL_CRYPTO", "awscrt")
+    monkeypatch.setattr("importlib.import_module", absent)
+    backend._awscrt_key.cache_clear()
+    with pytest.raises(CannotAnswer) as caught:
+        answer(("good", make(), False, None))
+    assert caught.value.code == "evidence.crypto"
+    assert caught.value.message == "NITROCTL_CRYPTO=awscrt: the package awscrt is not installed"
+
+
+def test_another_library_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NITROCTL_CRYPTO", "openssl")
+    with pytest.raises(CannotAnswer, match="there is no 'openssl'"):
+        answer(("good", make(), False, None))
