@@ -70,6 +70,15 @@ def parse(ber: bytes) -> Message:
         ) from error
 
 
+def available() -> bool:
+    """Whether asn1crypto is installed, without which no message can be read."""
+    try:
+        _asn1crypto()
+    except CannotAnswer:
+        return False
+    return True
+
+
 def _asn1crypto() -> Any:  # noqa: ANN401  (it has no types)
     try:
         return importlib.import_module("asn1crypto.cms")  # optional, so not among the imports
