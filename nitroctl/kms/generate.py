@@ -125,14 +125,15 @@ def releases(ledger: Ledger, *, components: Sequence[str] = (), environment: str
     """Return the active entries that a key is for.
 
     All of one environment, and of one component unless ``components`` names several: a key that also opens to the
-    test environment's images protects nothing in production. Raises CannotAnswer ``kms.no-active-records`` or
-    ``kms.platform``, UsageError ``kms.several-environments`` or ``kms.several-components``.
+    test environment's images protects nothing in production. Raises CannotAnswer ``kms.no-active-records``,
+    ``kms.platform`` or ``records.not-revoked``, UsageError ``kms.several-environments`` or ``kms.several-components``.
     """
     chosen = [
         entry
         for entry in ledger.select(environment=environment, status=Status.ACTIVE)
         if not components or entry.component in components
     ]
+    _refuse_revoked(ledger, chosen)
     missing = sorted(set(components) - {entry.component for entry in chosen})
     if missing or not chosen:
         what = f"of {', '.join(missing) or 'any component'} in {environment or 'any environment'}"
@@ -163,6 +164,17 @@ def releases(ledger: Ledger, *, components: Sequence[str] = (), environment: str
                 ["its condition keys differ (kms:RecipientAttestation:NitroTPMPCR…); nothing is guessed"],
             )
     return tuple(chosen)
+
+
+def _refuse_revoked(ledger: Ledger, chosen: Sequence[Entry]) -> None:
+    """Refuse a release whose image is also recorded as revoked in its environment, under whatever name."""
+    for entry in chosen:
+        for other in ledger.select(environment=entry.environment, status=Status.REVOKED).matching(entry.pcrs):
+            raise CannotAnswer(
+                f"{entry.id} is active, but the same image is {other.id}, which is revoked",
+                "records.not-revoked",
+                ["retire the release; if the revocation is of the name only, make that entry retired"],
+            )
 
 
 def generate(entries: Sequence[Entry], targets: Targets) -> KeyPolicy:

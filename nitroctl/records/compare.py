@@ -51,7 +51,7 @@ class Compared:
         registers = (
             [_register(index, self.pcrs.get(index), self.closest) for index in self.closest.pin] if self.closest else []
         )
-        return Report.of([_active(self), _match(self), *registers])
+        return Report.of([_active(self), _match(self), *_revoked(self), *registers])
 
 
 def compare(pcrs: Mapping[int, bytes], ledger: Ledger, *, what: str) -> Compared:
@@ -98,6 +98,23 @@ def _match(compared: Compared) -> Check:
         )
     detail, remedy = _why(compared)
     return Check(id="records.match", title=title, outcome=Outcome.FAIL, detail=detail, remedy=remedy)
+
+
+def _revoked(compared: Compared) -> list[Check]:
+    """Return a refusal when a revoked entry has the registers too: an active one of another name does not undo that."""
+    revoked = [entry for entry in compared.elsewhere if entry.status is Status.REVOKED]
+    if not (compared.matches and revoked):
+        return []
+    return [
+        Check(
+            id="records.not-revoked",
+            title="No revoked record has the same registers",
+            outcome=Outcome.FAIL,
+            detail="the same image is "
+            + ", ".join(f"{each.id}, revoked at {time_text(each.since)}" for each in revoked),
+            remedy="run another image; if the revocation is of the name only, make that entry retired",
+        )
+    ]
 
 
 def _why(compared: Compared) -> tuple[str, str]:

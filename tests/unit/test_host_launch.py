@@ -320,6 +320,12 @@ def test_an_image_whose_record_is_not_active(status: str) -> None:
     assert (found.outcome, found.detail) == (Outcome.FAIL, f"app-1@prod is {status}, not active")
 
 
+def test_an_image_that_was_revoked_is_not_recorded_whatever_else_it_is() -> None:
+    both = ledger(entry("1", records.Status.REVOKED, PCRS), entry("2", records.Status.ACTIVE, PCRS))
+    found = identity.recorded(both, PCRS, of="x")
+    assert (found.outcome, found.detail) == (Outcome.FAIL, "app-1@prod is revoked, not active")
+
+
 def test_an_image_that_is_near_a_record() -> None:
     found = identity.recorded(ledger(entry("1", records.Status.ACTIVE, PCRS)), {**PCRS, 0: b"\x01" * 48}, of="x")
     assert found.outcome is Outcome.FAIL

@@ -1,5 +1,6 @@
 """The generated key policy, held against an evaluator that knows only the IAM documentation."""
 
+import dataclasses
 import re
 from typing import Any
 
@@ -18,9 +19,9 @@ from nitroctl.kms.generate import (
     releases,
 )
 from nitroctl.kms.principals import roles
-from nitroctl.records import Entry, Ledger
+from nitroctl.records import Entry, Ledger, Status
 from tests.kms_truth import Request, allowed, attested, holds
-from tests.records import active, entry, pcrs, register
+from tests.records import AT, active, entry, pcrs, register
 
 ACCOUNT = "arn:aws:iam::111122223333"
 ENCLAVE, ADMIN, WRITER = f"{ACCOUNT}:role/signer", f"{ACCOUNT}:role/admin", f"{ACCOUNT}:role/writer"
@@ -380,3 +381,11 @@ def test_a_choice_that_is_not_clear_is_refused(ledger: Ledger, given: dict[str, 
     with pytest.raises(NitroctlError) as caught:
         releases(ledger, **given)
     assert (caught.value.code, caught.value.message) == (code, message)
+
+
+def test_no_key_is_bound_to_an_image_that_was_revoked_under_another_version() -> None:
+    revoked = dataclasses.replace(entry("1", pcrs=pcrs("image")), status=Status.REVOKED, revoked_at=AT)
+    with pytest.raises(CannotAnswer) as caught:
+        releases(Ledger.of([revoked, active("2", pcrs=pcrs("image"))]))
+    assert caught.value.message == "signer-2@prod is active, but the same image is signer-1@prod, which is revoked"
+    assert caught.value.code == "records.not-revoked"

@@ -108,3 +108,21 @@ def test_nothing_in_common_is_a_no_without_a_nearest() -> None:
 
 def test_no_registers_are_not_a_yes() -> None:
     assert not asked({}, active("1")).report.passed
+
+
+def test_an_image_that_was_revoked_stays_so_under_an_active_version() -> None:
+    revoked = dataclasses.replace(entry("1", pcrs=pcrs("image")), status=Status.REVOKED, revoked_at=AT)
+    compared = asked(pcrs("image"), revoked, active("2", pcrs=pcrs("image")))
+    assert not compared.report.passed
+    assert compared.report["records.not-revoked"].detail == (
+        "the same image is signer-1@prod, revoked at 2026-11-20T10:00:00Z"
+    )
+    assert outcomes(compared)["records.match"] == "pass"
+
+
+@pytest.mark.parametrize("status", [Status.CANDIDATE, Status.RETIRED])
+def test_an_active_version_outweighs_the_same_image_as_candidate_or_retired(status: Status) -> None:
+    other = dataclasses.replace(
+        entry("1", pcrs=pcrs("image")), status=status, retired_at=AT if status is Status.RETIRED else None
+    )
+    assert asked(pcrs("image"), other, active("2", pcrs=pcrs("image"))).report.passed
