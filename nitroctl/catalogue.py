@@ -895,6 +895,11 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("another build", "a build that is not reproducible", "a debug enclave", "a version that is not active"),
         "Compare with the nearest version that is named; build from its source, or record a new version.",
     ),
+    "records.not-revoked": _E(
+        "No record that is revoked has the same pinned registers: a revoked image stays revoked under another version.",
+        ("an image that was revoked and recorded again", "one image recorded as two versions, one of them revoked"),
+        "Build and record another image. If only the name was to be withdrawn, make that entry retired.",
+    ),
     # -- kms
     "kms.principal": _E(
         "A key policy is written for IAM roles, each by its own ARN, and this is something else.",
