@@ -398,6 +398,113 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("a number without a unit",),
         "Write 30s, 5m, 3h or 2d.",
     ),
+    "attest.nonce-required": _E(
+        "The policy requires a nonce to be compared, and none was given to compare with.",
+        ("--nonce left out",),
+        "Give the nonce that was asked for with --nonce, or use a policy that does not require one.",
+    ),
+    "attest.policy-roots": _E(
+        "The policy names root certificates by fingerprint, and none of the roots in question is among them.",
+        ("a root that is not AWS's, which a policy alone cannot make accepted", "another root given with --root"),
+        "Name the certificate with --root as well, or correct the policy's roots.",
+    ),
+    "appraisal-policy.syntax": _E(
+        "The policy file is not one YAML document that can be read.",
+        ("an edit by hand", "tabs in place of spaces", "the wrong file"),
+        "Mend the line that the error names; nitroctl attest policy init writes a file to start from.",
+    ),
+    "appraisal-policy.duplicate-key": _E(
+        "A key occurs twice in the policy; readers of YAML disagree about which one counts.",
+        ("a field copied and not renamed",),
+        "Keep one of the two.",
+    ),
+    "appraisal-policy.yaml-feature": _E(
+        "The policy uses a part of YAML that readers understand differently: an anchor, an alias, a tag, a merge key, "
+        "a second document, or a plain word that may be text, a number or a boolean.",
+        ("a value without quotes, like no or 1.0", "a file made by another program"),
+        "Write the values out, and put text that looks like something else in quotes.",
+    ),
+    "appraisal-policy.schema": _E(
+        "The policy does not say that it is in a form that this nitroctl knows.",
+        ("no field schema", "a policy for a newer nitroctl", "another file"),
+        "Write schema: urn:nitroctl:appraisal-policy:1, or upgrade nitroctl.",
+    ),
+    "appraisal-policy.field": _E(
+        "The policy has a field that is not known, or lacks one that is needed. An unknown field is never ignored: "
+        "somebody may believe that it is required.",
+        ("a misspelt name", "a field in the wrong place"),
+        "Correct the name; nitroctl schema appraisal-policy.1 prints the form.",
+    ),
+    "appraisal-policy.value": _E(
+        "A value in the policy does not have the form that its field asks for.",
+        ("a misspelt value", "a digest that was cut or is of another kind", "an empty list, which accepts nothing"),
+        "Correct the value at the place the error names.",
+    ),
+    "appraisal-policy.readable": _E(
+        "The policy file cannot be read as one clear document.",
+        ("a mistake in YAML or JSON", "a key that occurs twice", "an anchor or an alias"),
+        "Mend the line that the check names.",
+    ),
+    "appraisal-policy.fields": _E(
+        "The policy has a field that is not known, or lacks one that is needed.",
+        ("a misspelt name", "a field in the wrong place"),
+        "Correct the names that the check gives.",
+    ),
+    "appraisal-policy.values": _E(
+        "A value in the policy does not have the form that its field asks for.",
+        ("a misspelt value", "a digest that was cut or is of another kind"),
+        "Correct the values that the check gives.",
+    ),
+    "appraisal-policy.references": _E(
+        "The policy has no reference values that accept, so nothing is acceptable under it.",
+        ("no field references", "a ledger that is not there or has no active entry of the component"),
+        "Name a ledger with active entries under references, or write the registers there.",
+    ),
+    "appraisal-policy.possible": _E(
+        "Two requirements of the policy contradict each other, so that no document meets both.",
+        ("an instance id and a module id of another instance", "a root of another partition than the wanted one"),
+        "Correct or remove one of the two.",
+    ),
+    "appraisal-policy.image": _E(
+        "A set of reference values does not say which image runs: neither PCR0, nor PCR8, nor PCR1 and PCR2 are in it.",
+        ("a set with PCR3 or PCR4 alone",),
+        "Add PCR0.",
+    ),
+    "appraisal-policy.signer": _E(
+        "A set of reference values names the image by its signer alone: every image ever signed with that key passes.",
+        ("a set with PCR8 and without PCR0",),
+        "Add PCR0, or keep the signing key and every image signed with it under review.",
+    ),
+    "appraisal-policy.instance": _E(
+        "A set of reference values names one EC2 instance by PCR4, so replacing the instance needs another policy.",
+        ("registers copied from a running enclave",),
+        "Leave PCR4 out and write instance_ids, or pcr4_matches_module_id: true.",
+    ),
+    "appraisal-policy.freshness": _E(
+        "The policy does not require a nonce that is new for each request, so an old document may be played again.",
+        ("no field nonce", "a nonce fixed in the policy"),
+        "Write nonce: {required: true} and give --nonce with every request.",
+    ),
+    "appraisal-policy.debug": _E(
+        "The policy accepts enclaves in debug mode, whose image is not attested.",
+        ("a policy for tests",),
+        "Remove debug: allow from a policy for production.",
+    ),
+    "appraisal-policy.age": _E(
+        "The policy's max_age is longer than the three hours for which a document's certificate holds.",
+        ("a misunderstanding of what expires first",),
+        "Write an age below 3h.",
+    ),
+    "appraisal-policy.skew": _E(
+        "The policy accepts documents from further in the future than clocks on one network differ.",
+        ("a clock that was wrong once",),
+        "Set the clocks, and write a clock_skew of a few minutes.",
+    ),
+    "appraisal-policy.roots": _E(
+        "The policy names a root that is not AWS's; alone it accepts nothing under it.",
+        ("a policy for a stand-in",),
+        "Give the root's certificate with --root at every call.",
+    ),
     "cbor.size": _E(
         "The document is larger than 32 KiB; the Nitro Secure Module cannot make one beyond 12 KiB.",
         ("another file", "an attempt to exhaust the verifier"),
@@ -671,6 +778,46 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "The root of the document's chain belongs to another partition of AWS than the policy wants.",
         ("a document from another partition", "a root named with --root"),
         "Ask for a document from the wanted partition.",
+    ),
+    "appraisal.registers": _E(
+        "A register for which the policy asks beside the reference values is absent or has another value.",
+        ("an enclave that did not extend and lock it", "another configuration of the same image"),
+        "Compare the register with the policy: nitroctl attest show.",
+    ),
+    "appraisal.role": _E(
+        "PCR3 is not made from any IAM role that the policy names.",
+        ("an instance without a role, or with another one", "the instance profile's ARN in place of the role's"),
+        "Run the enclave on an instance with the role; nitroctl pcr role computes PCR3.",
+    ),
+    "appraisal.parent-instance": _E(
+        "PCR4 is not the one made from the instance id in the module id.",
+        ("a stand-in", "a module id without an instance id"),
+        "Look closer: under AWS's root the two have always agreed.",
+    ),
+    "appraisal.module": _E(
+        "The document comes from another enclave than the policy names.",
+        ("an enclave that was started again, which gives it a new id",),
+        "Correct the policy's module_ids, or require the instance in place of the enclave.",
+    ),
+    "appraisal.instance": _E(
+        "The document comes from another EC2 instance than the policy names.",
+        ("an instance that was replaced", "a document from elsewhere"),
+        "Correct the policy's instance_ids if the instance is wanted.",
+    ),
+    "appraisal.region": _E(
+        "The certificates name another region than the policy wants, or do not agree about one.",
+        ("a document from another region",),
+        "Ask for a document from the wanted region, or correct the policy's regions.",
+    ),
+    "appraisal.user-data": _E(
+        "The user data in the document is not what the policy requires.",
+        ("an enclave that was asked with other data", "JSON with another member, or of another type"),
+        "Compare the user data with the policy: nitroctl attest show.",
+    ),
+    "appraisal.public-key": _E(
+        "The public key in the document is not what the policy requires.",
+        ("no key", "a key of another type or size", "a key that was replaced"),
+        "Compare the key with the policy: nitroctl attest show.",
     ),
     "appraisal.debug": _E(
         "PCR0, PCR1 or PCR2 is zero: the enclave runs in debug mode, where its image is not attested.",
