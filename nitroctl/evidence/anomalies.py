@@ -24,12 +24,14 @@ _ORDER: Final = int("f" * 48 + "c7634d81f4372ddf581a0db248b0a77aecec196accc52973
 
 @dataclass(frozen=True, slots=True)
 class Anomaly:
-    """One kind of anomaly. ``title``: true when there is none. ``meaning``: what it may mean and what it may not.
+    """One kind of anomaly. ``title``: true when there is none. ``meaning``: what it may mean and what it does not.
 
+    ``name``: what it is, for a heading.
     ``needs_ledger``: whether it can only be seen against recorded measurements.
     """
 
     id: str
+    name: str
     title: str
     meaning: str
     needs_ledger: bool = False
@@ -47,54 +49,63 @@ class Finding:
 
 NONCE_REUSED: Final = Anomaly(
     "survey.nonce-reused",
+    "one nonce in several documents",
     "no nonce stands in two documents",
     "It may be one answer made to serve two requests, or a verifier that always sends the same nonce, which then "
     "proves no freshness; it does not mean that a document is forged.",
 )
 LEAF_REUSED: Final = Anomaly(
     "survey.leaf-reused",
+    "one leaf certificate for several enclaves",
     "every leaf certificate belongs to one module id",
     "It may be that AWS has changed how it issues these certificates, or that one enclave's documents were signed with "
     "another's; it does not mean that a signature is wrong, for they all hold.",
 )
 CLOCK_JUMP: Final = Anomaly(
     "survey.clock-jump",
+    "time that runs backward",
     "time runs forward through every enclave's certificates",
     "It may be that the clock behind the documents or the certificates was set, or that AWS now issues certificates "
     "that overlap; it does not show which of the times is wrong.",
 )
 PCR4: Final = Anomaly(
     "survey.pcr4",
+    "PCR4 of another instance",
     "PCR4 is made from the instance id in the module id",
     "It may be that AWS has changed what PCR4 holds, or that module id and registers are of two instances; it does not "
     "mean that another image runs, which PCR4 does not cover.",
 )
 MODULE_CHANGED_IMAGE: Final = Anomaly(
     "survey.module-changed-image",
+    "an enclave with several images",
     "every enclave attests one image",
     "It may be that two launches had one id, or that registers which are locked at launch have changed; it does not "
     "show which of the images is the wanted one.",
 )
 INSTANCE_CHANGED_REGION: Final = Anomaly(
     "survey.instance-changed-region",
+    "an instance in several regions",
     "every instance stays in its region",
     "It may be that two instances have one id, or that a name in a certificate is wrong, for instances do not move; it "
     "does not show in which region it ran.",
 )
 DUPLICATE: Final = Anomaly(
     "survey.duplicate",
+    "a document that is here twice",
     "no document is here twice",
     "It may be one capture stored twice, or a document played again; a copy under another signature or file hash is "
     "not a second attestation, for anybody can turn one ECDSA signature into another.",
 )
 DEBUG: Final = Anomaly(
     "survey.debug",
+    "debug mode",
     "no enclave runs in debug mode",
     "It may be a trial, or a service whose console the parent can read; it does not say which image ran, wanted or "
     "not, because debug mode zeroes the image's registers.",
 )
 REVOKED_RECORD: Final = Anomaly(
     "survey.revoked-record",
+    "an image that was revoked",
     "no document is of a revoked image",
     "It may be that a version that was withdrawn still runs, or ran before it was withdrawn; it does not mean that the "
     "document is old, which only its time and the record's show.",
@@ -102,6 +113,7 @@ REVOKED_RECORD: Final = Anomaly(
 )
 UNKNOWN_IMAGE: Final = Anomaly(
     "survey.unknown-image",
+    "an image that is not recorded",
     "every image is recorded",
     "It may be an image that was never recorded, a build that is not reproducible, or somebody else's enclave; it does "
     "not mean that the image is harmful.",
@@ -171,13 +183,13 @@ def _check(anomaly: Anomaly, findings: Sequence[Finding], bad: Outcome, *, ledge
         )
     if not mine:
         return Check(id=anomaly.id, title=anomaly.title, outcome=Outcome.PASS, required=required, source=_SOURCE)
-    documents = {seen for finding in mine for seen in finding.documents}
-    what = mine[0].detail if len(mine) == 1 else f"{len(mine)} findings"
+    documents = len({seen for finding in mine for seen in finding.documents})
+    many = f"{len(mine)} findings in {_count(documents, 'document')}"
     return Check(
         id=anomaly.id,
         title=anomaly.title,
         outcome=bad,
-        detail=f"{what} ({_count(len(documents), 'document')}). {anomaly.meaning}",
+        detail=f"{mine[0].detail if len(mine) == 1 else many}. {anomaly.meaning}",
         required=required,
         source=_SOURCE,
     )

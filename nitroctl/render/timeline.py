@@ -80,8 +80,9 @@ class Page:
         survey, span = self.survey, self.survey.span
         count = len(survey.documents)
         yield el("h1", "Attestation survey")
-        when = f", {_minute(span[0])} to {_minute(span[1])} UTC" if span else ""
-        yield el("p", f"{_count(count, 'authentic document')}, judged {self.judged}{when}.")
+        made = f"{_count(count, 'authentic document')}, judged {self.judged}"
+        when = [", ", el("span", f"{_minute(span[0])} to {_minute(span[1])} UTC", cls="nowrap")] if span else []
+        yield el("p", made, *when, ".")
         yield el(
             "p",
             "Everything here comes from authentic documents, except the list of those that were refused.",
@@ -200,7 +201,7 @@ def _timeline(survey: Survey, flagged: dict[Seen, list[Anomaly]]) -> Iterator[Ht
         yield el(
             "p", f"The earlier {len(found) - len(drawn)} panels are not drawn; survey a part of the heap to see them."
         )
-    panels = [_panel(episode, flagged) for episode in drawn]
+    panels = [_panel(episode, flagged, alone=len(found) == 1) for episode in drawn]
     yield el("div", *panels, cls="panels")
 
 
@@ -215,7 +216,7 @@ def _overview(survey: Survey, flagged: dict[Seen, list[Anomaly]]) -> Html:
     )
 
 
-def _panel(episode: Episode, flagged: dict[Seen, list[Anomaly]]) -> Html:
+def _panel(episode: Episode, flagged: dict[Seen, list[Anomaly]], *, alone: bool) -> Html:
     rows: dict[Enclave, list[Seen]] = {}
     for seen in episode.documents:
         rows.setdefault(seen.enclave, []).append(seen)
@@ -248,7 +249,7 @@ def _panel(episode: Episode, flagged: dict[Seen, list[Anomaly]]) -> Html:
         el("header", el("h3", _reach(episode.scale)), el("span", documents, cls="soft small")),
         *drawn,
         _axis(episode.scale),
-        cls="panel wide" if days or len(order) >= _WIDE_ROWS else "panel",
+        cls="panel wide" if alone or days or len(order) >= _WIDE_ROWS else "panel",
     )
 
 

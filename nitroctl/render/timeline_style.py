@@ -80,7 +80,8 @@ th { color: var(--soft); font-weight: 500; border-top: 0; font-size: 12px; white
 td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
 td.time { white-space: nowrap; font-variant-numeric: tabular-nums; }
 td.wide-text { min-width: 240px; overflow-wrap: anywhere; }
-.registers { display: grid; grid-template-columns: max-content 1fr; gap: 0 10px; margin: 2px 0; }
+.nowrap { white-space: nowrap; }
+.registers { display: grid; align-items: baseline; grid-template-columns: max-content 1fr; gap: 0 10px; margin: 2px 0; }
 footer { margin-top: 40px; border-top: 1px solid var(--line); padding-top: 12px; color: var(--soft); font-size: 12px; }
 @media (max-width: 760px) {
   main { padding: 18px 12px 30px; }
