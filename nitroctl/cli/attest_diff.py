@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import timedelta
 
-    from nitroctl.evidence.certificate import Certificate
     from nitroctl.evidence.compared import Compared, LinkPair, Pair, RegisterPair, TimePair
     from nitroctl.evidence.container import Unwrapped
     from nitroctl.evidence.document import Parsed
@@ -96,13 +95,12 @@ def _sentence(compared: "Compared") -> str:
     return f"{parts}; {', '.join(told)}"
 
 
-def _later(span: "timedelta") -> str:
-    from nitroctl.appraisal.appraise import duration
+def _later(apart: "timedelta") -> str:
+    from nitroctl.cli.document import span
 
-    if not span:
+    if not apart:
         return "at the same time"
-    far = duration(abs(span)) if abs(span).total_seconds() >= 1 else f"{abs(span).microseconds // 1000} ms"
-    return f"{far} {'later' if span.total_seconds() > 0 else 'earlier'}"
+    return f"{span(apart)} {'later' if apart.total_seconds() > 0 else 'earlier'}"
 
 
 def _told(name: str, unwrapped: "Unwrapped", parsed: "Parsed") -> str:
@@ -182,13 +180,15 @@ def _link(pair: "LinkPair") -> _Rows:
     if pair.relation == "same":
         return [(pair.role, "the same")]
     words = {"renewed": "another of the same name", "other": "another's"}[pair.relation]
-    return [(pair.role, words), ("", _certificate("A", pair.first)), ("", _certificate("B", pair.second))]
-
-
-def _certificate(letter: str, link: "Certificate | None") -> Value:
-    if link is None:
-        return Cell(f"{letter} none, or it cannot be read", "dim")
-    return f"{letter} {link.fingerprint} {link.common_name or link.subject_text}"
+    rows: _Rows = [(pair.role, words)]
+    for letter, link in (("  A", pair.first), ("  B", pair.second)):
+        if link is None:
+            rows.append((letter, Cell("none, or it cannot be read", "dim")))
+            continue
+        rows.append((letter, link.fingerprint))
+        if pair.relation == "other":
+            rows.append(("", link.common_name or link.subject_text))
+    return rows
 
 
 def _file(name: str, unwrapped: "Unwrapped", parsed: "Parsed") -> dict[str, object]:

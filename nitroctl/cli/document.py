@@ -30,6 +30,14 @@ def time(at: "datetime | None") -> str | None:
     return instant(at) if at else None
 
 
+def span(apart: "timedelta") -> str:
+    """Return how long ``apart`` is, whichever its sign: ``3 h 20 min``, ``250 ms``."""
+    from nitroctl.appraisal.appraise import duration
+
+    length = abs(apart)
+    return duration(length) if length.total_seconds() >= 1 else f"{length.microseconds // 1000} ms"
+
+
 @dataclass(frozen=True, slots=True)
 class Closest:
     """What the records say of a document's registers; ``entry`` is None when none of them comes near.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
-from nitroctl.cli.document import Closest, View, period, time
+from nitroctl.cli.document import Closest, View, period, span, time
 from nitroctl.render.view import Block, Cell, Checks, Drawing, Fields, Heading, Lines, Text, Value
 
 if TYPE_CHECKING:
@@ -71,22 +71,16 @@ def _times(view: View) -> list[_Row]:
     for item in view.times:
         rows += [(item.label, Cell(_when(item, view.document.time))), ("", _meaning(item))]
     if view.uptime is not None:
-        from nitroctl.appraisal.appraise import duration
-
-        told = f"{duration(view.uptime)}: the document's time less the launch, and no firmer than that"
+        told = f"{span(view.uptime)}: the document's time less the launch, and no firmer than that"
         rows.append(("uptime at document", Cell(told)))
     return rows
 
 
 def _when(item: "Time", document: "datetime") -> str:
-    from nitroctl.appraisal.appraise import duration
-
     at = time(item.at) or ""
     if item.key == "document":
         return at
-    if item.at <= document:
-        return f"{at}, {duration(document - item.at)} before the document"
-    return f"{at}, {duration(item.at - document)} after the document"
+    return f"{at}, {span(item.at - document)} {'before' if item.at <= document else 'after'} the document"
 
 
 def _meaning(item: "Time") -> Cell:
@@ -161,9 +155,11 @@ def _readings(reading: "Reading") -> list[_Row]:
 
 
 def _lines(label: str, text: str) -> list[_Row]:
-    """Return a text over as many rows as it has lines; a line end at its end alone stays visible in it."""
-    lines = text.split("\n") if "\n" in text.strip("\n") else [text]
-    return [(label if number == 0 else "", line) for number, line in enumerate(lines)]
+    """Return a text over as many rows as it has lines, each marked as its own; a last line end stays visible."""
+    if "\n" not in text.removesuffix("\n"):
+        return [(label, text)]
+    more = " " * (len(label) - 1) + "|"
+    return [(more if number else label, line) for number, line in enumerate(text.removesuffix("\n").split("\n"))]
 
 
 def certificates(links: "Sequence[Certificate]", at: "datetime") -> list[Block]:
@@ -203,14 +199,12 @@ def _bar(link: "Certificate", at: "datetime") -> str:
 
 
 def _part(link: "Certificate", at: "datetime") -> Value:
-    from nitroctl.appraisal.appraise import duration
-
     where = period(link, at)
     if where == "before":
-        return Cell(f"begins {duration(link.not_before - at)} after the document", "bad")
+        return Cell(f"begins {span(link.not_before - at)} after the document", "bad")
     if where == "after":
-        return Cell(f"ended {duration(at - link.not_after)} before the document", "bad")
-    return Cell(f"{duration(at - link.not_before)} in, {duration(link.not_after - at)} left", "dim")
+        return Cell(f"ended {span(at - link.not_after)} before the document", "bad")
+    return Cell(f"{span(at - link.not_before)} in, {span(link.not_after - at)} left", "dim")
 
 
 def _habits(view: View) -> list[Block]:

@@ -5,7 +5,7 @@ documented nowhere; items that several places state are compared, and a disagree
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -61,9 +61,25 @@ def findings(data: bytes, document: Document, envelope: Envelope | None, derived
     ]
     if enclave:
         found.append(
-            Finding("enclave_id", "enclave id", derived.enclave_id, "module id", Standing.DOCUMENTED, "unique in AWS")
+            _told(
+                Finding(
+                    "enclave_id",
+                    "enclave id",
+                    derived.enclave_id,
+                    "the module id",
+                    Standing.DOCUMENTED,
+                    "unique in AWS",
+                )
+            )
         )
     return (*found, _region(derived), _partition(document, derived), *_authority_ids(derived), _form(data, envelope))
+
+
+def _told(finding: Finding) -> Finding:
+    """Return the finding, or that the name it is read from does not have the form in which it would be."""
+    if finding.value is not None:
+        return finding
+    return replace(finding, source=f"{finding.source} has an unknown form", remark="")
 
 
 def _instance(document: Document, derived: Derived) -> Finding:
@@ -104,8 +120,10 @@ def _partition(document: Document, derived: Derived) -> Finding:
 def _authority_ids(derived: Derived) -> tuple[Finding, Finding]:
     remark = "opaque: the same id elsewhere means the same zone in the same days; the zone's name is nowhere"
     return (
-        Finding("regional_ca_id", "regional CA id", derived.regional_id, "the regional CA's name", Standing.HABIT),
-        Finding("zonal_ca_id", "zonal CA id", derived.zonal_id, "the zonal CA's name", Standing.HABIT, remark),
+        _told(
+            Finding("regional_ca_id", "regional CA id", derived.regional_id, "the regional CA's name", Standing.HABIT)
+        ),
+        _told(Finding("zonal_ca_id", "zonal CA id", derived.zonal_id, "the zonal CA's name", Standing.HABIT, remark)),
     )
 
 

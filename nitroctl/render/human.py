@@ -50,7 +50,7 @@ _GLYPHS: Final = {Outcome.PASS: "✓", Outcome.FAIL: "✗", Outcome.WARN: "!", O
 _WORDS: Final = {Outcome.PASS: "ok", Outcome.FAIL: "FAIL", Outcome.WARN: "warn", Outcome.SKIP: "skip"}
 _TEXT_WIDTH: Final = 100
 #: What is drawn, for streams that cannot write box characters.
-_ASCII: Final = str.maketrans("├└─│┤●", "|`-||*")
+_ASCII: Final = str.maketrans("├└─│┤●", "[`-|]*")
 #: Columns beside the labels below which values are not wrapped.
 _NARROWEST: Final = 24
 
