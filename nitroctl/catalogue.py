@@ -53,7 +53,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Check the path.",
     ),
     "file.exists": _E(
-        "A secret is written to new files only, and there is a file of that name.",
+        "A secret or a policy is written to new files only, and there is a file of that name.",
         ("the same command run twice",),
         "Name another file, or remove the old one first.",
     ),
