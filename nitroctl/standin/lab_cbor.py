@@ -6,6 +6,8 @@ from nitroctl.standin import nsm
 from nitroctl.standin.lab_change import AT, GOOD, Case, Change, also, case, make, put
 from nitroctl.standin.nsm import Encoded
 
+_SIGNATURE_ITEM: Final = 98
+
 
 def _document(old: bytes, new: bytes) -> Change:
     """Exchange the first bytes of the document."""
@@ -14,6 +16,12 @@ def _document(old: bytes, new: bytes) -> Change:
 
 def _nonce(hexadecimal: str) -> Change:
     return Change(fields=put(nonce=Encoded(bytes.fromhex(hexadecimal))))
+
+
+def _chunked_payload(content: bytes) -> bytes:
+    """Make the payload one chunk of a byte string of indefinite length."""
+    start = len(b"\x84\x44" + nsm.PROTECTED + b"\xa0")
+    return content[:start] + b"\x5f" + content[start:-_SIGNATURE_ITEM] + b"\xff" + content[-_SIGNATURE_ITEM:]
 
 
 CASES: Final[tuple[Case, ...]] = (
@@ -131,11 +139,7 @@ CASES: Final[tuple[Case, ...]] = (
         "cbor-chunked-payload",
         "The payload is a byte string in chunks; the signature is over their content.",
         "cbor.definite-strings",
-        Change(
-            document=lambda content: content.replace(
-                b"\x44" + nsm.PROTECTED + b"\xa0\x59", b"\x44" + nsm.PROTECTED + b"\xa0\x5f\x59", 1
-            )
-        ),
+        Change(document=_chunked_payload),
     ),
     case("cbor-tag-18-twice", "Tag 18 stands twice before the document.", "cbor.tags", _document(b"", b"\xd2\xd2")),
     case("cbor-tag-17", "Tag 17, COSE_Mac0, stands before the document.", "cbor.tags", _document(b"", b"\xd1")),

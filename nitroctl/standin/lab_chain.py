@@ -359,7 +359,7 @@ CASES: Final[tuple[Case, ...]] = (
         _leaf(lambda der: flip(der, -2)),
     ),
     case(
-        "certificate-key-bit",
+        "certificate-name-bit",
         "One bit of the zonal authority's name is changed.",
         "chain.names chain.signatures",
         _ders(lambda ders: [*ders[:2], ders[2].replace(b".zonal.eu", b".zonal.et"), ders[3]]),

@@ -229,7 +229,7 @@ CASES: Final[tuple[Case, ...]] = (
         Change(after_signing=lambda content: content.replace(PCRS[0], flip(PCRS[0]))),
     ),
     case(
-        "cose-order-changed",
+        "cose-payload-encoded-anew",
         "The payload was encoded anew after signing, as a map of definite length.",
         "cose.signature",
         Change(after_signing=lambda content: b"\xa9" + content[1:-1]),
