@@ -172,7 +172,7 @@ def test_force_writes_through_no_link(cli: Cli, directory: Path) -> None:
     assert tree(directory) == {}
 
 
-@pytest.mark.parametrize("name", ["Signer", "1signer", "-x", "", "a" * 64, "a_b", "a b", "ä", "../x", "a\nb", "@NAME@"])
+@pytest.mark.parametrize("name", ["Signer", "1signer", "-x", "a" * 64, "a_b", "a b", "ä", "../x", "a\nb", "@NAME@"])
 def test_names_that_are_not_names(cli: Cli, directory: Path, name: str) -> None:
     ran = cli("init", "x", f"--name={name}")
     assert (ran.status, ran.stdout) == (2, "")
@@ -266,19 +266,39 @@ def test_the_image_has_one_command_a_pinned_base_and_no_secret(project: Path) ->
     lines = [line for line in (project / "enclave/Dockerfile").read_text().splitlines() if line and line[0] != "#"]
     assert [line.split()[0] for line in lines] == ["FROM", "ENV", "COPY", "CMD"]
     assert re.fullmatch(r"FROM [a-z0-9./-]+:\d+\.\d+\.\d+-[a-z-]+", lines[0])
-    assert json.loads(lines[-1].removeprefix("CMD ")) == ["python3", "/app/service.py"]
+    assert json.loads(lines[-1].removeprefix("CMD ")) == ["python3", "/service.py"]
     assert not re.search(r"(?i)secret|passw|token|key", "\n".join(lines))
 
 
 def test_the_workflow_is_yaml_with_least_permissions_and_the_gate(project: Path) -> None:
     workflow = yaml.safe_load((project / ".github/workflows/enclave.yml").read_text())
-    assert sorted(workflow) == ["jobs", "name", "on", "permissions"]
+    assert sorted(workflow) == ["env", "jobs", "name", "on", "permissions"]
     assert workflow["permissions"] == {"contents": "read"}
     steps = workflow["jobs"]["image"]["steps"]
     uses = [step["uses"] for step in steps if "uses" in step]
     assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", use) for use in uses)
-    assert steps[-1]["run"] == "nitroctl pcr check --eif app.eif --component signer --environment prod"
+    assert steps[-1]["run"] == "nitroctl pcr check --eif app.eif --component signer --environment prod --format github"
     assert "${{" not in json.dumps(workflow)
+
+
+def test_the_workflow_installs_nitroctl_from_nowhere_until_somebody_says_where(project: Path) -> None:
+    workflow = yaml.safe_load((project / ".github/workflows/enclave.yml").read_text())
+    assert workflow["env"] == {"NITROCTL": ""}
+    (install,) = [step["run"] for step in workflow["jobs"]["image"]["steps"] if "pip install" in step.get("run", "")]
+    done = subprocess.run(["bash", "-ec", install], env=workflow["env"], capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert "NITROCTL: set it at the top of this workflow" in done.stderr
+
+
+def test_what_is_measured_of_the_files_is_set_the_same_by_hand_and_in_the_workflow(project: Path) -> None:
+    workflow = yaml.safe_load((project / ".github/workflows/enclave.yml").read_text())
+    (build,) = [step["run"] for step in workflow["jobs"]["image"]["steps"] if "docker build" in step.get("run", "")]
+    by_hand = [line.strip() for line in (project / "README.md").read_text().splitlines() if line[:9] == "    find "]
+    assert [line for line in build.splitlines() if line.startswith("find ")] == by_hand
+    (project / "enclave/service.py").chmod(0o600)
+    subprocess.run(["sh", "-ec", "\n".join(by_hand)], cwd=project, check=True)
+    found = [path.stat() for path in sorted((project / "enclave").iterdir())]
+    assert {(status.st_mtime, status.st_mode & 0o777) for status in found} == {(0.0, 0o644)}
 
 
 def commands(project: Path) -> Iterator[list[str]]:
