@@ -178,7 +178,7 @@ class Heap:
 
     def _write(self, path: str, findings: "Sequence[Finding]") -> None:
         from nitroctl import safefile
-        from nitroctl.render.timeline import Page
+        from nitroctl.render.survey_page import Page
 
         page = Page(
             survey=self.survey,
@@ -203,7 +203,7 @@ def _ledger(records: str | None) -> "tuple[Ledger | None, str | None]":
 def _refuse_overwriting(path: str) -> None:
     """Refuse to write the report over anything but an older report: what stands there may be evidence."""
     from nitroctl import safefile
-    from nitroctl.render.timeline import BEGINNING
+    from nitroctl.render.survey_page import BEGINNING
 
     if path == safefile.STDIN:
         raise UsageError("--html: standard output carries the answer", "usage.invalid", ["name a file"])
