@@ -30,6 +30,8 @@ MAX_MESSAGE: Final = 16 * 1024
 KEY_BITS: Final = (2048, 3072, 4096)
 _BLOCK: Final = 16
 _CONTENT_KEY: Final = 32
+#: An algorithm's identifier can be as long as the message.
+_SHOWN: Final = 64
 _UNREADABLE: Final = "recipient.unreadable"
 _UNSUPPORTED: Final = "recipient.unsupported"
 _KEY: Final = "recipient.key"
@@ -133,8 +135,9 @@ def _expect_oaep(algorithm: Any) -> None:  # noqa: ANN401
 
 def _expect(what: str, actual: object, expected: object) -> None:
     if type(actual) is not type(expected) or actual != expected:
+        shown = str(actual)
         raise CannotAnswer(
-            f"{what} is {actual}, not {expected} as in KMS's answers",
+            f"{what} is {shown if len(shown) <= _SHOWN else 'another'}, not {expected} as in KMS's answers",
             _UNSUPPORTED,
             ["KMS wraps with RSAES-OAEP SHA-256 and AES-256-CBC; openssl cms -decrypt opens other messages"],
         )

@@ -159,6 +159,13 @@ def test_another_wrapping_is_refused_by_name(changes: dict[str, Any], what: str)
     )
 
 
+@needs_asn1crypto
+def test_a_long_identifier_is_not_repeated() -> None:
+    with pytest.raises(CannotAnswer) as caught:
+        recipient.parse(message(content_type=kms.definite(0x06, b"\x2a" * 200)))
+    assert caught.value.message == "the content type is another, not enveloped_data as in KMS's answers"
+
+
 def _flipped(ber: bytes, place: int) -> bytes:
     return ber[:place] + bytes([ber[place] ^ 1]) + ber[place + 1 :]
 
