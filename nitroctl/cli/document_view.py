@@ -225,7 +225,12 @@ def closest(found: Closest) -> list[Block]:
 
     title = Heading(f"Records in {found.file}")
     if found.entry is None:
-        return [title, Text(f"None of its {found.count} entries of this kind comes near these registers.", "dim")]
+        none = {
+            0: "It has no entry for documents of this kind.",
+            1: "Its one entry for documents of this kind does not come near these registers.",
+        }
+        several = f"None of its {found.count} entries for documents of this kind comes near these registers."
+        return [title, Text(none.get(found.count, several), "dim")]
     entry = f"{found.entry.id} ({found.entry.status.value})"
     if found.matches:
         return [title, Text(f"{listed(found.equal)}, all that {entry} pins, are equal.")]
