@@ -17,7 +17,7 @@ _STEPS: Final = (
     *(_HOUR * count for count in (1, 2, 3, 6, 12)),
     *(_DAY * count for count in (1, 2, 7, 14)),
 )
-_MONTHS: Final = (1, 2, 3, 6, 12, 24, 60, 120, 1200, 12000)
+_MONTHS: Final = (1, 2, 3, 6, 12, 24, 60, 120, 1200, 12000, 24000)
 _MONTH: Final = 2_629_746
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _YEAR: Final = 12
