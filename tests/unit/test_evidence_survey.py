@@ -296,9 +296,6 @@ def test_unknown_image() -> None:
     )
 
 
-def test_an_image_without_a_ledger_is_not_unknown() -> None:
-    assert found(*CALM) == []
-
 
 def test_debug_mode_is_debug_and_not_an_unknown_image() -> None:
     debug = dataclasses.replace(CALM[2], pcrs=ZERO)
