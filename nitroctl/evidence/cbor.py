@@ -8,7 +8,7 @@ from the first. Time and memory are bounded by the size of the input, nesting by
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from nitroctl.evidence import rules
 from nitroctl.evidence.rules import Rule
@@ -28,6 +28,8 @@ _SIMPLE: Final = {0xF4: False, 0xF5: True, 0xF6: None}
 _DIRECT: Final = 23  # additional information up to here is the argument itself
 _ONE_BYTE: Final = 24
 _EIGHT_BYTES: Final = 27
+#: How many bytes hold the argument, and the least value that needs as many.
+_WIDTHS: Final = ((1, 24), (2, 1 << 8), (4, 1 << 16), (8, 1 << 32))
 _CHUNKED: Final = 31
 _SIGN1_TAG: Final = 0xD2  # tag 18
 
@@ -90,12 +92,13 @@ class _Reader:
         argument = initial & _INFO
         if major >= _TAG:
             return self.simple(begin, initial)
-        if argument > _DIRECT:
-            argument = self.argument(begin, argument, major)
-        else:
+        if argument <= _DIRECT:
             self.at = begin + 1
+        else:
+            argument = self.argument(begin, argument, major)
         if major == _BYTES:
-            return self.string(begin, argument)
+            start, self.at = self.at, self.at + argument
+            return self.data[start : self.at] if self.at <= self.size else self.cut(begin, start, argument)
         if major == _UINT:
             return argument
         if major == _TEXT:
@@ -122,12 +125,12 @@ class _Reader:
         """Return the argument written behind the head's first byte (:data:`_INDEFINITE` for an open array or map)."""
         if info > _EIGHT_BYTES:
             return self.indefinite(begin, info, major)
-        width = 1 << (info - _ONE_BYTE)
+        width, least = _WIDTHS[info - _ONE_BYTE]
         end = begin + 1 + width
         if end > self.size:
             raise CborFault(rules.CBOR_COMPLETE, begin, "a length is cut off: the bytes end inside it")
-        value = int.from_bytes(self.data[begin + 1 : end])
-        if value < (_ONE_BYTE if width == 1 else 1 << (4 * width)):
+        value = self.data[begin + 1] if width == 1 else int.from_bytes(self.data[begin + 1 : end])
+        if value < least:
             raise CborFault(
                 rules.CBOR_SHORTEST_HEADS, begin, f"{value} is written in {width} bytes, which is not the fewest"
             )
@@ -144,22 +147,18 @@ class _Reader:
         self.at = begin + 1
         return _INDEFINITE
 
-    def string(self, begin: int, length: int) -> bytes:
-        start = self.at
-        end = start + length
-        if end > self.size:
-            left = self.size - start
-            raise CborFault(rules.CBOR_COMPLETE, begin, f"a string of {length} bytes where {left} are left")
-        self.at = end
-        return self.data[start:end]
+    def cut(self, begin: int, start: int, length: int) -> NoReturn:
+        left = self.size - start
+        raise CborFault(rules.CBOR_COMPLETE, begin, f"a string of {length} bytes where {left} are left")
 
     def text(self, begin: int, length: int) -> str:
-        content = self.string(begin, length)
+        start, self.at = self.at, self.at + length
+        if self.at > self.size:
+            self.cut(begin, start, length)
         try:
-            return content.decode("utf-8")
+            return self.data[start : self.at].decode("utf-8")
         except UnicodeDecodeError as error:
-            offset = self.at - length + error.start
-            raise CborFault(rules.CBOR_TYPES, offset, "text that is not UTF-8") from error
+            raise CborFault(rules.CBOR_TYPES, start + error.start, "text that is not UTF-8") from error
 
     def array(self, count: int, depth: int) -> list[Any]:
         values: list[Any] = []

@@ -8,7 +8,7 @@ import hashlib
 import warnings
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final, TypeVar
+from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -27,7 +27,6 @@ _UNCOMPRESSED_P384: Final = bytes.fromhex("3076301006072a8648ce3d020106052b81040
 _PROCESSED: Final = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE})
 #: Enough for a day of a large fleet; about 4 KiB each.
 _REMEMBERED: Final = 2048
-_E = TypeVar("_E", bound=x509.ExtensionType)
 
 
 class CertificateFault(Exception):
@@ -104,8 +103,9 @@ def _read(der: bytes, certificate: x509.Certificate) -> Certificate:
     found = parts(der)
     verifier, key_fault = _key(certificate, found.public_key)
     extensions, extension_fault = _extensions(certificate)
-    constraints = _found(extensions, x509.BasicConstraints)
-    usage = _found(extensions, x509.KeyUsage)
+    values = {type(extension.value): extension.value for extension in extensions}
+    constraints, usage = values.get(x509.BasicConstraints), values.get(x509.KeyUsage)
+    points = values.get(x509.CRLDistributionPoints)
     names = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     return Certificate(
         der=der,
@@ -127,10 +127,10 @@ def _read(der: bytes, certificate: x509.Certificate) -> Certificate:
             for extension in extensions
             if extension.critical and extension.oid not in _PROCESSED
         ),
-        ca=constraints.ca if constraints else None,
-        path_length=constraints.path_length if constraints else None,
-        usages=_usages(usage) if usage else None,
-        crl_addresses=_crl_addresses(_found(extensions, x509.CRLDistributionPoints)),
+        ca=constraints.ca if isinstance(constraints, x509.BasicConstraints) else None,
+        path_length=constraints.path_length if isinstance(constraints, x509.BasicConstraints) else None,
+        usages=_usages(usage) if isinstance(usage, x509.KeyUsage) else None,
+        crl_addresses=_crl_addresses(points) if isinstance(points, x509.CRLDistributionPoints) else (),
     )
 
 
@@ -167,24 +167,20 @@ def _extensions(certificate: x509.Certificate) -> tuple[list[x509.Extension[x509
         return [], f"has an extension that cannot be read: {_reason(error)}"
 
 
-def _found(extensions: list[x509.Extension[x509.ExtensionType]], kind: type[_E]) -> _E | None:
-    return next((extension.value for extension in extensions if isinstance(extension.value, kind)), None)
-
-
 def _usages(usage: x509.KeyUsage) -> frozenset[str]:
-    bits = {
-        "digitalSignature": usage.digital_signature,
-        "nonRepudiation": usage.content_commitment,
-        "keyCertSign": usage.key_cert_sign,
-        "cRLSign": usage.crl_sign,
-    }
-    return frozenset(name for name, is_set in bits.items() if is_set)
+    bits = (
+        ("digitalSignature", usage.digital_signature),
+        ("nonRepudiation", usage.content_commitment),
+        ("keyCertSign", usage.key_cert_sign),
+        ("cRLSign", usage.crl_sign),
+    )
+    return frozenset([name for name, is_set in bits if is_set])
 
 
-def _crl_addresses(points: x509.CRLDistributionPoints | None) -> tuple[str, ...]:
+def _crl_addresses(points: x509.CRLDistributionPoints) -> tuple[str, ...]:
     return tuple(
         name.value
-        for point in points or ()
+        for point in points
         for name in point.full_name or ()
         if isinstance(name, x509.UniformResourceIdentifier)
     )

@@ -7,7 +7,8 @@ both. Parsing stops where going on would mean guessing; the rules not reached sa
 Source: attestation_process.md of the NSM API, 2.2 and 3.2; EC2 user guide, "NitroTPM attestation document".
 """
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -27,6 +28,7 @@ _PUBLISHED: Final = 512
 _PUBLISHED_ELSEWHERE: Final = 1024
 _LAST_MILLISECOND: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CBOR_PASSED: Final = tuple(rule.passed() for rule in rules.CBOR_RULES)
 _OPTIONAL: Final = ("public_key", "user_data", "nonce")
 _KNOWN: Final = frozenset(
     {"module_id", "digest", "timestamp", "pcrs", "nitrotpm_pcrs", "certificate", "cabundle", *_OPTIONAL}
@@ -100,7 +102,7 @@ def parse(data: bytes, *, strict: bool = False) -> Parsed:
         payload = _payload(envelope)
     except cbor.CborFault as fault:
         return _cbor_refused(fault)
-    checks = [*(rule.passed() for rule in rules.CBOR_RULES), *envelope_checks]
+    checks = [*_CBOR_PASSED, *envelope_checks]
     if type(payload) is not dict or any(type(key) is not str for key in payload):
         what = described(payload) if type(payload) is not dict else "a map with keys that are not text"
         wrong = rules.DOCUMENT_MAP.failed(f"the payload is {what}")
@@ -153,7 +155,7 @@ def _read(payload: dict[str, Any], *, strict: bool) -> tuple[list[Check], Docume
         rules.DOCUMENT_CABUNDLE.of(_bundle_fault(payload.get("cabundle"))),
         *(_optional(rule, name, payload) for rule, name in _OPTIONAL_RULES),
     ]
-    readable = kind is not None and Report.of(checks).passed
+    readable = all(check.outcome is Outcome.PASS for check in checks)
     checks += _deviations(payload, strict=strict)
     if kind is None or not readable:
         return checks, None
@@ -192,7 +194,10 @@ def _kind(payload: dict[str, Any]) -> tuple[Kind | None, Check]:
     if isinstance(module_id, str) and other in module_id:
         field = "pcrs" if enclave else "nitrotpm_pcrs"
         return None, rule.failed(f"it has {field}, but its module id is of the other kind: {module_id}")
-    return kind, rule.passed(f"{kind.value} document")
+    return kind, _OF_KIND[kind]
+
+
+_OF_KIND: Final = {kind: rules.DOCUMENT_KIND.passed(f"{kind.value} document") for kind in Kind}
 
 
 def _module_id_fault(payload: dict[str, Any]) -> str | None:
@@ -265,21 +270,19 @@ def _optional(rule: rules.Rule, name: str, payload: dict[str, Any]) -> Check:
 
 def _deviations(payload: dict[str, Any], *, strict: bool) -> list[Check]:
     """Judge where the document departs from AWS's text in a way that AWS's own documents do, or may do one day."""
-    nulls = [name for name in _OPTIONAL if name in payload and payload[name] is None]
-    unknown = sorted(set(payload) - _KNOWN)
+    nulls = tuple([name for name in _OPTIONAL if name in payload and payload[name] is None])
     lengths = [text for name in _OPTIONAL if (text := _length_remark(name, payload.get(name)))]
+    unknown = payload.keys() - _KNOWN
+    fields = f"unknown fields, not interpreted: {', '.join(sorted(unknown))}" if unknown else ""
     return [
         _nulls(nulls, strict=strict),
         _deviation(rules.DOCUMENT_LENGTHS, "; ".join(lengths), strict=strict),
-        _deviation(
-            rules.DOCUMENT_FIELDS,
-            f"unknown fields, not interpreted: {', '.join(unknown)}" if unknown else "",
-            strict=strict,
-        ),
+        _deviation(rules.DOCUMENT_FIELDS, fields, strict=strict),
     ]
 
 
-def _nulls(nulls: Sequence[str], *, strict: bool) -> Check:
+@functools.cache
+def _nulls(nulls: tuple[str, ...], *, strict: bool) -> Check:
     """Judge null in place of absent; every genuine document has all nine fields, so by default it is only noted."""
     if not nulls:
         return rules.DOCUMENT_NULLS.passed()
