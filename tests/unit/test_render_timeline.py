@@ -298,7 +298,7 @@ def test_rows_beyond_the_most_are_left_out_and_counted(monkeypatch: pytest.Monke
     for number in range(5):
         instance = f"i-{number:08}"
         pcrs = {**IMAGE, 0: pcr.ZERO if number == 4 else b"\x10" * 48, 4: pcr.for_instance(instance)}
-        documents.append(one(module_id=f"{instance}-enc1", instance_id=instance, pcrs=pcrs))
+        documents.append(one(module_id=f"{instance}-enc1", instance_id=instance, pcrs=pcrs, leaf=bytes([number])))
     read = Read(page(documents))
     assert "3 more rows are not drawn; survey a part of the heap to see them." in read.texts
     rows = [attributes for _, attributes in read.elements if attributes.get("class") == "row"]
