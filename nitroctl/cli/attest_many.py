@@ -142,7 +142,7 @@ class Tally:
     @property
     def status(self) -> str:
         """How far it is."""
-        return f"{self._outcomes.total()} documents, {self._outcomes['refused']} refused"
+        return f"{_counted(self._outcomes.total())}, {self._outcomes['refused']} refused"
 
     def summary(self) -> Result:
         """Return what they come to: refused when any is, trouble when none is and any could not be read."""
@@ -198,13 +198,14 @@ class Tally:
     def _sentence(self, count: int) -> str:
         accepted, refused, unread = (self._outcomes[outcome] for outcome in ("accepted", "refused", "unread"))
         how = {"now": "now", "document": "document time", "given": "as asked"}[self._judge.chosen]
-        when = f"as of {self._instant()} ({how})" if self._judge.at else "each as of its own time (document time)"
-        what = "authentic and acceptable" if self._judge.policy else "authentic, not appraised,"
+        when = f"as of {self._instant()} ({how})" if self._judge.at else f"each at its own time ({how})"
+        what = "authentic and acceptable" if self._judge.policy else "authentic, not appraised"
+        comma = "" if self._judge.policy and self._judge.at else ","
         of = f"{accepted} of {_counted(count)}" if accepted != count or count == 1 else f"all {_counted(count)}"
-        verb = "is" if accepted == 1 else "are"
+        verb = "is" if 1 in {accepted, count} else "are"
         rest = [f"{refused} refused"] if refused else []
         rest += [f"{unread} could not be read"] if unread else []
-        return f"{of} {verb} {what} {when}" + (f"; {', '.join(rest)}" if rest else "")
+        return f"{of} {verb} {what}{comma} {when}" + (f"; {', '.join(rest)}" if rest else "")
 
     def _view(self, count: int) -> list[Block]:
         from nitroctl import catalogue
