@@ -148,7 +148,7 @@ def _region(document: Document, links: Sequence[Certificate], wanted: Collection
 def _held(rule: Rule, what: str, wanted: Content, content: bytes | None) -> Check:
     """Judge bytes that enclave code chose. Empty is present, and neither absent nor enough for anything else."""
     if wanted.absent:
-        return rule.passed("absent") if content is None else rule.failed(f"there is {_sized(content)} of {what}")
+        return rule.passed("absent") if content is None else rule.failed(f"the {what} is not absent: {_sized(content)}")
     if not content:
         return rule.failed(f"the document has no {what}" if content is None else f"the {what} is present and empty")
     digest = hashlib.sha256(content).digest()
