@@ -327,10 +327,10 @@ def _nowhere(error: Exception) -> NitroctlError | None:
 
 def _say(kind: str, text: str) -> None:
     """Write one line to stderr: ``nitroctl: error: …``."""
-    from nitroctl.render.plain import encodable, visible
+    from nitroctl.render.plain import encodable, inert, visible
 
     try:
-        sys.stderr.write(f"nitroctl: {kind}: {encodable(visible(text), sys.stderr.encoding)}\n")
+        sys.stderr.write(f"nitroctl: {kind}: {encodable(inert(visible(text)), sys.stderr.encoding)}\n")
         sys.stderr.flush()
     except OSError:
         pass

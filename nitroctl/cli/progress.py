@@ -10,7 +10,7 @@ import sys
 from typing import Final
 
 from nitroctl.cli import asked
-from nitroctl.render.plain import encodable, visible, visible_lines
+from nitroctl.render.plain import encodable, inert, visible, visible_lines
 
 #: Seconds between two lines where nobody watches.
 HEARTBEAT_S: Final = 30
@@ -75,7 +75,7 @@ def _safe(text: str) -> str:
 
 
 def _safe_line(line: str) -> str:
-    return encodable(line, sys.stderr.encoding)
+    return encodable(inert(line), sys.stderr.encoding)
 
 
 def _write(text: str) -> None:

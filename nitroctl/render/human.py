@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.text import Text as RichText
 
 from nitroctl.checks import Check, Outcome, Report
-from nitroctl.render.plain import encodable, visible, visible_lines
+from nitroctl.render.plain import encodable, inert, visible, visible_lines
 from nitroctl.render.view import (
     Block,
     Cell,
@@ -125,13 +125,14 @@ class Screen:
 
     def _line(self, text: str, style: Style = "") -> None:
         self._console.print(
-            RichText(encodable(text, self._encoding), style=_STYLES[style], end=""), soft_wrap=True, end="\n"
+            RichText(encodable(inert(text), self._encoding), style=_STYLES[style], end=""), soft_wrap=True, end="\n"
         )
 
     def _segments(self, segments: Sequence[tuple[str, Style]]) -> None:
         line = RichText(end="")
         for text, style in segments:
-            line.append(encodable(text, self._encoding), style=_STYLES[style])
+            shown = text.replace("##[", "#\\x23[") if line.plain.strip() else inert(text)
+            line.append(encodable(shown, self._encoding), style=_STYLES[style])
         line.rstrip()
         self._console.print(line, soft_wrap=True, end="\n")
 

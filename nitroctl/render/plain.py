@@ -33,6 +33,16 @@ def visible_lines(text: str) -> list[str]:
     return [visible(line.removesuffix("\r").replace("\t", "    ")) for line in text.removesuffix("\n").split("\n")]
 
 
+def inert(line: str) -> str:
+    r"""Return a line of visible text that the log of a CI job takes for no command, with ``\x3a`` or ``\x23`` in it.
+
+    GitHub's runner obeys ``::name::`` after nothing but spaces, and the older ``##[name]`` wherever it stands.
+    """
+    if line.lstrip().startswith("::"):
+        line = line.replace("::", "\\x3a:", 1)
+    return line.replace("##[", "#\\x23[")
+
+
 def encodable(text: str, encoding: str | None) -> str:
     """Return ``text`` with what ``encoding`` cannot write as escapes."""
     return text.encode(encoding or "ascii", "backslashreplace").decode(encoding or "ascii")

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from nitroctl.checks import Check, Outcome, Report, blocked
 from nitroctl.render import envelope
 from nitroctl.render.human import Screen, wrap
-from nitroctl.render.plain import encodable, visible, visible_lines
+from nitroctl.render.plain import encodable, inert, visible, visible_lines
 from nitroctl.render.result import Result
 from nitroctl.render.view import Cell, Checks, Diff, Fields, Heading, Headline, Lines, Raw, Table, Text
 
@@ -126,3 +126,27 @@ def test_the_envelope_is_ascii_json_with_a_final_newline() -> None:
         "notes": ["n"],
         "errors": [],
     }
+
+
+def test_no_line_for_people_is_a_command_to_a_ci_job() -> None:
+    hostile = "::stop-commands::x ##[error]y"
+    blocks = (
+        Headline(hostile),
+        Heading(hostile),
+        Fields([(hostile, hostile)], title=hostile),
+        Table(("name",), [(hostile,), (Cell(hostile, "strong"),)]),
+        Text(hostile),
+        Lines(f"a\n  {hostile}"),
+        Diff(f" {hostile}\n"),
+    )
+    for width in (None, 20, 80):
+        for colour in (False, True):
+            for line in drawn(*blocks, width=width, colour=colour).splitlines():
+                assert not line.lstrip().startswith("::")
+                assert "##[" not in line
+
+
+def test_what_a_line_looks_like_that_would_be_a_command() -> None:
+    assert inert("  ::error::x ::y") == "  \\x3a:error::x ::y"
+    assert inert("a ##[error]b") == "a #\\x23[error]b"
+    assert inert("a ::b # #[c]") == "a ::b # #[c]"
