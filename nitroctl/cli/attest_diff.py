@@ -87,7 +87,8 @@ def _sentence(compared: "Compared") -> str:
         return parts
     differing = [pair.index for pair in compared.registers]
     told = [f"{listed(differing)} {'differs' if len(differing) == 1 else 'differ'}" if differing else "same registers"]
-    others = [pair.label for pair in compared.contents if not pair.usual]
+    others = [pair.label for pair in compared.identity if pair.key == "region"]
+    others += [pair.label for pair in compared.contents if not pair.usual]
     if others:
         told.append(f"{' and '.join(others)} {'differ' if len(others) > 1 else 'differs'}")
     if compared.links[0].relation != "same":
