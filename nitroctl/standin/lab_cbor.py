@@ -229,6 +229,12 @@ CASES: Final[tuple[Case, ...]] = (
         Change(fields=put(pcrs=Encoded(b"\xa1\xf9\x00\x00\x58\x30" + bytes(48)))),
     ),
     case("cbor-reserved-head", "The nonce has a head that CBOR reserves.", "cbor.types", _nonce("1c")),
+    case(
+        "cbor-reserved-head-array",
+        "The nonce is an array whose head CBOR reserves, and ends with a break.",
+        "cbor.types",
+        _nonce("9cff"),
+    ),
     case("cbor-indefinite-integer", "The nonce is an integer of indefinite length.", "cbor.types", _nonce("1f")),
     case(
         "cbor-break-for-value",

@@ -1,0 +1,123 @@
+"""What mutation testing found that no other test would notice: edges, offsets and sentences, each pinned exactly.
+
+Every test here fails for at least one small change of nitroctl/evidence that all the other tests let pass.
+"""
+
+import cbor2
+import pytest
+
+from nitroctl.evidence import cbor
+from nitroctl.evidence.cose import Envelope
+
+
+def fault(content: bytes, *, leading_tag: bool = False) -> tuple[str, int, str]:
+    with pytest.raises(cbor.CborFault) as caught:
+        cbor.scan(content, leading_tag=leading_tag)
+    assert str(caught.value) == caught.value.message
+    return caught.value.rule.id, caught.value.offset, caught.value.message
+
+
+# -- the reader of CBOR
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("", ("cbor.complete", 0, "an item is missing: the bytes end here")),
+        ("9f00", ("cbor.complete", 2, "an item is missing: the bytes end here")),
+        ("18", ("cbor.complete", 0, "a length is cut off: the bytes end inside it")),
+        ("821900", ("cbor.complete", 1, "a length is cut off: the bytes end inside it")),
+        ("1a000100", ("cbor.complete", 0, "a length is cut off: the bytes end inside it")),
+        ("1b00000001000000", ("cbor.complete", 0, "a length is cut off: the bytes end inside it")),
+        ("424100", None),
+        ("434100", ("cbor.complete", 0, "a string of 3 bytes where 2 are left")),
+        ("634142", ("cbor.complete", 0, "a string of 3 bytes where 2 are left")),
+        ("82416a5820aa", ("cbor.complete", 3, "a string of 32 bytes where 1 are left")),
+        ("830000", ("cbor.complete", 0, "3 items claimed where 2 bytes are left")),
+        ("820000", None),
+        ("a30000", ("cbor.complete", 0, "3 items claimed where 2 bytes are left")),
+        ("82009bffffffffffffffff", ("cbor.complete", 2, "18446744073709551615 items claimed where 0 bytes are left")),
+        ("1817", ("cbor.shortest-heads", 0, "23 is written in 1 bytes, which is not the fewest")),
+        ("1900ff", ("cbor.shortest-heads", 0, "255 is written in 2 bytes, which is not the fewest")),
+        ("1a0000ffff", ("cbor.shortest-heads", 0, "65535 is written in 4 bytes, which is not the fewest")),
+        ("1b00000000ffffffff", ("cbor.shortest-heads", 0, "4294967295 is written in 8 bytes, which is not the fewest")),
+        ("821c00", ("cbor.types", 1, "a head with the reserved value 28")),
+        ("9cff", ("cbor.types", 0, "a head with the reserved value 28")),
+        ("beff", ("cbor.types", 0, "a head with the reserved value 30")),
+        ("5d4100ff", ("cbor.types", 0, "a head with the reserved value 29")),
+        ("811f", ("cbor.types", 1, "an integer of indefinite length")),
+        ("3f", ("cbor.types", 0, "an integer of indefinite length")),
+        ("5fff", ("cbor.definite-strings", 0, "a string in chunks")),
+        ("817fff", ("cbor.definite-strings", 1, "a string in chunks")),
+        ("8200ff", ("cbor.types", 2, "a break outside a map or array")),
+        ("81e0", ("cbor.types", 1, "a float or a simple value")),
+        ("81fb0000000000000000", ("cbor.types", 1, "a float or a simple value")),
+        ("81c0", ("cbor.tags", 1, "a tag")),
+        ("81dbffffffffffffffff", ("cbor.tags", 1, "a tag")),
+        ("82606361ff62", ("cbor.types", 4, "text that is not UTF-8")),
+        ("a1f400", ("cbor.types", 1, "a map key that is neither a number nor a string")),
+        ("a200008000", ("cbor.types", 3, "a map key that is neither a number nor a string")),
+        ("a200000001", ("cbor.unique-keys", 3, "the key 0 occurs a second time")),
+        ("a220002001", ("cbor.unique-keys", 3, "the key -1 occurs a second time")),
+        ("a2616100616101", ("cbor.unique-keys", 4, "the key 'a' occurs a second time")),
+        ("a241aa0041aa01", ("cbor.unique-keys", 4, "the key h'aa' occurs a second time")),
+        ("8000ff", ("cbor.trailing-bytes", 1, "2 bytes follow the end")),
+        ("9fffff", ("cbor.trailing-bytes", 2, "1 bytes follow the end")),
+    ],
+)
+def test_where_and_how_cbor_is_refused(content: str, expected: tuple[str, int, str] | None) -> None:
+    raw = bytes.fromhex(content)
+    if expected is None:
+        assert cbor.scan(raw).value == cbor2.loads(raw)
+    else:
+        assert fault(raw) == expected
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        *("17", "1818", "18ff", "190100", "19ffff", "1a00010000", "1b0000000100000000", "1bffffffffffffffff", "20"),
+        *("37", "3818", "3bffffffffffffffff", "f4", "f5", "f6", "40", "60", "80", "a0", "9fff", "bfff"),
+        *("9f9f00ffbf0000ffff", "a400012002410304616105"),
+    ],
+)
+def test_what_has_one_reading_is_read_as_cbor2_reads_it(content: str) -> None:
+    raw = bytes.fromhex(content)
+    assert repr(cbor.scan(raw).value) == repr(cbor2.loads(raw))
+
+
+@pytest.mark.parametrize("opening", [b"\x81", b"\x9f", b"\xa1\x00", b"\xbf\x00"])
+def test_eight_levels_are_read_and_a_ninth_is_not(opening: bytes) -> None:
+    def nested(levels: int) -> bytes:
+        closing = b"\xff" * levels if opening[0] & 0x1F == 0x1F else b""
+        return opening * levels + b"\x00" + closing
+
+    assert repr(cbor.scan(nested(8)).value) == repr(cbor2.loads(nested(8)))
+    assert fault(nested(9)) == ("cbor.bounds", 8 * len(opening), "nesting deeper than 8")
+
+
+def test_2048_items_are_read_and_one_more_is_not() -> None:
+    def items(count: int) -> bytes:
+        return b"\x9f" + b"\x00" * (count - 1) + b"\xff"
+
+    assert cbor.scan(items(2048)).value == [0] * 2047
+    assert fault(items(2049)) == ("cbor.bounds", 2048, "more than 2048 items")
+
+
+def test_one_tag_18_may_lead_where_it_is_let() -> None:
+    assert cbor.scan(b"\xd2\x81\x00", leading_tag=True) == cbor.Scanned([0], 1, ((2, 3),))
+    assert fault(b"\xd2\x81\x00") == ("cbor.tags", 0, "a tag")
+    assert fault(b"\xd2\xd2\x00", leading_tag=True) == ("cbor.tags", 1, "a tag")
+    assert fault(b"\xd2", leading_tag=True) == ("cbor.complete", 1, "an item is missing: the bytes end here")
+
+
+def test_the_places_of_the_parts() -> None:
+    assert cbor.scan(bytes.fromhex("8341aa8100f6")) == cbor.Scanned([b"\xaa", [0], None], 0, ((1, 3), (3, 5), (5, 6)))
+    found = cbor.scan(bytes.fromhex("a24161810020a10000"))
+    assert found == cbor.Scanned({b"a": [0], -1: {0: 0}}, 0, ((1, 3), (3, 5), (5, 6), (6, 9)))
+
+
+# -- the envelope
+@pytest.mark.parametrize("size", [0, 1, 23, 24, 255, 256, 257, 16384, 65535])
+def test_the_signed_bytes_are_those_of_an_independent_encoder(size: int) -> None:
+    content, other = bytes(size), b"\x07"
+    assert Envelope(other, content, b"", 0).signed_bytes == cbor2.dumps(["Signature1", other, b"", content])
+    assert Envelope(content, other, b"", 0).signed_bytes == cbor2.dumps(["Signature1", content, b"", other])
