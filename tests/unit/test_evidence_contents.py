@@ -22,6 +22,7 @@ KEYS = [
     (P256.public_bytes(Encoding.DER, SPKI), "elliptic curve secp256r1, 256 bits", "SubjectPublicKeyInfo in DER", False),
     (ED.public_bytes(Encoding.DER, SPKI), "Ed25519", "SubjectPublicKeyInfo in DER", False),
 ]
+BEGINS = "it begins with the"
 GUESSES = [
     (bytes(20), "every byte is 00: a placeholder"),
     (b"\x01" * 64, "every byte is 01: a placeholder"),
@@ -32,8 +33,7 @@ GUESSES = [
     (hashlib.sha256().digest(), "the SHA-256 of nothing"),
     (
         hashlib.sha256().digest() + bytes(32),
-        "zero from byte 32 on: padded to 64 bytes, as report data of other TEEs is; it begins with the SHA-256 of "
-        "nothing",
+        f"zero from byte 32 on: padded to 64 bytes, as report data of other TEEs is; {BEGINS} SHA-256 of nothing",
     ),
     (b"1769923183", "a Unix time in seconds: 2026-02-01T05:19:43Z"),
     (b"ab185e3d-86d5-471b-9d1a-016a3a7e6c53", "a UUID"),
