@@ -18,7 +18,7 @@ from nitroctl.errors import UsageError
 from nitroctl.evidence.document import Kind
 from nitroctl.evidence.roots import Root
 from nitroctl.standin.lab import CASES
-from nitroctl.standin.lab_change import AT, INSTANCE, MODULE_ID, NONCE, PCRS, Case, Change, accepted, make
+from nitroctl.standin.lab_change import AT, INSTANCE, LEAF, MODULE_ID, NONCE, PCRS, Case, Change, accepted, make
 from tests.schemas import validator
 
 ISSUED = datetime(2026, 11, 21, 9, 0, 0, tzinfo=UTC)
@@ -196,6 +196,24 @@ def signed_image() -> bytes:
     return make(Change(fields=lambda f: [(k, {**PCRS, 8: b"\x18" * 48} if k == "pcrs" else v) for k, v in f]))
 
 
+def tpm(index: int) -> Judgement:
+    """Judge a NitroTPM's document by one register."""
+    pcrs = {number: bytes([number + 1]) * 48 for number in range(24)}
+    names = {"pcrs": ("nitrotpm_pcrs", pcrs), "module_id": ("module_id", f"{INSTANCE}-tpm0000000000000000")}
+    cbor = make(Change(fields=lambda fields: [names.get(k, (k, v)) for k, v in fields]))
+    reference = ReferenceValues("ami", {index: pcrs[index]}, FILE_SHA256)
+    judgement = judged(cbor, Policy(accepted=(reference,), kind=Kind.NITROTPM))
+    assert judgement.passed
+    assert list(ear(judgement, cbor)["submods"]) == ["aws-nitrotpm"]
+    assert vsa(judgement, cbor)["subject"][0]["name"] == "attestation-document"
+    return judgement
+
+
+def link_fault() -> bytes:
+    """A chain whose signatures hold, and whose last certificate is an authority."""
+    return make(Change(profiles=lambda wanted: [*wanted[:LEAF], replace(wanted[LEAF], ca=True)]))
+
+
 VECTORS: dict[str, tuple[Callable[[], Judgement], str, dict[str, int]]] = {
     "by-pcr0": (lambda: judged(policy=having({0: PCRS[0]})), "affirming", {"executables": 3, "hardware": 2}),
     "by-pcr1-and-pcr2": (
@@ -214,6 +232,11 @@ VECTORS: dict[str, tuple[Callable[[], Judgement], str, dict[str, int]]] = {
         {"executables": -33, "hardware": 2},
     ),
     "by-pcr1-alone": (lambda: judged(policy=having({1: PCRS[1]})), "warning", {"executables": -33, "hardware": 2}),
+    "by-pcr2-alone": (lambda: judged(policy=having({2: PCRS[2]})), "warning", {"executables": -33, "hardware": 2}),
+    "of-a-tpm-by-pcr4": (lambda: tpm(4), "affirming", {"executables": 3, "hardware": 2}),
+    "of-a-tpm-by-pcr7": (lambda: tpm(7), "affirming", {"executables": -2, "hardware": 2}),
+    "of-a-tpm-by-pcr0": (lambda: tpm(0), "warning", {"executables": -33, "hardware": 2}),
+    "of-a-tpm-by-pcr8": (lambda: tpm(8), "warning", {"executables": -33, "hardware": 2}),
     "under-a-named-root": (lambda: judged(roots=accepted()), "warning", {"executables": 3, "hardware": -33}),
     "authenticity-only": (lambda: judged(policy=None), "none", {"hardware": 2}),
     "authenticity-only-under-a-named-root": (
@@ -289,6 +312,17 @@ VECTORS: dict[str, tuple[Callable[[], Judgement], str, dict[str, int]]] = {
         "contraindicated",
         {"hardware": 97},
     ),
+    "a-link-that-does-not-hold": (lambda: judged(link_fault()), "contraindicated", {"hardware": 99}),
+    "a-fault-in-the-chain-outweighs-its-root": (
+        lambda: judged(link_fault(), roots=(Root("nobody's", "00" * 32, "aws"),)),
+        "contraindicated",
+        {"hardware": 99},
+    ),
+    "another-root-outweighs-its-period": (
+        lambda: judged(roots=(Root("nobody's", "00" * 32, "aws"),), at=AT + timedelta(days=1), chosen="given"),
+        "contraindicated",
+        {"hardware": 97},
+    ),
     "malformed": (
         lambda: judged(make(Change(document=lambda cbor: cbor + b"\x00"))),
         "contraindicated",
@@ -361,7 +395,10 @@ def test_authenticity_alone_names_no_policy() -> None:
 def test_there_is_no_summary_without_a_policy() -> None:
     with pytest.raises(UsageError) as caught:
         vsa(judged(policy=None))
-    assert caught.value.code == "usage.invalid"
+    assert (caught.value.code, caught.value.hints) == (
+        "usage.invalid",
+        ("give reference values: --records or --pcr; or use --format ear",),
+    )
 
 
 # -- the subject of a summary
