@@ -66,6 +66,11 @@ def content(wanted: Content | None) -> object:
     return members or "present"
 
 
+def names(value: tuple[str, ...] | None) -> list[str]:
+    """Return the form of a list of which any one will do."""
+    return sorted(value or ())
+
+
 def duration(span: "timedelta | None") -> str:
     """Return a time span in seconds."""
     return f"{int(span.total_seconds())}s" if span is not None else "0s"

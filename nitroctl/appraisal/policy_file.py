@@ -172,7 +172,7 @@ class _Reading(Values):
                 instance_ids=_set(self.names("instance_ids")),
                 regions=_set(self.names("regions")),
                 partitions=_set(self.names("partitions")),
-                roles=self.field("roles", self.roles, None),
+                roles=self.field("roles", self.roles, None, canonical.names),
                 parent_instance=self.field("pcr4_matches_module_id", self.boolean, default=False),
                 max_age=self.field("max_age", self.age, None, canonical.duration),
                 clock_skew=self.field("clock_skew", self.duration, CLOCK_SKEW, canonical.duration),
@@ -232,12 +232,12 @@ class _Reading(Values):
         def check(text: str, path: Path) -> str:
             if not pattern.fullmatch(text):
                 self.refuse(path, f"not {says}: {shown(text)}")
-            return text.lower()
+            return text.lower() if name == "roots" else text
 
         def read(value: object, path: Path) -> tuple[str, ...] | None:
             return self.texts(value, path, check)
 
-        return self.field(name, read, None)
+        return self.field(name, read, None, canonical.names)
 
     def references(self, value: object, path: Path) -> tuple[Records | None, tuple[ReferenceValues, ...]]:
         members = self.members(value, path, ("records", "any_of"))

@@ -1,0 +1,412 @@
+"""A policy as a file: every field's form, the canonical form and its digest, and the schema that says the same."""
+
+import hashlib
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nitroctl.appraisal import policy_canonical, policy_file, policy_text
+from nitroctl.appraisal.policy import CLOCK_SKEW, Content, KeyContent, RegisterRule
+from nitroctl.appraisal.policy_file import SCHEMA, PolicyFile
+from nitroctl.appraisal.policy_text import Text
+from nitroctl.errors import CannotAnswer
+from nitroctl.evidence.document import Kind
+from nitroctl.evidence.roots import AWS_ROOTS
+from tests.schemas import validator
+
+A, B = "ab" * 48, "cd" * 48
+SHA = "ef" * 32
+ROLE = "arn:aws:iam::111122223333:role/signer"
+MODULE = "i-0123456789abcdef0-enc019aa0b0c0d0e0f0"
+SETS = {"any_of": [{"label": "one", "pcrs": {"PCR0": A, "PCR1": B}}, {"label": "two", "pcrs": {"PCR8": B}}]}
+
+#: every field, each with a value that is not its default and the one it is read as
+GOOD: dict[str, Any] = {
+    "description": "production",
+    "kind": "enclave",
+    "references": {"records": {"file": "m.json", "component": "signer", "environment": "prod"}, **SETS},
+    "registers": {"PCR16-PCR18": "present", "PCR19": [B, A], "PCR3": [A]},
+    "debug": "allow",
+    "nonce": {"required": True, "equals": "00FF"},
+    "user_data": {"equals": "00", "sha256": SHA, "json": {"v": 1, "/a/b": "x", "n": None, "t": True}},
+    "public_key": {"type": "rsa", "minimum_bits": 2048, "equals": "0102", "sha256": SHA},
+    "module_ids": [MODULE],
+    "instance_ids": ["i-0123456789abcdef0", "i-01234567"],
+    "regions": ["us-gov-west-1", "eu-west-1"],
+    "partitions": ["aws", "aws-us-gov"],
+    "roles": [ROLE],
+    "pcr4_matches_module_id": True,
+    "max_age": "5m",
+    "clock_skew": "0s",
+    "roots": [AWS_ROOTS[0].fingerprint.upper()],
+    "strict": True,
+}
+
+
+def form(value: object) -> tuple[PolicyFile | None, list[tuple[str, str]]]:
+    found, faults = policy_file.form(Text(value, {}), where="p.json")
+    return found, [(fault.code.removeprefix("appraisal-policy."), f"{fault.place}{fault.message}") for fault in faults]
+
+
+def policy(**fields: Any) -> PolicyFile:
+    found, faults = form({"schema": SCHEMA, **fields})
+    assert faults == []
+    assert found
+    return found
+
+
+def fault(**fields: Any) -> tuple[str, str]:
+    found, faults = form({"schema": SCHEMA, **fields})
+    assert found is None
+    assert len(faults) == 1, faults
+    return faults[0]
+
+
+def test_every_field_is_read() -> None:
+    assert {"schema", *GOOD} == set(policy_file.FIELDS)
+    found = policy(**GOOD)
+    required = found.policy
+    assert [(each.label, {k: v.hex() for k, v in each.pcrs.items()}) for each in required.accepted] == [
+        ("one", {0: A, 1: B}),
+        ("two", {8: B}),
+    ]
+    assert (required.kind, required.allow_debug) == (Kind.ENCLAVE, True)
+    assert required.registers == (
+        RegisterRule((3,), (bytes.fromhex(A),)),
+        RegisterRule((16, 17, 18)),
+        RegisterRule((19,), (bytes.fromhex(A), bytes.fromhex(B))),
+    )
+    assert (required.nonce, required.nonce_required) == (b"\x00\xff", True)
+    members = (("/a/b", "x"), ("n", None), ("t", True), ("v", 1))
+    assert required.user_data == Content(equals=b"\x00", sha256=bytes.fromhex(SHA), members=members)
+    key = KeyContent(type="rsa", minimum_bits=2048, equals=b"\x01\x02", sha256=bytes.fromhex(SHA))
+    assert required.public_key == key
+    assert required.module_ids == frozenset({MODULE})
+    assert required.instance_ids == frozenset({"i-0123456789abcdef0", "i-01234567"})
+    assert required.regions == frozenset({"us-gov-west-1", "eu-west-1"})
+    assert required.partitions == frozenset({"aws", "aws-us-gov"})
+    assert (required.roles, required.parent_instance) == ((ROLE,), True)
+    assert (required.max_age, required.clock_skew) == (timedelta(minutes=5), timedelta(0))
+    assert found.records == policy_file.Records("m.json", "signer", "prod")
+    assert (found.roots, found.strict, found.description) == ((AWS_ROOTS[0].fingerprint,), True, "production")
+    assert required.source
+    assert (required.source.file, required.source.sha256, required.source.overridden) == ("p.json", found.sha256, ())
+
+
+def test_nothing_but_the_schema_is_the_defaults() -> None:
+    found = policy()
+    assert found.canonical == {"schema": SCHEMA}
+    assert found.sha256 == hashlib.sha256(b'{"schema":"urn:nitroctl:appraisal-policy:1"}').hexdigest()
+    required = found.policy
+    assert (required.accepted, required.kind, required.allow_debug, required.requires_more) == (
+        (),
+        Kind.ENCLAVE,
+        False,
+        False,
+    )
+    assert (required.nonce, required.nonce_required, required.max_age, required.partitions) == (None, False, None, None)
+    assert required.clock_skew == CLOCK_SKEW
+    assert (found.records, found.records_path, found.roots, found.strict) == (None, None, None, False)
+
+
+@pytest.mark.parametrize("name", sorted(GOOD))
+def test_every_field_counts_in_the_digest(name: str) -> None:
+    rest = {key: value for key, value in GOOD.items() if key != name}
+    if name == "kind":
+        assert policy(**rest).sha256 == policy(**GOOD).sha256  # its default
+        return
+    assert policy(**rest).sha256 != policy(**GOOD).sha256
+
+
+def test_the_canonical_form_is_a_policy_with_the_same_digest() -> None:
+    found = policy(**GOOD)
+    again, faults = form(json.loads(json.dumps(found.canonical)))
+    assert faults == []
+    assert again
+    assert (again.canonical, again.sha256, again.policy) == (found.canonical, found.sha256, found.policy)
+    validator("appraisal-policy.1").validate(found.canonical)
+
+
+def test_defaults_order_case_and_units_do_not_change_the_digest() -> None:
+    one = policy(
+        debug="refuse", strict=False, max_age="300s", regions=["eu-west-1", "us-east-1"], nonce={"equals": "ff"}
+    )
+    other = policy(nonce={"equals": "FF", "required": False}, regions=["us-east-1", "eu-west-1"], max_age="5m")
+    assert one.sha256 == other.sha256
+
+
+def test_yaml_and_json_with_the_same_content_have_the_same_digest(tmp_path: Path) -> None:
+    written = {"schema": SCHEMA, **GOOD}
+    (tmp_path / "p.json").write_text(json.dumps(written))
+    (tmp_path / "p.yaml").write_text("# a comment\n" + yaml.safe_dump(written, width=10_000))
+    assert policy_file.read(str(tmp_path / "p.yaml")).sha256 == policy_file.read(str(tmp_path / "p.json")).sha256
+
+
+def test_the_digest_is_sha256_of_sorted_compact_ascii_json() -> None:
+    text = '{"description":"caf\\u00e9","schema":"urn:nitroctl:appraisal-policy:1"}'
+    assert policy(description="café").sha256 == hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_records_are_beside_the_policy() -> None:
+    found, _ = policy_file.form(
+        Text({"schema": SCHEMA, "references": {"records": {"file": "../m.json"}}}, {}), where="deploy/p.yaml"
+    )
+    assert found
+    assert found.records_path == "deploy/../m.json"
+    absolute, _ = policy_file.form(
+        Text({"schema": SCHEMA, "references": {"records": {"file": "/srv/m.json"}}}, {}), where="deploy/p.yaml"
+    )
+    assert absolute
+    assert absolute.records_path == "/srv/m.json"
+
+
+Bad = list[tuple[dict[str, Any], str, str]]
+BAD: Bad = [
+    ({"debgu": "allow"}, "field", "/debgu: unknown field"),
+    ({"references": {"record": {}}}, "field", "/references/record: unknown field"),
+    ({"references": {"records": {"component": "x"}}}, "field", "/references/records: missing: file"),
+    ({"references": {"records": {"file": "-"}}}, "value", "/references/records/file: not the name of a file"),
+    ({"references": {"records": "m.json"}}, "value", '/references/records: not a map of fields: "m.json"'),
+    ({"references": None}, "value", "/references: not a map of fields: null"),
+    ({"references": {"any_of": []}}, "value", "/references/any_of: empty: nothing would be acceptable"),
+    ({"references": {"any_of": [{"label": "x"}]}}, "field", "/references/any_of/0: missing: pcrs"),
+    (
+        {"references": {"any_of": [{"label": "x", "pcrs": {}}]}},
+        "value",
+        "/references/any_of/0/pcrs: no register in it: that would match everything",
+    ),
+    (
+        {"references": {"any_of": [{"label": "x", "pcrs": {"PCR32": A}}]}},
+        "value",
+        "/references/any_of/0/pcrs/PCR32: not a register: they are named PCR0 to PCR31",
+    ),
+    (
+        {"references": {"any_of": [{"label": "x", "pcrs": {"PCR0": A[:62]}}]}},
+        "value",
+        "/references/any_of/0/pcrs/PCR0: not a SHA-384 register: 62 hexadecimal digits in place of 96",
+    ),
+    (
+        {"references": {"any_of": [{"label": "x", "pcrs": {"PCR0": 5}}]}},
+        "value",
+        "/references/any_of/0/pcrs/PCR0: not text: 5",
+    ),
+    (
+        {"references": {"any_of": [{"label": "x", "pcrs": {"PCR0": A}}, {"label": "x", "pcrs": {"PCR0": B}}]}},
+        "value",
+        '/references/any_of/1/label: the label of another set: "x"',
+    ),
+    (
+        {"references": {"any_of": [{"label": "", "pcrs": {"PCR0": A}}]}},
+        "value",
+        "/references/any_of/0/label: not 1 to 128 characters",
+    ),
+    ({"registers": {}}, "value", "/registers: empty"),
+    ({"registers": {"PCR0": [A]}}, "value", "/registers/PCR0: PCR0, PCR1 and PCR2 belong together"),
+    ({"registers": {"PCR2-PCR3": "present"}}, "value", "/registers/PCR2-PCR3: PCR0, PCR1 and PCR2 belong together"),
+    (
+        {"registers": {"PCR17-PCR16": "present"}},
+        "value",
+        "/registers/PCR17-PCR16: neither a register nor an ascending range of them",
+    ),
+    (
+        {"registers": {"16": "present"}},
+        "value",
+        "/registers/16: neither a register nor an ascending range of them",
+    ),
+    ({"registers": {"PCR16": A}}, "value", f'/registers/PCR16: neither present nor a list of values: "{A[:55]}…'),
+    ({"registers": {"PCR16": []}}, "value", "/registers/PCR16: empty: nothing would be acceptable"),
+    ({"debug": True}, "value", "/debug: not one of refuse, allow: true"),
+    ({"debug": "allowed"}, "value", '/debug: not one of refuse, allow: "allowed"'),
+    ({"kind": "tpm"}, "value", '/kind: not one of enclave, nitrotpm: "tpm"'),
+    ({"nonce": "00"}, "value", '/nonce: not a map of fields: "00"'),
+    ({"nonce": {}}, "value", "/nonce: empty"),
+    ({"nonce": {"required": "yes"}}, "value", '/nonce/required: neither true nor false: "yes"'),
+    ({"nonce": {"equals": ""}}, "value", '/nonce/equals: not bytes in hexadecimal: ""'),
+    ({"nonce": {"equals": "abc"}}, "value", '/nonce/equals: not bytes in hexadecimal: "abc"'),
+    ({"user_data": True}, "value", "/user_data: neither absent, nor present, nor a map: true"),
+    ({"user_data": None}, "value", "/user_data: neither absent, nor present, nor a map: null"),
+    ({"user_data": {}}, "value", "/user_data: empty"),
+    ({"user_data": "any"}, "value", '/user_data: not one of absent, present: "any"'),
+    ({"user_data": {"prefix": "00"}}, "field", "/user_data/prefix: unknown field"),
+    ({"user_data": {"json": {}}}, "value", "/user_data/json: no member in it"),
+    (
+        {"user_data": {"json": {"a": {"b": 1}}}},
+        "value",
+        "/user_data/json/a: not text, a whole number, true, false or null: a map",
+    ),
+    (
+        {"user_data": {"json": {"a": 1.5}}},
+        "value",
+        "/user_data/json/a: not text, a whole number, true, false or null: 1.5",
+    ),
+    ({"user_data": {"sha256": A}}, "value", f'/user_data/sha256: not a SHA-256: "{A[:55]}…'),
+    ({"public_key": {"type": "RSA"}}, "value", '/public_key/type: not one of rsa, ec, ed25519: "RSA"'),
+    (
+        {"public_key": {"minimum_bits": 2048}},
+        "value",
+        "/public_key/minimum_bits: sizes of keys of different types do not compare",
+    ),
+    (
+        {"public_key": {"type": "rsa", "minimum_bits": True}},
+        "value",
+        "/public_key/minimum_bits: not a number of bits: true",
+    ),
+    (
+        {"public_key": {"type": "rsa", "minimum_bits": 0}},
+        "value",
+        "/public_key/minimum_bits: not a number of bits: 0",
+    ),
+    ({"public_key": {"json": {"a": 1}}}, "field", "/public_key/json: unknown field"),
+    ({"module_ids": MODULE}, "value", f'/module_ids: not a list: "{MODULE}"'),
+    ({"module_ids": []}, "value", "/module_ids: empty: nothing would be acceptable"),
+    ({"module_ids": [MODULE, MODULE]}, "value", f'/module_ids/1: named twice: "{MODULE}"'),
+    (
+        {"instance_ids": ["i-0123"]},
+        "value",
+        '/instance_ids/0: not an instance id: i- and 17 (or 8) lower-case hex: "i-0123"',
+    ),
+    ({"regions": ["eu-west"]}, "value", '/regions/0: not a region, like eu-west-1: "eu-west"'),
+    ({"regions": [1]}, "value", "/regions/0: not text: 1"),
+    ({"partitions": ["gov"]}, "value", '/partitions/0: not a partition, like aws or aws-us-gov: "gov"'),
+    ({"roles": ["signer"]}, "value", "/roles/0: not an IAM role ARN: 'signer'"),
+    ({"pcr4_matches_module_id": 1}, "value", "/pcr4_matches_module_id: neither true nor false: 1"),
+    ({"max_age": 300}, "value", "/max_age: not a duration: 300"),
+    ({"max_age": "0s"}, "value", "/max_age: nothing is that young"),
+    ({"max_age": "5 m"}, "value", '/max_age: not a duration: "5 m"'),
+    ({"clock_skew": "-5m"}, "value", '/clock_skew: not a duration: "-5m"'),
+    (
+        {"roots": ["AWS"]},
+        "value",
+        '/roots/0: not the SHA-256 of a root certificate: 64 hexadecimal digits: "AWS"',
+    ),
+    ({"strict": "true"}, "value", '/strict: neither true nor false: "true"'),
+    ({"description": "a\u202eb"}, "value", "/description: has a control, format or other unprintable character"),
+    ({"description": "x" * 4097}, "value", "/description: longer than 4096 characters"),
+    ({"kind": "nitrotpm", "roles": [ROLE]}, "value", "/roles: says nothing about a NitroTPM document"),
+    ({"kind": "nitrotpm", "debug": "refuse"}, "value", "/debug: says nothing about a NitroTPM document"),
+]
+
+
+@pytest.mark.parametrize(("fields", "code", "message"), BAD, ids=[row[2][:70] for row in BAD])
+def test_a_value_without_its_form_is_refused_with_its_place(fields: dict[str, Any], code: str, message: str) -> None:
+    found = fault(**fields)
+    assert (found[0], found[1][: len(message)]) == (code, message)
+    assert message.endswith("…") or found[1] == message
+
+
+#: refused by rules that a schema cannot say, or says elsewhere
+_BEYOND_SCHEMA = ("named twice", "label of another", "says nothing", "unprintable", "belong together", "not the name")
+
+
+@pytest.mark.parametrize(("fields", "code", "message"), BAD, ids=[row[2][:70] for row in BAD])
+def test_the_schema_refuses_it_too(fields: dict[str, Any], code: str, message: str) -> None:
+    assert code in {"field", "value"}
+    beyond = any(
+        words in message for words in (*_BEYOND_SCHEMA, "do not compare", "nothing is that young", "ascending")
+    )
+    valid = validator("appraisal-policy.1").is_valid({"schema": SCHEMA, **fields})
+    assert not valid or beyond
+
+
+def test_the_schema_accepts_every_field() -> None:
+    validator("appraisal-policy.1").validate({"schema": SCHEMA, **GOOD})
+
+
+@pytest.mark.parametrize(
+    ("value", "code", "message"),
+    [
+        (None, "value", "not a map of fields: null"),
+        ([], "value", "not a map of fields: a list"),
+        ("x", "value", 'not a map of fields: "x"'),
+        ({}, "schema", "missing: schema"),
+        (
+            {"schema": "urn:nitroctl:measurements:1"},
+            "schema",
+            '/schema: not a form this nitroctl knows: "urn:nitroctl:measurements:1"',
+        ),
+        (
+            {"schema": "urn:nitroctl:appraisal-policy:2"},
+            "schema",
+            '/schema: not a form this nitroctl knows: "urn:nitroctl:appraisal-policy:2"',
+        ),
+        ({"schema": 1}, "schema", "/schema: not a form this nitroctl knows: 1"),
+    ],
+)
+def test_what_is_no_policy_is_said_to_be_none(value: object, code: str, message: str) -> None:
+    assert form(value) == (None, [(code, message)])
+
+
+@pytest.mark.parametrize("index", [0, 1, 2, 8])
+def test_reference_values_that_anything_satisfies_are_refused(index: int) -> None:
+    zero: dict[str, Any] = {"references": {"any_of": [{"label": "x", "pcrs": {"PCR3": A, f"PCR{index}": "00" * 48}}]}}
+    whose = "unsigned image" if index == 8 else "debug-mode enclave"
+    assert fault(**zero) == (
+        "attest.zero-reference",
+        f"/references: x: PCR{index} is expected to be zero, which every {whose} satisfies",
+    )
+
+
+def test_a_set_of_zero_registers_is_refused() -> None:
+    zero = {"references": {"any_of": [{"label": "x", "pcrs": {"PCR5": "00" * 48}}]}}
+    said = "/references: x: every register is expected to be zero, which nearly everything satisfies"
+    assert fault(**zero) == ("attest.zero-reference", said)
+    assert fault(kind="nitrotpm", **zero) == ("attest.zero-reference", said)
+    some = {"references": {"any_of": [{"label": "x", "pcrs": {"PCR8": "00" * 48, "PCR4": A}}]}}
+    assert policy(kind="nitrotpm", **some).policy.accepted
+
+
+def test_every_fault_is_told_in_the_order_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(f"strict: maybe\ndebug: x\nnonsense: 1\nschema: {SCHEMA}\nmax_age: soon\n")
+    found, faults = policy_file.form(policy_text.read(str(path)), where=str(path))
+    assert found is None
+    assert [(each.line, each.message) for each in faults] == [
+        (1, 'neither true nor false: "maybe"'),
+        (2, 'not one of refuse, allow: "x"'),
+        (3, "unknown field"),
+        (5, 'not a duration: "soon"'),
+    ]
+    with pytest.raises(CannotAnswer) as caught:
+        policy_file.read(str(path))
+    assert caught.value.message == (
+        f'{path}: line 1: /strict: neither true nor false: "maybe" (and 3 more: nitroctl attest policy check {path})'
+    )
+    assert caught.value.code == "appraisal-policy.value"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"), [("max-age", "max_age"), ("nonces", "nonce"), ("region", "regions"), ("userdata", "user_data")]
+)
+def test_an_unknown_field_says_what_may_be_meant(name: str, meant: str) -> None:
+    _, faults = policy_file.form(Text({"schema": SCHEMA, name: 1}, {}), where="p")
+    assert [each.hint for each in faults] == [f"did you mean {meant}?"]
+
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=5)
+    | st.sampled_from([A, SHA, "5m", "allow"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=200)
+@given(st.dictionaries(st.sampled_from(policy_file.FIELDS), JSON | st.sampled_from(list(GOOD.values()))))
+def test_any_values_are_a_policy_or_faults_and_never_a_crash(fields: dict[str, Any]) -> None:
+    found, faults = policy_file.form(Text({**fields, "schema": SCHEMA}, {}), where="p")
+    assert (found is None) == bool(faults)
+    if found:
+        again, _ = policy_file.form(Text(found.canonical, {}), where="p")
+        assert again == found
+        validator("appraisal-policy.1").validate(found.canonical)
+        assert policy_canonical.digest(found.canonical) == found.sha256
