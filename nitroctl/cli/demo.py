@@ -62,7 +62,16 @@ class _Demonstration:
     directory: Path = field(default_factory=Path)
 
     def steps(self) -> Iterator[bytes]:
-        """Yield what is to be seen, step by step; the stand-in host is stopped however it ends."""
+        """Yield what is to be seen, step by step. Raises CannotAnswer ``demo.*`` or ``file.unwritable``."""
+        from nitroctl.safefile import cannot_write
+
+        try:
+            yield from self._on_a_stand_in_host()
+        except OSError as error:
+            raise cannot_write(str(error.filename2 or error.filename or "the temporary directory"), error) from error
+
+    def _on_a_stand_in_host(self) -> Iterator[bytes]:
+        """Yield the steps; the host is stopped, and what it was made of is gone, however they end."""
         import shutil
         import tempfile
 

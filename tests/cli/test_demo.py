@@ -1,10 +1,16 @@
 """The demonstration: every step the real command, and every step ends as it should."""
 
+import errno
+import os
 import re
+import shutil
+import subprocess
 import tempfile
 from pathlib import Path
 
-from tests.conftest import Cli, Ran
+import pytest
+
+from tests.conftest import Cli, Ran, program
 
 STEPS = [
     ("nitroctl init signer", 0, "signer: 9 files of project signer written"),
@@ -82,3 +88,35 @@ def test_a_temporary_directory_too_long_for_sockets_is_not_used(cli: Cli, tmp_pa
     long.mkdir()
     assert cli.program("demo", env={"TMPDIR": str(long)}, timeout=300).status == 0
     assert list(long.iterdir()) == []
+
+
+@pytest.mark.skipif(shutil.which("setpriv") is None or os.geteuid() != 0, reason="needs root and setpriv")
+def test_a_directory_that_may_not_be_looked_into_is_an_error_and_not_a_bug(cli: Cli) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp") as theirs:
+        drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+        done = subprocess.run([*drop, *program("demo", "--keep", theirs)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr == (
+        f"nitroctl: error: {theirs}: cannot write: permission denied [file.unwritable]\n"
+        "nitroctl: hint: run it as the file's owner, or with sudo\n"
+    )
+
+
+def test_a_full_disk_is_an_error_and_not_a_bug(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "there")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    ran = cli("demo", "--keep", str(tmp_path / "keep"))
+    assert (ran.status, ran.stderr) == (
+        3,
+        "nitroctl: error: there: cannot write: no space left on device [file.unwritable]\n"
+        "nitroctl: hint: free some space; the old file is unchanged\n",
+    )
+
+
+def test_this_machines_configuration_does_not_lead_it_elsewhere(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "nitroctl").mkdir()
+    (tmp_path / "nitroctl/config.toml").write_text('nitro_cli = "/nonexistent"\nrecords = "/nonexistent/records"\n')
+    assert cli.program("demo", env={"XDG_CONFIG_HOME": str(tmp_path)}, timeout=300).status == 0
