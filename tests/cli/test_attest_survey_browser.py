@@ -22,6 +22,18 @@ from tests.heaps import OTHER, Wanted, root
 BROWSER = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 pytestmark = pytest.mark.skipif(BROWSER is None, reason="no chromium here: apt-get install chromium")
 
+FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-default-apps",
+    "--enable-logging=stderr",
+    "--dump-dom",
+)
 LURE = '<img src="http://lure.invalid/x.png"><script>document.title = "run"</script>'
 HOSTILE = "<img src=http:lure.invalid onerror=alert(1)><script>document.title='run'<\u2215script>"
 
@@ -44,19 +56,7 @@ def show(page: Path, tmp_path: Path) -> Shown:
     assert BROWSER is not None
     log, profile = tmp_path / "net.json", tmp_path / "profile"
     shutil.rmtree(profile, ignore_errors=True)
-    flags = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--no-first-run",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-        "--disable-default-apps",
-        "--enable-logging=stderr",
-        "--dump-dom",
-    ]
-    argv = [BROWSER, *flags, "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}"]
+    argv = [BROWSER, *FLAGS, "--host-resolver-rules=MAP * ~NOTFOUND", f"--user-data-dir={profile}"]
     child = subprocess.Popen(
         [*argv, f"--log-net-log={log}", page.absolute().as_uri()],
         stdin=subprocess.DEVNULL,
