@@ -144,10 +144,10 @@ class _Reading(Values):
 
     def policy(self, where: str) -> PolicyFile | None:
         try:
+            self.schema(self.mapping(self.text.value, ()))
             self.top = self.members(self.text.value, (), FIELDS)
         except Refused:
             return None
-        self.schema()
         kind = Kind(self.field("kind", lambda value, path: self.choice(value, path, _KINDS), "enclave"))
         debug = self.field("debug", lambda value, path: self.choice(value, path, _DEBUG), "refuse")
         records, accepted = self.field("references", self.references, _NO_REFERENCES, canonical.references)
@@ -193,14 +193,15 @@ class _Reading(Values):
             description=description,
         )
 
-    def schema(self) -> None:
-        value = self.top.get("schema")
+    def schema(self, top: Mapping[str, object]) -> None:
+        """Refuse a file that is of another form before anything in it is called wrong."""
+        value = top.get("schema")
         if value == SCHEMA:
             return
         newer = isinstance(value, str) and value.startswith(_FAMILY)
         hint = "a newer nitroctl is needed: upgrade this one" if newer else f"write schema: {SCHEMA}"
-        message = f"not a form this nitroctl knows: {shown(value)}" if "schema" in self.top else "missing: schema"
-        self.note(("schema",) if "schema" in self.top else (), message, hint, "appraisal-policy.schema")
+        message = f"not a form this nitroctl knows: {shown(value)}" if "schema" in top else "missing: schema"
+        self.refuse(("schema",) if "schema" in top else (), message, hint, "appraisal-policy.schema")
 
     def of_enclaves_only(self, kind: Kind) -> None:
         for name in ("debug", "roles", "pcr4_matches_module_id"):
