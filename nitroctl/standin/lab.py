@@ -18,7 +18,7 @@ from typing import Final
 from nitroctl import safefile
 from nitroctl.errors import CannotAnswer, UsageError
 from nitroctl.evidence.chain import instant
-from nitroctl.standin import lab_accepted, lab_cbor, lab_chain, lab_cose, lab_fields
+from nitroctl.standin import lab_accepted, lab_cbor, lab_chain, lab_cose, lab_fields, lab_keys
 from nitroctl.standin.lab_change import Case, accepted, root
 
 CASES: Final[tuple[Case, ...]] = (
@@ -27,6 +27,7 @@ CASES: Final[tuple[Case, ...]] = (
     *lab_cose.CASES,
     *lab_fields.CASES,
     *lab_chain.CASES,
+    *lab_keys.CASES,
     *lab_accepted.STRICT_CASES,
 )
 MANIFEST: Final = "manifest.json"

@@ -6,8 +6,6 @@ from datetime import timedelta
 from typing import Final
 
 from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from nitroctl.standin import pki
 from nitroctl.standin.lab_change import (
@@ -33,7 +31,6 @@ from nitroctl.standin.lab_change import (
 )
 
 _SECOND: Final = timedelta(seconds=1)
-_SHA384: Final = "300a06082a8648ce3d040303"
 _BOOLEAN: Final = "30060101ff020100"
 _CONSTRAINTS: Final = "0603551d13"
 _USAGE: Final = "0603551d0f"
@@ -252,49 +249,6 @@ CASES: Final[tuple[Case, ...]] = (
         "The regional authority allows one authority below it and has two.",
         "chain.path-length",
         profile(REGIONAL, path_length=1),
-    ),
-    case(
-        "key-p-256-authority",
-        "The zonal authority's key is on P-256.",
-        "chain.keys",
-        profile(ZONAL, curve=ec.SECP256R1()),
-    ),
-    case("key-p-256-leaf", "The leaf's key is on P-256.", "chain.keys", profile(LEAF, curve=ec.SECP256R1())),
-    case(
-        "key-secp256k1",
-        "The instance authority's key is on secp256k1.",
-        "chain.keys",
-        profile(INSTANCE_CA, curve=ec.SECP256K1()),
-    ),
-    case(
-        "key-brainpool",
-        "The leaf's key is on brainpoolP384r1, as long as P-384.",
-        "chain.keys",
-        profile(LEAF, curve=ec.BrainpoolP384R1()),
-    ),
-    case(
-        "key-hybrid-point",
-        "The leaf's point has the prefix of the hybrid form.",
-        "chain.keys",
-        _edited(LEAF, "2b8104002203620004", "2b8104002203620006"),
-    ),
-    case(
-        "algorithm-sha-256",
-        "The instance authority is signed with SHA-256.",
-        "chain.algorithms",
-        profile(INSTANCE_CA, hash_=hashes.SHA256()),
-    ),
-    case(
-        "algorithm-sha-512",
-        "The leaf is signed with SHA-512.",
-        "chain.algorithms",
-        profile(LEAF, hash_=hashes.SHA512()),
-    ),
-    case(
-        "algorithm-inside",
-        "The leaf names another algorithm inside its signed part than outside.",
-        "chain.algorithms",
-        _edited(LEAF, _SHA384, "300a06082a8648ce3d040302"),
     ),
     case(
         "critical-unknown",
