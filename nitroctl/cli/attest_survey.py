@@ -108,7 +108,7 @@ class Heap:
                 progress.clear()
 
     def _take(self, source: "Source") -> None:
-        from nitroctl.appraisal.judge import reason
+        from nitroctl.appraisal.judge import gravest
         from nitroctl.evidence.survey import facts
 
         try:
@@ -121,11 +121,11 @@ class Heap:
         if verified.report.passed:
             self.survey.add(facts(source.name, judgement.parsed, verified.chain))
             return
-        sentence = reason(verified.report)
+        check = gravest(verified.report)
+        sentence = check.detail
         if len(sentence) > _SENTENCE:
             sentence = f"{sentence[:_SENTENCE]}… ({len(sentence)} characters)"
-        first = next(check for check in verified.report.refusals if check.detail == reason(verified.report))
-        self.refused.append((source.name, first.id, sentence))
+        self.refused.append((source.name, check.id, sentence))
 
     @property
     def count(self) -> int:
