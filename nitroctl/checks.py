@@ -92,10 +92,11 @@ class Report:
     @property
     def refusals(self) -> tuple[Check, ...]:
         """The checks because of which the verdict is FAIL."""
+        passed, failed = Outcome.PASS, Outcome.FAIL  # looked up once: verdicts are asked for again and again
         return tuple(
             check
             for check in self.checks
-            if check.outcome is Outcome.FAIL or (check.required and check.outcome is not Outcome.PASS)
+            if check.outcome is not passed and (check.required or check.outcome is failed)
         )
 
     def having(self, outcome: Outcome) -> tuple[Check, ...]:
@@ -124,8 +125,10 @@ class Report:
 
     def as_json(self, *, every: bool = True) -> dict[str, object]:
         """Return verdict, counts and checks as JSON members (schema: report/1); without ``every`` no PASS ones."""
-        counts = {outcome.value: len(self.having(outcome)) for outcome in Outcome}
-        told = [check.as_json() for check in self.checks if every or check.outcome is not Outcome.PASS]
+        outcomes = [check.outcome for check in self.checks]
+        counts = {outcome.value: outcomes.count(outcome) for outcome in Outcome}
+        passed = Outcome.PASS
+        told = [check.as_json() for check in self.checks if every or check.outcome is not passed]
         return {"verdict": self.verdict.value, "counts": counts, "checks": told}
 
 

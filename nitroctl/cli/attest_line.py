@@ -58,7 +58,7 @@ class Clerk:
             result = self._judged(source.name, unwrapped, judgement, None, width)
             root = judgement.root
             under = (root.name, root.fingerprint) if root else None
-            return Line(self._written(result), "accepted", root=under, notes=judgement.notes)
+            return Line(self._written(result), "accepted", root=under, notes=tuple(result.notes))
         from nitroctl.appraisal.judge import gravest
 
         report = judgement.verified.report
@@ -68,7 +68,7 @@ class Clerk:
         check = gravest(report)
         said = f"not {'acceptable' if authentic else 'authentic'}: {check.detail} [{check.id}]"
         result = self._judged(source.name, unwrapped, judgement, said, width)
-        return Line(self._written(result), "refused", check.id, check.title, notes=judgement.notes)
+        return Line(self._written(result), "refused", check.id, check.title, notes=tuple(result.notes))
 
     def _judged(
         self, name: str, unwrapped: "Unwrapped", judgement: "Judgement", refusal: str | None, width: int

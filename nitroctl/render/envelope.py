@@ -2,9 +2,12 @@
 
 import json
 from collections.abc import Mapping
+from typing import Final
 
 from nitroctl.errors import NitroctlError
 from nitroctl.render.result import Result
+
+_LINE: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False)
 
 
 def of_result(result: Result) -> dict[str, object]:
@@ -37,7 +40,7 @@ def _error(error: NitroctlError) -> dict[str, object]:
 
 def line(document: Mapping[str, object]) -> str:
     """Return ``document`` as JSON on one line, for JSON Lines: in ASCII, with a final newline."""
-    return json.dumps(document, separators=(",", ":"), allow_nan=False) + "\n"
+    return _LINE.encode(document) + "\n"
 
 
 def dumps(document: Mapping[str, object]) -> str:

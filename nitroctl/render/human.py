@@ -4,6 +4,7 @@ Values are never shortened: a line longer than the terminal is left to the termi
 in one piece. Tables have no borders; where one does not fit, its rows are drawn as fields.
 """
 
+import functools
 import io
 from collections.abc import Iterable, Sequence
 from typing import Final
@@ -65,12 +66,15 @@ class Screen:
         self._unicode = encodable("✓✗–", encoding) == "✓✗–"
         self._width = width
         self._text = io.StringIO()
-        self._console = Console(
+
+    @functools.cached_property
+    def _console(self) -> Console:
+        return Console(
             file=self._text,
-            force_terminal=colour,
-            no_color=not colour,
-            color_system="standard" if colour else None,
-            width=width or 100_000,
+            force_terminal=self._colour,
+            no_color=not self._colour,
+            color_system="standard" if self._colour else None,
+            width=self._width or 100_000,
             height=100,
             markup=False,
             highlight=False,
