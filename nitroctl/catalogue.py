@@ -849,6 +849,11 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("the name of a document in place of the report's", "a report that was edited at its beginning"),
         "Name another file, or remove that one: what stands there may be evidence.",
     ),
+    "survey.unread": _E(
+        "Some inputs of a survey could not be read, so nothing is known of them; the others were surveyed.",
+        ("a file among them that is not a document", "a damaged archive", "permissions", "a directory without files"),
+        "Look at the list of them; name only what holds documents, or mend what is damaged.",
+    ),
     "survey.refused": _E(
         "Some of the documents surveyed are not authentic; they are listed apart and of no account in the rest.",
         ("damaged or forged documents", "documents under a root that is not AWS's", "an --at outside their periods"),
@@ -1246,8 +1251,8 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Leave both out for anything that holds secrets.",
     ),
     "launch.running": _E(
-        "nitro-cli lists the enclave that it has just started.",
-        ("the enclave ended at once", "another user's enclave does not answer"),
+        "nitro-cli lists the enclave that it has just started, in the state RUNNING.",
+        ("the enclave ended at once, or is about to", "another user's enclave does not answer"),
         "Run it with --attach-console to see what it says.",
     ),
     "launch.measurements": _E(

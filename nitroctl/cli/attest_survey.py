@@ -174,7 +174,7 @@ class Heap:
         if refused:
             return [f"{what}; of what cannot be read nothing is said"], []
         hints = ["the list of them says why; name only what holds documents"]
-        return [], [CannotAnswer(what, "attest.unread", hints)]
+        return [], [CannotAnswer(what, "survey.unread", hints)]
 
     def _write(self, path: str, findings: "Sequence[Finding]") -> None:
         from nitroctl import safefile

@@ -209,7 +209,7 @@ def test_what_cannot_be_read_is_trouble(cli: Cli) -> None:
         3,
         f"! 3 documents, {EACH}: 3 authentic, 0 refused, 1 not read; no anomaly\n"
         f"{summary(3, '2026-11-20T10:01:00.250Z')}{NO_RECORDS}{CALM}{UNREAD}",
-        "nitroctl: error: 1 of 4 inputs could not be read [attest.unread]\n"
+        "nitroctl: error: 1 of 4 inputs could not be read [survey.unread]\n"
         "nitroctl: hint: the list of them says why; name only what holds documents\n",
     )
 
