@@ -1,5 +1,6 @@
 """Everything a document can be made to say, as JSON members. What it is worth is for the verb to say."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -131,10 +132,13 @@ def recorded(document: "Document", records: str | None) -> tuple[Closest | None,
     ``records``: the file that was asked for. Raises CannotAnswer only for that one.
     """
     from nitroctl import settings
-    from nitroctl.records import load
 
     setting = settings.load({"records": records}).values["records"]
     by_default = setting.origin == "default"
+    if by_default and not os.path.lexists(setting.value):
+        return None, None
+    from nitroctl.records import load
+
     try:
         ledger = load(setting.value, missing_ok=by_default)
     except CannotAnswer as error:
