@@ -27,6 +27,9 @@ nitroctl enclave run --eif-path signer.eif --memory 512 --cpu-ids 2 3 --require-
 nitroctl enclave run --eif-path signer.eif --memory 512 --cpu-count 2 --attach-console
 """
 
+#: The state that nitro-cli gives an enclave that runs; the others are EMPTY and TERMINATING.
+_RUNNING: Final = "RUNNING"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Situation:
@@ -227,18 +230,22 @@ def _look_again(cli: "NitroCli", situation: _Situation, report: "Report", starte
     except NitroctlError as error:
         trouble.append(error)
     debug = situation.launch.debug or situation.launch.console
+    running = found is not None and found.state == _RUNNING
+    if found is None:
+        why = "it could not be asked" if trouble else "it has ended already"
+        detail = f"{started.id} was started, but nitro-cli does not list it: {why}"
+    else:
+        detail = "" if running else f"{started.id} was started, but its state is {found.state}"
+    state = Check(
+        id="launch.running",
+        title="The enclave is running",
+        outcome=Outcome.PASS if running else Outcome.FAIL,
+        detail=detail,
+        remedy=None if running else "run it with --attach-console to see what it says before it ends",
+    )
+    report += Report.of([state])
     if found:
         report += identity.compare(situation.measured.pcrs, found, debug=debug)
-    else:
-        gone = Check(
-            id="launch.running",
-            title="The enclave is running",
-            outcome=Outcome.FAIL,
-            detail=f"{started.id} was started, but nitro-cli does not list it"
-            + (": it could not be asked" if trouble else ": it has ended already"),
-            remedy="run it with --attach-console to see what it says before it ends",
-        )
-        report += Report.of([gone])
     return _answer(situation, report, started, found, trouble)
 
 
@@ -276,8 +283,8 @@ def _answer(
 ) -> Result:
     from nitroctl import pcr
     from nitroctl.checks import Outcome
+    from nitroctl.host import identity
     from nitroctl.host.enclaves import default_name
-    from nitroctl.host.identity import label
     from nitroctl.host.launch import DEBUG_WARNING
     from nitroctl.records.entry import time_text
 
@@ -288,6 +295,10 @@ def _answer(
     debug = situation.launch.debug or situation.launch.console
     if debug:
         notes.append(DEBUG_WARNING)
+    for entry in situation.records:
+        unseen = [pcr.name(index) for index in entry.pin if index not in identity.IMAGE_REGISTERS]
+        if unseen:
+            notes.append(f"{entry.id} pins {', '.join(unseen)} too: not checked, only an attestation document shows it")
     headline = (
         Headline(f"{started.name} is running and measures as {situation.launch.eif_path} does", Outcome.PASS)
         if report.passed
@@ -300,7 +311,7 @@ def _answer(
         ("CPUs", " ".join(map(str, started.cpu_ids))),
         ("memory", f"{started.memory_mib} MiB"),
         ("mode", Cell("debug", "bad") if debug else "normal"),
-        ("record", ", ".join(map(label, situation.records)) or Cell("none", "dim")),
+        ("record", ", ".join(map(identity.label, situation.records)) or Cell("none", "dim")),
         *pcr.as_hex(situation.measured.pcrs).items(),
         ("as of", time_text(situation.at)),
     ]

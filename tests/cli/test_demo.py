@@ -111,8 +111,10 @@ def test_a_full_disk_is_an_error_and_not_a_bug(cli: Cli, tmp_path: Path, monkeyp
     ran = cli("demo", "--keep", str(tmp_path / "keep"))
     assert (ran.status, ran.stderr) == (
         3,
-        "nitroctl: error: there: cannot write: no space left on device [file.unwritable]\n"
-        "nitroctl: hint: free some space; the old file is unchanged\n",
+        (
+            "nitroctl: error: there: cannot write: no space left on device [file.unwritable]\n"
+            "nitroctl: hint: free some space; the old file is unchanged\n"
+        ),
     )
 
 

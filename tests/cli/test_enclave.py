@@ -675,6 +675,27 @@ def test_run_of_an_enclave_that_ends_at_once(app: str, cli: Cli, work: Path, mon
     ]
 
 
+@pytest.mark.parametrize("state", ["TERMINATING", "EMPTY"])
+def test_run_of_an_enclave_that_is_listed_but_does_not_run(
+    state: str, app: str, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NITROCTL_STANDIN_STATE", state)
+    ran = launch(cli, "--cpu-count", "2")
+    assert ran.status == 1
+    first = steady(ran.stdout).splitlines()[0]
+    assert first == f"✗ app was launched, but: ID was started, but its state is {state}"
+
+
+def test_run_says_which_pinned_register_it_cannot_see(app: str, cli: Cli) -> None:
+    record = ("pcr", "record", "--eif", "app.eif", "--component", "app", "--environment", "prod", "--release", "1")
+    assert cli(*record, "--pcr", f"PCR3={'ab' * 48}", "--activate").status == 0
+    ran = launch(cli, "--cpu-count", "2", "--require-recorded")
+    assert (ran.status, ran.stderr) == (
+        0,
+        "nitroctl: note: app-1@prod pins PCR3 too: not checked, only an attestation document shows it\n",
+    )
+
+
 def test_run_whose_boot_fails_names_the_first_code_and_the_logged_cause(
     app: str, cli: Cli, standin: StandinHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
