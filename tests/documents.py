@@ -66,11 +66,12 @@ def document(
     region: str = REGION,
     pcrs: Mapping[int, bytes] = PCRS,
     tpm: bool = False,
+    links: tuple[Identity, ...] | None = None,
     **fields: object,
 ) -> bytes:
-    """Return a document; ``fields`` replace or add members of its payload."""
+    """Return a document; ``fields`` replace or add members of its payload, ``links`` its chain."""
     module = module or module_id(instance=instance)
-    links = chain(module, issued or at, instance=instance, region=region)
+    links = links or chain(module, issued or at, instance=instance, region=region)
     members = nsm.fields(links, module_id=module, pcrs=pcrs, at=at)
     if tpm:
         registers = {index: pcrs.get(index, pcr.ZERO) for index in range(24)}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from nitroctl import pcr
+from nitroctl.standin import pki
 from tests import documents
 from tests.conftest import Cli, Ran, vectors
 from tests.documents import AT, INSTANCE, LATER, PCRS, document
@@ -191,15 +192,19 @@ def test_debug_mode_is_said_of_the_one_that_has_it(cli: Cli) -> None:
     assert sentence(ran) == "✗ same enclave, at the same time; PCR0, PCR1 and PCR2 differ"
 
 
-def test_another_root_counts_though_every_name_is_the_same(cli: Cli) -> None:
-    documents._authorities.cache_clear()
-    documents._chain.cache_clear()
-    first = document()
-    documents.root.cache_clear()
-    documents._authorities.cache_clear()
-    documents._chain.cache_clear()
-    ran = differ(cli, first, document())
+def test_another_root_of_the_same_name_counts(cli: Cli) -> None:
+    above = [pki.issue(pki.root_profile(at=AT - timedelta(days=30)), None)]
+    for identity in documents.chain(MODULE)[1:]:
+        profile = pki.Profile(
+            subject=identity.certificate.subject,
+            not_before=identity.certificate.not_valid_before_utc,
+            not_after=identity.certificate.not_valid_after_utc,
+            serial=identity.certificate.serial_number,
+        )
+        above.append(pki.issue(profile, above[-1]))
+    ran = differ(cli, document(), document(links=tuple(above)))
     assert (ran.status, sentence(ran)) == (1, "✗ same enclave, at the same time; same registers, another root")
+    assert ran.stdout.count("another of the same name\n") == 5
 
 
 def test_a_register_that_only_one_has(cli: Cli) -> None:
