@@ -241,7 +241,7 @@ def _overtaken(enclave: Enclave) -> Iterator[Finding]:
     late = [
         (seen, after)
         for seen in enclave.documents
-        if (after := following.get(seen.leaf)) and seen.time >= after.issued + _SECOND
+        if (after := following.get(seen.leaf)) and seen.time - after.issued >= _SECOND
     ]
     if late:
         seen, after = late[0]

@@ -63,12 +63,11 @@ def _moved(at: datetime, by: timedelta) -> datetime:
 
 
 def _every(scale: Scale, step: int) -> Iterator[tuple[datetime, str]]:
-    since = (scale.begin - _EPOCH).total_seconds()
-    at = _EPOCH + timedelta(seconds=-(-since // step) * step)
-    while at <= scale.end:
+    first, last = ((at - _EPOCH) // timedelta(seconds=step) for at in (scale.begin, scale.end))
+    for number in range(first + 1, last + 1):
+        at = _EPOCH + timedelta(seconds=number * step)
         midnight = at.hour == at.minute == 0
         yield at, f"{at:%m-%d}" if step < _DAY and midnight else f"{at:%H:%M}" if step < _DAY else f"{at:%Y-%m-%d}"
-        at += timedelta(seconds=step)
 
 
 def _months(scale: Scale, seconds: float, most: int) -> Iterator[tuple[datetime, str]]:

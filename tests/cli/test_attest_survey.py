@@ -429,6 +429,14 @@ def test_hostile_names_stay_text_everywhere(cli: Cli) -> None:
         assert "\x1b" not in cli("attest", "survey", "heap", *MINE, "--format", form).stdout
 
 
+def test_a_name_that_is_not_utf_8(cli: Cli) -> None:
+    Path(os.fsdecode(b"heap/\xff.cbor")).write_bytes(DEBUG.document())
+    ran = cli("attest", "survey", "heap", *MINE, "--html", "survey.html", "--json")
+    assert ran.json["data"]["anomalies"][0]["documents"][0]["file"] == "heap/\udcff.cbor"
+    assert b"heap/\\udcff.cbor" in Path("survey.html").read_bytes()
+    assert "heap/\\udcff.cbor" in cli("attest", "survey", "heap", *MINE).stdout
+
+
 def test_checks_for_ci(cli: Cli) -> None:
     fill(a=FIRST, b=DEBUG)
     ran = cli("attest", "survey", "heap", *MINE, "--check", "--format", "github")

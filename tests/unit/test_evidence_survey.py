@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 import tracemalloc
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -183,6 +183,15 @@ def test_a_leaf_follows_another_within_the_second_of_issue() -> None:
     assert found(CALM[0], last, NEWER) == []
 
 
+def test_leaves_at_the_end_of_the_calendar() -> None:
+    last = datetime(9999, 12, 31, 23, 59, 59, 999000, tzinfo=UTC)
+    heap = Survey()
+    for number, issued in enumerate((AT, last)):
+        fact = taken("a", CALM[0].document())
+        heap.add(dataclasses.replace(fact, payload=bytes([number]), leaf=bytes([number]), issued=issued, time=last))
+    assert [finding.anomaly.id for finding in anomalies.find(heap)] == ["survey.nonce-reused"]
+
+
 def test_leaves_of_two_enclaves_need_no_order() -> None:
     late = dataclasses.replace(CALM[1], at=NEWER.issued + timedelta(seconds=1))
     assert found(CALM[0], late, dataclasses.replace(NEWER, instance=OTHER)) == []
@@ -296,7 +305,6 @@ def test_unknown_image() -> None:
     )
 
 
-
 def test_debug_mode_is_debug_and_not_an_unknown_image() -> None:
     debug = dataclasses.replace(CALM[2], pcrs=ZERO)
     assert [kind for kind, _, _ in found(debug, ledger=ledger(Status.ACTIVE))] == ["survey.debug"]
@@ -314,6 +322,8 @@ def outcomes(documents: Sequence[Wanted], *, required: bool, refused: int = 0, l
     findings = anomalies.find(surveyed(*documents))
     made = anomalies.checks(findings, ledger=ledger, refused=refused, required=required)
     assert [check.id for check in made] == [anomalies.REFUSED, *(anomaly.id for anomaly in anomalies.ANOMALIES)]
+    assert {check.required for check in made if check.outcome is not Outcome.SKIP} == {required}
+    assert Report.of(made).passed is not (required and bool(findings or refused))
     return {check.id: check.outcome.value for check in made if check.outcome is not Outcome.PASS}
 
 

@@ -148,6 +148,13 @@ def test_any_two_times_have_a_scale_with_ticks_inside(first: datetime, last: dat
     assert len({label for _, label in ticks}) == len(ticks)
 
 
+@given(before=st.integers(0, 10**9))
+def test_scales_at_the_end_of_the_calendar(before: int) -> None:
+    last = datetime.max.replace(tzinfo=UTC)
+    scale = Scale.around([last - timedelta(milliseconds=before), last])
+    assert all(0 <= share <= 1 for share, _ in scale.ticks(6))
+
+
 @pytest.mark.parametrize(
     ("span", "labels"),
     [
