@@ -103,10 +103,19 @@ def _telling(item: Comparison) -> int:
     return sum(item.reference.pcrs[index] != pcr.EMPTY_PCR2 for index in item.equal)
 
 
-def appraise(authentic: Report, document: Document | None, chain: Chain, policy: Policy, *, at: datetime) -> Appraised:
+def appraise(
+    authentic: Report,
+    document: Document | None,
+    chain: Chain,
+    policy: Policy,
+    *,
+    at: datetime,
+    own_time: bool = False,
+) -> Appraised:
     """Judge whether ``document``, which :func:`nitroctl.evidence.verify.verify` reported ``authentic``, is acceptable.
 
-    ``chain``: as it was walked for that. ``at``: the instant asked, aware.
+    ``chain``: as it was walked for that. ``at``: the instant asked, aware. ``own_time``: whether that is the document's
+    own, at which it has no age: then a policy that limits the age accepts nothing.
     """
     registers, origin = _requirements(policy)
     about_registers, about_origin = tuple(rule for rule, _ in registers), tuple(rule for rule, _ in origin)
@@ -130,7 +139,7 @@ def appraise(authentic: Report, document: Document | None, chain: Chain, policy:
         *_partition(chain.root, policy),
         *measured,
         *(judge(document, chain.certificates) for _, judge in origin),
-        *_fresh(document, policy, at),
+        *_fresh(document, policy, None if own_time else at),
     ]
     return Appraised(Report.of(checks), comparison)
 
@@ -215,7 +224,7 @@ def _measurements(document: Document, policy: Policy, comparison: Comparison | N
     return checks
 
 
-def _fresh(document: Document, policy: Policy, at: datetime) -> list[Check]:
+def _fresh(document: Document, policy: Policy, at: datetime | None) -> list[Check]:
     return [_nonce(document, policy), _future(document, policy, at), _age(document, policy, at)]
 
 
@@ -234,17 +243,19 @@ def _nonce(document: Document, policy: Policy) -> Check:
     )
 
 
-def _future(document: Document, policy: Policy, at: datetime) -> Check:
-    if document.time - at > policy.clock_skew:
+def _future(document: Document, policy: Policy, at: datetime | None) -> Check:
+    if at is not None and document.time - at > policy.clock_skew:
         return FUTURE.failed(
             "the document's time is after the instant asked", expected=instant(at), actual=instant(document.time)
         )
     return FUTURE.passed()
 
 
-def _age(document: Document, policy: Policy, at: datetime) -> Check:
+def _age(document: Document, policy: Policy, at: datetime | None) -> Check:
     if policy.max_age is None:
         return not_requested(AGE.id, AGE.title, "--max-age")
+    if at is None:
+        return AGE.failed("at its own time a document has no age", remedy="name the instant at which it was received")
     age = at - document.time
     if age <= policy.max_age:
         return AGE.passed(f"{duration(age)} old")

@@ -47,8 +47,10 @@ class Judge:
         at = self.at or (parsed.document.time if parsed.document else None)
         verified = verify(parsed, self.roots, at=at or _NEVER, crls=self.crls)
         appraised = None
-        if self.policy:
-            appraised = appraise(verified.report, parsed.document, verified.chain, self.policy, at=at or _NEVER)
+        if self.policy is not None:
+            appraised = appraise(
+                verified.report, parsed.document, verified.chain, self.policy, at=at or _NEVER, own_time=self.at is None
+            )
         return Judgement(self, parsed, verified, appraised, at)
 
 
@@ -151,4 +153,4 @@ def reason(report: Report) -> str:
 def gravest(report: Report) -> Check:
     """Return the check that refuses most; that a period is over says less than anything else."""
     failed = [check for check in report.refusals if check.outcome is Outcome.FAIL]
-    return min(failed, key=lambda check: check.id in _OF_TIME)
+    return min(failed or report.refusals, key=lambda check: check.id in _OF_TIME)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -102,6 +103,27 @@ def test_every_field_of_the_starting_policy_is_one_that_there_is() -> None:
 
     named = {line.lstrip("# ").split(":")[0] for line in STARTING.splitlines() if ":" in line}
     assert set(FIELDS) <= named
+
+
+def test_what_is_commented_out_in_the_starting_policy_has_its_form_but_for_the_placeholders() -> None:
+    """Each line that would be a field, or stands below one, is uncommented."""
+    from nitroctl.appraisal import policy_file, policy_text
+
+    below = re.compile(rf"( *)# (  +.*|(?:{'|'.join([*policy_file.FIELDS, 'any_of', 'component', 'environment'])}):.*)")
+    given = {line.split(":")[0] for line in STARTING.splitlines() if line[:1].isalpha()}
+    lines = []
+    for line in STARTING.splitlines():
+        match = below.fullmatch(line)
+        name = match[2].split(":")[0] if match and not match[1] else ""
+        lines.append(line if not match or name in given else match[1] + match[2])
+    found, faults = policy_file.form(policy_text.parse("\n".join(lines), where="p.yaml"), where="p.yaml")
+    assert found is None
+    assert [fault.place.split(": ")[1] for fault in faults] == [
+        "/references/any_of/0/pcrs/PCR0",
+        "/registers/PCR16/0",
+        "/user_data/equals",
+        "/public_key/sha256",
+    ]
 
 
 # -- check

@@ -1,0 +1,105 @@
+"""One judge for many documents: the same bytes get the same judgement, here and in another process."""
+
+import json
+import pickle
+from datetime import timedelta
+
+import pytest
+
+from nitroctl import pcr
+from nitroctl.appraisal.judge import Judge, gravest, reason
+from nitroctl.appraisal.policy import Content, KeyContent, Policy, ReferenceValues, RegisterRule, Source
+from nitroctl.checks import Report
+from nitroctl.evidence import rules
+from tests.schemas import validator
+from tests.unit.negatives import AT, NONCE, PCRS, accepted, flip, make
+
+GOOD = make()
+SIGNER = ReferenceValues("signer", {index: PCRS[index] for index in (0, 1, 2)})
+EVERYTHING = Policy(
+    accepted=(SIGNER,),
+    known=((ReferenceValues("old", {0: b"\x01" * 48}), "retired"),),
+    registers=(RegisterRule((4,)),),
+    nonce=NONCE,
+    user_data=Content(members=(("v", 1),)),
+    public_key=KeyContent(type="rsa"),
+    regions=frozenset({"eu-west-1"}),
+    max_age=timedelta(minutes=5),
+    source=Source(file="p.yaml", sha256="ab" * 32, overridden=("nonce",)),
+)
+
+
+def judge(**changes: object) -> Judge:
+    return Judge(**({"roots": accepted(), "policy": Policy(accepted=(SIGNER,)), "at": None} | changes))  # type: ignore[arg-type]
+
+
+def test_a_judge_can_go_to_another_process_and_judges_the_same_there() -> None:
+    one = judge(policy=EVERYTHING, at=AT, chosen="given", strict=True)
+    other = pickle.loads(pickle.dumps(one))
+    assert other == one
+    assert other.judge(GOOD).as_json() == one.judge(GOOD).as_json()
+
+
+def test_nothing_is_kept_from_one_document_to_the_next() -> None:
+    one = judge()
+    first = one.judge(GOOD).as_json()
+    for other in (flip(GOOD), GOOD[:-1], b"", b"\xff" * 100):
+        assert not one.judge(other).passed
+    assert one.judge(GOOD).as_json() == first
+
+
+@pytest.mark.parametrize("cbor", [b"", b"\xff", GOOD[:-1], GOOD + b"\x00", b"\x84" * 40_000, flip(GOOD)])
+def test_bad_content_is_an_answer_of_the_same_shape(cbor: bytes) -> None:
+    for policy in (None, EVERYTHING):
+        found = judge(policy=policy, at=AT).judge(cbor)
+        assert not found.passed
+        assert found.sentence.startswith("refused: not authentic ")
+        members = {"file": "x", "encoding": "raw", "size_bytes": 1, "sha256": "ab" * 32, **found.as_json()}
+        validator("attest.verify.1").validate(json.loads(json.dumps(members)))
+
+
+def test_without_an_instant_each_document_is_judged_at_its_own_time() -> None:
+    found = judge().judge(GOOD)
+    assert (found.passed, found.at) == (True, AT)
+    late = judge(at=AT + timedelta(days=1), chosen="given").judge(GOOD)
+    assert (late.passed, late.verified.only_expired) == (False, True)
+    assert judge().judge(b"").at is None
+
+
+def test_authenticity_alone_is_no_acceptance() -> None:
+    found = judge(policy=None).judge(GOOD)
+    assert found.passed
+    assert found.appraised is None
+    assert (found.as_json()["acceptable"], found.as_json()["policy"]) == (None, None)
+    assert "not appraised" in found.sentence
+
+
+def test_strictness_and_the_policys_source_come_through() -> None:
+    assert judge().judge(GOOD).passed
+    assert not judge(strict=True).judge(GOOD).passed
+    found = judge(policy=EVERYTHING, at=AT, chosen="given").judge(GOOD)
+    assert found.as_json()["policy"] == {"file": "p.yaml", "sha256": "ab" * 32, "overridden": ["nonce"]}
+
+
+def test_the_reason_is_the_gravest_refusal() -> None:
+    over = rules.CHAIN_UNEXPIRED.failed("it is over")
+    forged = rules.COSE_SIGNATURE.failed("it was changed")
+    assert gravest(Report.of([over, forged])).id == "cose.signature"
+    assert reason(Report.of([over, forged])) == "it was changed"
+    assert reason(Report.of([over])) == "it is over"
+
+
+def test_a_replay_is_warned_about_only_when_no_nonce_was_compared() -> None:
+    without = judge().judge(GOOD)
+    assert [note.split(":")[0] for note in without.notes] == ["it may be an old document played again"]
+    assert judge(policy=Policy(accepted=(SIGNER,), nonce=NONCE)).judge(GOOD).notes == ()
+    refused = judge(policy=Policy(accepted=(ReferenceValues("x", {0: pcr.EMPTY_PCR2}),))).judge(GOOD)
+    assert refused.notes == ()
+
+
+def test_at_its_own_time_no_document_is_young_enough() -> None:
+    limited = Policy(accepted=(SIGNER,), max_age=timedelta(minutes=5))
+    assert judge(policy=limited, at=AT).judge(GOOD).passed
+    found = judge(policy=limited).judge(GOOD)
+    assert [check.id for check in found.report.refusals] == ["freshness.age"]
+    assert gravest(found.report).detail == "at its own time a document has no age"
