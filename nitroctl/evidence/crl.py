@@ -27,7 +27,17 @@ from nitroctl.evidence.remembered import remembered
 MAX_BYTES: Final = 4 * 1024 * 1024
 _PEM: Final = b"-----BEGIN X509 CRL-----"
 _VERSION_2: Final = bytes.fromhex("020101")
-_REMEMBERED: Final = 32
+#: More lists than there are regions.
+_REMEMBERED: Final = 256
+_UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    Warning,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,7 +85,7 @@ def read(der: bytes) -> RevocationList:
         try:
             found = x509.load_der_x509_crl(der)
             return _read(der, found)
-        except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm, Warning) as error:
+        except _UNREADABLE as error:
             reason = " ".join(str(error).split())[:120]
             hint = "pass a list as its issuer publishes it, in DER or PEM"
             raise CannotAnswer(f"not a certificate revocation list: {reason}", "evidence.crl", [hint]) from error
@@ -146,7 +156,7 @@ def _not_by(issuer: Certificate, found: RevocationList) -> str | None:
     return None if _signed_by(issuer.der, found.der) else "is not signed with that certificate's key"
 
 
-@remembered(_REMEMBERED * 4)
+@remembered(_REMEMBERED)
 def _signed_by(issuer_der: bytes, der: bytes) -> bool:
     """Whether the certificate's key signed the list; remembered by both exact bytes."""
     found = x509.load_der_x509_crl(der)
@@ -206,15 +216,13 @@ def _read(der: bytes, found: x509.CertificateRevocationList) -> RevocationList:
 
 
 def _form_fault(found: x509.CertificateRevocationList) -> str | None:
-    """Judge version and algorithm, inside and outside the signed part, by their exact bytes."""
+    """Judge version and algorithm by their exact bytes; the library refuses another algorithm outside."""
     signed = found.tbs_certlist_bytes
     header = 2 + (signed[1] & 0x7F if signed[1] & 0x80 else 0)
     if not signed[header:].startswith(_VERSION_2):
         return "is not a list of version 2"
     if not signed[header:].startswith(_VERSION_2 + certificate.ECDSA_SHA384):
         return "is not signed with ecdsa-with-SHA384"
-    if found.signature_algorithm_oid != x509.SignatureAlgorithmOID.ECDSA_WITH_SHA384:
-        return "names another signature algorithm outside the signed part"
     return None
 
 

@@ -258,3 +258,35 @@ def test_another_curve_signs_no_list() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     der = revocation_list(chain()[ROOT], signer=replace(chain()[ROOT], key=key))
     assert judged(der).outcome is Outcome.WARN
+
+
+def fate(raw: bytes) -> str:
+    """What becomes of a file that is given as a list: the outcome, or the code of the error."""
+    try:
+        return judged(crl.load(raw, where="a.crl")).outcome.value
+    except CannotAnswer as error:
+        return error.code
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("0603551d14", "0603551d1c", "evidence.crl"),  # the list's number becomes a second distribution point
+        ("300a06082a8648ce3d040303", "300a06082a8648ce3d040302", "evidence.crl"),
+        ("020101", "020102", "evidence.crl"),
+    ],
+    ids=["an extension twice", "another algorithm", "another version"],
+)
+def test_a_list_that_was_changed_is_an_error_or_not_used(old: str, new: str, expected: str) -> None:
+    der = revocation_list(chain()[ROOT], extensions=[*scope(only_contains_ca_certs=True), (x509.CRLNumber(1), False)])
+    changed = der.replace(bytes.fromhex(old), bytes.fromhex(new), 1)
+    assert changed != der
+    assert fate(der) == "pass"
+    assert fate(changed) == expected
+
+
+def test_no_byte_of_a_list_can_be_changed_without_its_being_refused_or_unused() -> None:
+    der = revocation_list(chain()[ROOT])
+    changed = [der[:at] + bytes([der[at] ^ 1]) + der[at + 1 :] for at in range(0, len(der), 3)]
+    assert fate(der) == "pass"
+    assert {fate(raw) for raw in changed} == {"warn", "skip", "evidence.crl"}
