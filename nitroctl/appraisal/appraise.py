@@ -103,7 +103,7 @@ def _telling(item: Comparison) -> int:
     return sum(item.reference.pcrs[index] != pcr.EMPTY_PCR2 for index in item.equal)
 
 
-def appraise(
+def appraise(  # noqa: PLR0913  (what is judged, by what, and when)
     authentic: Report,
     document: Document | None,
     chain: Chain,
