@@ -118,7 +118,9 @@ def _enclave(index: int, document: Document, derived: Derived, roles: Sequence[R
     elif index == _BOOT and value is not None and value.hex() in KNOWN_BOOTS:
         reading, standing = KNOWN_BOOTS[value.hex()], Standing.HABIT
     elif index == _SIGNER:
-        reading = "the image is signed: nitroctl pcr certificate computes this register from a certificate"
+        reading = "it is signed: nitroctl pcr certificate computes the register from a certificate"
+    elif index < _LOCKED_FROM_THE_START and index not in pcr.MEANINGS:
+        reading, standing = "extended, as in no known document of AWS's", Standing.HABIT
     return Register(index, value, state, meaning, reading, standing if reading else None)
 
 
@@ -157,9 +159,9 @@ def _role(value: bytes | None, state: State, roles: Sequence[Role]) -> Register:
     elif roles:
         count = len(roles)
         which = "the role asked about" if count == 1 else f"any of the {count} roles asked about"
-        reading, agrees = f"an IAM role, but not {which}", False
+        reading, agrees = f"set, but not to {which}", False
     else:
-        reading, agrees = "an IAM role: --role tells whether it is the one you expect", None
+        reading, agrees = "set: --role tells whether it is the one you expect", None
     return Register(_ROLE, value, state, meaning, reading, Standing.DOCUMENTED, agrees)
 
 

@@ -286,7 +286,7 @@ def test_pcr3_is_compared_with_the_roles_asked_about(cli: Cli) -> None:
     assert register(data, 3)["reading"] == f"the instance's role was {ROLE}"
     assert [role["matches"] for role in data["roles"]] == [False, True]
     data = shown(cli, content, "--role", OTHER_ROLE)
-    assert register(data, 3)["reading"] == "an IAM role, but not the role asked about"
+    assert register(data, 3)["reading"] == "set, but not to the role asked about"
     data = shown(cli, document(), "--role", ROLE)
     assert (register(data, 3)["state"], register(data, 3)["agrees"]) == ("zero", False)
     ran = cli("attest", "show", write(content), "--role", OTHER_ROLE, "--role", ROLE)
@@ -327,6 +327,9 @@ def test_a_known_boot_and_a_single_ramdisk_are_named(cli: Cli) -> None:
     assert (register(data, 1)["reading"], register(data, 1)["standing"]) == (KNOWN_BOOTS[known], "undocumented habit")
     assert register(data, 2)["reading"].startswith("SHA-384 of nothing, extended: the image has a single ramdisk")
     assert (register(data, 16)["state"], register(data, 17)["state"]) == ("extended", "zero")
+    assert register(shown(cli, document(pcrs={**PCRS, 9: b"\x09" * 48})), 9)["reading"] == (
+        "extended, as in no known document of AWS's"
+    )
     assert register(data, 17)["reading"] == "zero: locked by the enclave without having been extended"
     assert (register(data, 18)["state"], register(data, 18)["value"]) == ("not-locked", None)
 
