@@ -19,6 +19,7 @@ DATA: Final = bytes.fromhex("06092a864886f70d010701")
 RSAES_OAEP: Final = bytes.fromhex("06092a864886f70d010107")
 RSA_PKCS1: Final = bytes.fromhex("06092a864886f70d010101")
 MGF1: Final = bytes.fromhex("06092a864886f70d010108")
+P_SPECIFIED: Final = bytes.fromhex("06092a864886f70d010109")
 SHA_1: Final = bytes.fromhex("06052b0e03021a")
 SHA_256: Final = bytes.fromhex("0609608648016503040201")
 AES_256_CBC: Final = bytes.fromhex("060960864801650304012a")
@@ -27,6 +28,7 @@ _NULL: Final = b"\x05\x00"
 _INTEGER, _OCTETS, _SEQUENCE, _SET = 0x02, 0x04, 0x30, 0x31
 _CONTEXT_0: Final = 0x80
 _CONTEXT_1: Final = 0xA1
+_CONTEXT_2: Final = 0xA2
 _CONSTRUCTED: Final = 0x20
 _SHORT: Final = 0x80
 _BLOCK_BITS: Final = 128
@@ -59,6 +61,7 @@ class Answer:
     key_cipher: bytes = RSAES_OAEP
     oaep_hash: bytes = SHA_256
     mask_hash: bytes = SHA_256
+    label: bytes = b""
     content_cipher: bytes = AES_256_CBC
     recipients: int = 1
     by_serial_number: bool = False
@@ -121,5 +124,8 @@ class Answer:
         hash_ = definite(_SEQUENCE, self.oaep_hash, _NULL)
         mask_hash = definite(_SEQUENCE, self.mask_hash, _NULL)
         mask = definite(_SEQUENCE, MGF1, mask_hash)
-        parameters = definite(_SEQUENCE, definite(0xA0, hash_), definite(_CONTEXT_1, mask))
+        parts = [definite(0xA0, hash_), definite(_CONTEXT_1, mask)]
+        if self.label:  # the default, an empty one, is left out
+            parts.append(definite(_CONTEXT_2, definite(_SEQUENCE, P_SPECIFIED, definite(_OCTETS, self.label))))
+        parameters = definite(_SEQUENCE, *parts)
         return definite(_SEQUENCE, self.key_cipher, parameters)
