@@ -95,7 +95,8 @@ def read(document: Document, derived: Derived, roles: Sequence[Role] = ()) -> tu
     """Return every register that a document of this kind can have, in order."""
     if document.kind is Kind.ENCLAVE:
         return tuple(_enclave(index, document, derived, roles) for index in range(_ENCLAVE_REGISTERS))
-    return tuple(_tpm(index, document.pcrs.get(index)) for index in range(_TPM_REGISTERS))
+    count = max(_TPM_REGISTERS, 1 + max(document.pcrs))  # a TPM has 24, a document could claim more
+    return tuple(_tpm(index, document.pcrs.get(index)) for index in range(count))
 
 
 def _enclave(index: int, document: Document, derived: Derived, roles: Sequence[Role]) -> Register:

@@ -192,6 +192,12 @@ def test_a_tpm_document_has_other_meanings(cli: Cli) -> None:
     assert "mode  " not in ran.stdout
 
 
+def test_a_register_that_no_tpm_has_is_shown_too(cli: Cli) -> None:
+    data = shown(cli, document(tpm=True, module=f"{INSTANCE}-tpm0000000000000000", nitrotpm_pcrs={25: b"\x19" * 48}))
+    assert [register(data, index)["state"] for index in (0, 24, 25)] == ["absent", "absent", "extended"]
+    assert len(data["registers"]) == 26
+
+
 def _separator() -> bytes:
     return pcr.from_digest(hashlib.sha384(bytes(4)).digest())
 
