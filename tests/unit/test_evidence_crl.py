@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from nitroctl.checks import Check, Outcome
 from nitroctl.errors import CannotAnswer
 from nitroctl.evidence import crl
+from nitroctl.evidence.certificate import ECDSA_SHA384
 from nitroctl.evidence.document import parse
 from nitroctl.evidence.verify import verify
 from nitroctl.standin.lab_change import (
@@ -31,6 +32,7 @@ from nitroctl.standin.lab_change import (
     make,
     other_root,
     profiles,
+    tlv,
 )
 from nitroctl.standin.pki import Identity
 
@@ -258,6 +260,17 @@ def test_another_curve_signs_no_list() -> None:
     key = ec.generate_private_key(ec.SECP256R1())
     der = revocation_list(chain()[ROOT], signer=replace(chain()[ROOT], key=key))
     assert judged(der).outcome is Outcome.WARN
+
+
+def test_a_list_of_the_first_version_is_not_used() -> None:
+    signed = x509.load_der_x509_crl(revocation_list(chain()[ROOT])).tbs_certlist_bytes
+    head, version, rest = signed.partition(bytes.fromhex("020101"))
+    assert (len(head), version) == (3, bytes.fromhex("020101"))
+    signed = tlv(0x30, rest)
+    signature = chain()[ROOT].key.sign(signed, ec.ECDSA(hashes.SHA384()))
+    check = judged(tlv(0x30, signed + ECDSA_SHA384 + tlv(0x03, b"\x00" + signature)))
+    assert check.outcome is Outcome.WARN
+    assert "by the root, is not a list of version 2: not used" in check.detail
 
 
 def fate(raw: bytes) -> str:
