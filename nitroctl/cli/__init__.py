@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 
 _COLOURS: Final = ("auto", "always", "never")
 #: Formats of others that few commands can answer in; a Result says which it can.
-_EXPORTS: Final = ("ear", "vsa")
-_FORMATS: Final = ("human", "json", "sarif", "junit", "github", *_EXPORTS)
+EXPORTS: Final = ("ear", "vsa")
+#: Forms of an answer's checks.
+FOR_CHECKS: Final = ("sarif", "junit", "github")
+_FORMATS: Final = ("human", "json", *FOR_CHECKS, *EXPORTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,17 +128,13 @@ def _show(answer: "Result | Stream", output: Output) -> int:
 
         _put(envelope.dumps(envelope.of_result(answer)))
         return _concluded(answer)
-    if output.form in _EXPORTS:
+    if output.form in EXPORTS:
         return _exported(answer, output)
     if output.form != "human":
         from nitroctl.render import ci
 
         if answer.report is None:
-            raise UsageError(
-                f"--format {output.form} is for commands that answer with checks, and this one does not",
-                "usage.invalid",
-                ["use --json"],
-            )
+            raise no_checks(output.form)
         _put(ci.FORMATS[output.form](answer, answer.report))
         return _concluded(answer)
     from nitroctl.render.human import Screen
@@ -161,14 +159,28 @@ def _exported(answer: "Result", output: Output) -> int:
     """Give the answer in a format of others. Raises UsageError when it cannot be given in that one."""
     export = answer.exports.get(output.form)
     if export is None:
-        raise UsageError(
-            f"--format {output.form} is for verdicts on one attestation document, and this is not one",
-            "usage.invalid",
-            ["use it with nitroctl attest verify FILE, or use --json"],
-        )
+        raise no_export(output.form)
     _put(export.text())
     _note([*answer.notes, export.note], output)
     return _concluded(answer)
+
+
+def no_export(form: str) -> UsageError:
+    """Return the error for a form of others that this answer has not."""
+    return UsageError(
+        f"--format {form} is for verdicts on one attestation document, and this is not one",
+        "usage.invalid",
+        ["use it with nitroctl attest verify FILE, or use --json"],
+    )
+
+
+def no_checks(form: str) -> UsageError:
+    """Return the error for a form that the answer of this command cannot take."""
+    return UsageError(
+        f"--format {form} is for commands that answer with checks, and this one does not",
+        "usage.invalid",
+        ["use --json"],
+    )
 
 
 def _note(notes: Sequence[str], output: Output) -> None:
@@ -265,7 +277,7 @@ def _usage(error: Exception, output: Output) -> int:
             sys.stderr.write(f"{message}\n")
         return ExitCode.USAGE
     path = context.command_path if context else "nitroctl"
-    message = message[:1].lower() + message[1:].rstrip(".")
+    message = " ".join((message[:1].lower() + message[1:].rstrip(".")).split())
     problem = UsageError(message, "usage.invalid", [f"see {path} --help"])
     return _failed(problem, output)
 

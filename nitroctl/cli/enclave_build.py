@@ -101,6 +101,10 @@ def build(
     from nitroctl import settings
     from nitroctl.host import nitro_cli
 
+    if output_file == "-":
+        raise UsageError(
+            "--output-file -: an image is not written to standard output", "usage.invalid", ["name a file"]
+        )
     if (signing_certificate is None) != (private_key is None):
         raise UsageError("signing takes both --signing-certificate and --private-key", "enclave.signing")
     setting = settings.load({"records": records})

@@ -64,6 +64,26 @@ def _output_options() -> list[TyperOption]:
     return options
 
 
+def _require_form(command: str) -> None:
+    """Refuse a ``--format`` that the answer of ``command`` cannot take, before anything is done.
+
+    Which answers have checks is what the schemas say. Raises UsageError ``usage.invalid``.
+    """
+    from nitroctl.cli import EXPORTS, FOR_CHECKS, asked, no_checks, no_export
+
+    form, name = asked().form, ".".join(command.split()[1:])
+    if form in EXPORTS and name != "attest.verify":
+        raise no_export(form)
+    if form not in FOR_CHECKS:
+        return
+    from importlib import resources
+
+    for file in resources.files("nitroctl").joinpath("schemas").iterdir():
+        if file.name.startswith(f"{name}.") and '"report"' in file.read_text(encoding="utf-8"):
+            return
+    raise no_checks(form)
+
+
 class Verb(TyperCommand):
     """A command with the output options and examples that stand in its help as written."""
 
@@ -73,12 +93,13 @@ class Verb(TyperCommand):
         self.params = [*self.params, *_output_options()]
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Read the arguments, and refuse an empty value.
+        """Read the arguments, and refuse an empty value, or a form of answer that this verb does not have.
 
-        It is a variable that was not set (``--signing-certificate "$CERTIFICATE"``), and to go on without what was
-        asked for could end in a yes to another question. Raises UsageError ``usage.empty``.
+        An empty value is a variable that was not set (``--signing-certificate "$CERTIFICATE"``), and to go on without
+        what was asked for could end in a yes to another question. Raises UsageError ``usage.empty``, ``usage.invalid``.
         """
         rest = super().parse_args(ctx, args)
+        _require_form(ctx.command_path)
         for param in self.params:
             value = ctx.params.get(param.name)
             if (value == "" and param.default != "") or (isinstance(value, list | tuple) and "" in value):

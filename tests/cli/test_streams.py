@@ -101,3 +101,31 @@ def test_an_empty_value_is_a_variable_that_was_not_set(cli: Cli, argv: tuple[str
         "",
         f"nitroctl: error: {what}: the value is empty [usage.empty]\nnitroctl: hint: was a variable not set?\n",
     )
+
+
+@pytest.mark.parametrize("form", ["sarif", "junit", "github", "ear", "vsa"])
+def test_a_form_that_the_answer_cannot_take_is_refused_before_anything_is_done(
+    cli: Cli, tmp_path: Path, form: str
+) -> None:
+    ran = cli("init", str(tmp_path / "new"), "--name", "new", "--format", form)
+    assert (ran.status, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"nitroctl: error: --format {form} is for ")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_missing_argument_is_asked_for_in_one_line(cli: Cli) -> None:
+    assert cli("completion") == Ran(
+        2,
+        "",
+        "nitroctl: error: missing argument 'shell'. Choose from: bash, zsh, fish [usage.invalid]\n"
+        "nitroctl: hint: see nitroctl completion --help\n",
+    )
+
+
+def test_an_image_does_not_go_to_standard_output(cli: Cli) -> None:
+    assert cli("enclave", "build", "--docker-uri", "a:1", "--output-file", "-") == Ran(
+        2,
+        "",
+        "nitroctl: error: --output-file -: an image is not written to standard output [usage.invalid]\n"
+        "nitroctl: hint: name a file\n",
+    )
