@@ -1,7 +1,7 @@
 """Make the files that are generated and committed, or (``--check``) hold the committed ones against fresh ones.
 
 completions/* from the command tree, docs/cli.md from every ``--help``, docs/errors.md from the catalogue,
-the tables of docs/lab.md from the lab's cases.
+the tables of docs/lab.md and tests/assets/lab-sentences.txt from the lab's cases.
 """
 
 import difflib
@@ -15,6 +15,7 @@ from nitroctl.cli.tree import GROUPS
 from nitroctl.host.nitro_cli_errors import NITRO_CLI_ERRORS
 from nitroctl.standin.lab import CASES
 from tests.conftest import ROOT
+from tests.lab_sentences import sentences
 
 
 def generated() -> Mapping[str, str]:
@@ -26,6 +27,7 @@ def generated() -> Mapping[str, str]:
         "docs/cli.md": _cli(),
         "docs/errors.md": _errors(),
         "docs/lab.md": _lab(),
+        "tests/assets/lab-sentences.txt": sentences(),
     }
 
 

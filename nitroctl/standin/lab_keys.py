@@ -64,6 +64,11 @@ def _compressed() -> bytes:
     return tlv(0x30, algorithm + tlv(0x03, b"\x00" + _point(PublicFormat.CompressedPoint)))
 
 
+def _hybrid() -> bytes:
+    spki, point = _spki(), _point(PublicFormat.UncompressedPoint)
+    return spki.replace(point, bytes([6 + point[-1] % 2]) + point[1:])
+
+
 def _off_the_curve() -> bytes:
     spki = _spki()
     return spki[:-1] + bytes([spki[-1] ^ 1])
@@ -96,9 +101,9 @@ CASES: Final[tuple[Case, ...]] = (
     ),
     case(
         "key-hybrid-point",
-        "The leaf's point has the prefix of the hybrid form.",
+        "The leaf's point is in the hybrid form, both coordinates and the parity of the second.",
         "chain.keys",
-        _edited(LEAF, "2b8104002203620004", "2b8104002203620006"),
+        _other_key(_hybrid),
     ),
     case(
         "algorithm-sha-256",

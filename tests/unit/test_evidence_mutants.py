@@ -3,11 +3,16 @@
 Every test here fails for at least one small change of nitroctl/evidence that all the other tests let pass.
 """
 
+import hashlib
+
 import cbor2
 import pytest
 
-from nitroctl.evidence import cbor
+from nitroctl.evidence import cbor, certificate, document
 from nitroctl.evidence.cose import Envelope
+from nitroctl.standin import lab, lab_change
+from tests.conftest import ROOT
+from tests.lab_sentences import sentences
 
 
 def fault(content: bytes, *, leading_tag: bool = False) -> tuple[str, int, str]:
@@ -15,6 +20,11 @@ def fault(content: bytes, *, leading_tag: bool = False) -> tuple[str, int, str]:
         cbor.scan(content, leading_tag=leading_tag)
     assert str(caught.value) == caught.value.message
     return caught.value.rule.id, caught.value.offset, caught.value.message
+
+
+def test_every_case_of_the_lab_is_refused_in_these_words() -> None:
+    """Whole sentences, what was compared, and what blocked what: ``python -m tests.generate`` writes them anew."""
+    assert sentences() == (ROOT / "tests" / "assets" / "lab-sentences.txt").read_text()
 
 
 # -- the reader of CBOR
@@ -121,3 +131,28 @@ def test_the_signed_bytes_are_those_of_an_independent_encoder(size: int) -> None
     content, other = bytes(size), b"\x07"
     assert Envelope(other, content, b"", 0).signed_bytes == cbor2.dumps(["Signature1", other, b"", content])
     assert Envelope(content, other, b"", 0).signed_bytes == cbor2.dumps(["Signature1", content, b"", other])
+
+
+# -- certificates
+def test_a_key_that_cannot_be_used_has_signed_nothing() -> None:
+    (rsa,) = lab.find(["key-rsa"])
+    found = document.parse(rsa.build()).document
+    assert found is not None
+    assert certificate.key_signed(found.certificate, b"", b"") is False
+
+
+def test_what_a_certificate_says() -> None:
+    leaf, instance, zonal = (certificate.load(lab_change.good_chain()[place].der) for place in (4, 3, 2))
+    assert leaf.usages == {"digitalSignature", "nonRepudiation"}
+    assert instance.usages == {"keyCertSign"}
+    assert zonal.usages == {"digitalSignature", "keyCertSign", "cRLSign"}
+    assert (leaf.ca, instance.ca, leaf.path_length, instance.path_length, zonal.path_length) == (
+        False,
+        True,
+        None,
+        0,
+        1,
+    )
+    assert (leaf.crl_addresses, zonal.crl_addresses) == ((), ("http://crl-eu-west-1.standin.invalid/crl/zonal.crl",))
+    assert leaf.common_name == f"{lab_change.MODULE_ID}.{lab_change.REGION}.aws"
+    assert leaf.fingerprint == hashlib.sha256(leaf.der).hexdigest()
