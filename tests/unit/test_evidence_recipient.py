@@ -162,6 +162,15 @@ def test_another_wrapping_is_refused_by_name(changes: dict[str, Any], what: str)
 
 
 @needs_asn1crypto
+def test_content_of_another_type_is_refused() -> None:
+    good = message()
+    assert good.count(kms.DATA) == 1
+    with pytest.raises(CannotAnswer) as caught:
+        recipient.parse(good.replace(kms.DATA, kms.ENVELOPED_DATA))
+    assert caught.value.message == "the content is enveloped_data, not data as in KMS's answers"
+
+
+@needs_asn1crypto
 def test_a_long_identifier_is_not_repeated() -> None:
     with pytest.raises(CannotAnswer) as caught:
         recipient.parse(message(content_type=kms.definite(0x06, b"\x2a" * 200)))
