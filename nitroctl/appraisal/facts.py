@@ -6,7 +6,6 @@ from nitroctl import pcr
 from nitroctl.appraisal.appraise import debug_registers
 from nitroctl.evidence.certificate import Certificate
 from nitroctl.evidence.chain import instant
-from nitroctl.evidence.contents import public_key, text_of
 from nitroctl.evidence.derived import derive
 from nitroctl.evidence.document import Document, Kind
 from nitroctl.evidence.roots import AWS_ROOTS, find
@@ -37,6 +36,8 @@ def as_json(document: Document, links: Sequence[Certificate]) -> dict[str, objec
 def _content(content: bytes | None) -> dict[str, object] | None:
     if content is None:
         return None
+    from nitroctl.evidence.contents import text_of  # noqa: PLC0415  (start-up: most documents have no such field)
+
     return {"size_bytes": len(content), "hex": content.hex(), "text": text_of(content)}
 
 
@@ -44,6 +45,8 @@ def _key_content(content: bytes | None) -> dict[str, object] | None:
     members = _content(content)
     if members is None or content is None:
         return None
+    from nitroctl.evidence.contents import public_key  # noqa: PLC0415
+
     key = public_key(content)
     members["key"] = {"kind": key.kind, "bits": key.bits, "sha256": key.fingerprint} if key else None
     return members

@@ -243,6 +243,8 @@ def test_only_the_check_that_was_asked_for_refuses(
     good = appraised(document(**has), **required)
     assert failing(good) == {}
     assert good.report[check].outcome is Outcome.PASS
+    made = [each.id for each in good.report if each.id.startswith("appraisal.")]
+    assert sorted(made) == sorted(["appraisal.kind", "appraisal.debug", check])
     assert failing(appraised(document(**lacks), **required)) == {check: detail}
 
 
