@@ -184,7 +184,7 @@ def _no_start(file: AllocatorFile) -> Finding:
             text = f"{rest!r} follows --- on its line" if rest else "a carriage return follows ---"
             mends = not rest or rest.startswith("#")
             return Finding("allocator.start-marker", line.number, f"{text}, so it does not count", repairable=mends)
-    text = "there is none: the allocator passes over the whole file"
+    text = "there is no line --- alone: the allocator passes over the whole file"
     return Finding("allocator.start-marker", 0, text, repairable=start_place(file.lines) is not None)
 
 
@@ -242,7 +242,7 @@ def _value_findings(file: AllocatorFile) -> Iterator[Finding]:
         if problem:
             yield Finding("allocator.memory", memory.number, problem, outcome, repairable=False)
     if count is None and pool is None:
-        yield Finding("allocator.cpu-choice", 0, "there is neither", repairable=False)
+        yield Finding("allocator.cpu-choice", 0, "there is neither cpu_count nor cpu_pool", repairable=False)
     if count is not None and pool is not None:
         text = f"cpu_count on line {count.number} and cpu_pool on line {pool.number}"
         yield Finding("allocator.cpu-choice", max(count.number, pool.number), text, repairable=False)

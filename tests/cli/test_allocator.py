@@ -181,7 +181,7 @@ def test_check_without_a_start_marker_does_not_list_what_was_not_looked_at(cli: 
         "✗ allocator.yaml: 1 of 19 checks fail\n"
         "✓ lines end with LF alone\n"
         "✗ a line is exactly ---, from which the allocator reads on\n"
-        "  there is none: the allocator passes over the whole file\n"
+        "  there is no line --- alone: the allocator passes over the whole file\n"
         "  fix: write --- alone on a line before the first setting: nitroctl allocator set --repair does it\n"
         "  [allocator.start-marker]\n"
         "✓ the last line ends with a newline\n"

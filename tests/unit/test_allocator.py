@@ -226,7 +226,11 @@ RULES = [
         changed(M, b"memory_mib: " + b"9" * 5000),
         {"allocator.memory": f"fail: line 4: {'9' * 5000} MiB is more than the allocator can count"},
     ),
-    ("neither CPU key", changed(C, b"# none"), {"allocator.cpu-choice": "fail: there is neither"}),
+    (
+        "neither CPU key",
+        changed(C, b"# none"),
+        {"allocator.cpu-choice": "fail: there is neither cpu_count nor cpu_pool"},
+    ),
     (
         "both CPU keys",
         GOOD + b"cpu_pool: 2\n",
@@ -279,7 +283,7 @@ RULES = [
         changed(b"How many CPUs.", b"How \\"),
         {
             "allocator.backslash": "fail: line 6: the comment ends in a backslash, so the next line is part of it",
-            "allocator.cpu-choice": "fail: there is neither",
+            "allocator.cpu-choice": "fail: there is neither cpu_count nor cpu_pool",
             YAML_SAYS: "warn: cpu_count: the allocator takes nothing, YAML says '2'",
         },
     ),
@@ -322,8 +326,8 @@ def test_the_good_file_passes_every_rule() -> None:
 @pytest.mark.parametrize(
     ("content", "detail"),
     [
-        (b"memory_mib: 512\ncpu_count: 2\n", "there is none: the allocator passes over the whole file"),
-        (b"", "there is none: the allocator passes over the whole file"),
+        (b"memory_mib: 512\ncpu_count: 2\n", "there is no line --- alone: the allocator passes over the whole file"),
+        (b"", "there is no line --- alone: the allocator passes over the whole file"),
         (GOOD.replace(b"---", b"--- # x"), "line 1: '# x' follows --- on its line, so it does not count"),
         (GOOD.replace(b"---", b"---\r"), "line 1: a carriage return follows ---, so it does not count"),
         (b"\xef\xbb\xbf" + GOOD, "line 1: a byte order mark stands before it"),
