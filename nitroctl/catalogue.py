@@ -43,9 +43,9 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Mend the cause and run the command again.",
     ),
     "file.not-regular": _E(
-        "The path names a FIFO, device or socket, which nitroctl does not read: it could block or never end.",
-        ("a process substitution <(…)",),
-        "Copy the content to a regular file, or pipe it to standard input with -.",
+        "The path names a FIFO, device or socket, which nitroctl neither reads, for it could block, nor replaces.",
+        ("a process substitution <(…)", "/dev/null as a file to write"),
+        "Copy the content to a regular file, or pipe it to standard input with -; name a file to write.",
     ),
     "file.too-large": _E(
         "The file is larger than anything the command could accept, and was not read to its end.",
