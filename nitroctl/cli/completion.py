@@ -107,7 +107,8 @@ def _bash_reply(value: str, choices: tuple[str, ...]) -> str:
     """Return the shell words that fill COMPREPLY with files, directories or choices; nothing for free text."""
     if value == "text":
         return ""
-    words = {"file": "-f", "directory": "-d"}.get(value) or f'-W "{" ".join(choices)}"'
+    kinds = {"file": ["-f"], "directory": ["-d"]}.get(value, [])
+    words = " ".join([*kinds, *([f'-W "{" ".join(choices)}"'] if choices else [])])
     return f'mapfile -t COMPREPLY < <(compgen {words} -- "$cur"); '
 
 
@@ -155,6 +156,10 @@ def _zsh_option(option: Option) -> str:
 
 
 def _zsh_argument(command: Command) -> str:
+    if command.choices and command.argument == "file":
+        return f"*: :{{_alternative 'file:file:_files' 'value:value:({' '.join(command.choices)})'}}".replace(
+            "'", "'\\''"
+        )
     if command.choices:
         return f"*:value:({' '.join(command.choices)})"
     return {"file": "*:file:_files", "directory": "*:directory:_files -/"}.get(command.argument, "*:value:")
@@ -178,7 +183,7 @@ def _fish(every: list[Command], nouns: list[Group]) -> str:
         seen = "; and ".join(f"__fish_seen_subcommand_from {word}" for word in command.words)
         if command.argument in ("file", "directory"):
             lines.append(f"complete -c nitroctl -n {quoted(seen)} -F")
-        elif command.choices:
+        if command.choices:
             lines.append(f"complete -c nitroctl -n {quoted(seen)} -a {quoted(' '.join(command.choices))}")
         for option in command.options:
             value = {"none": "", "text": " -x", "file": " -r -F", "directory": " -x -a '(__fish_complete_directories)'"}

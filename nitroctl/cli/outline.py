@@ -20,7 +20,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A command by its words (``("attest", "verify")``), summary, options and the kind of its arguments."""
+    """A command by its words (``("attest", "verify")``), summary, options, and what its arguments are.
+
+    ``argument``: their kind (``none``, ``text``, ``file``, ``directory``, ``choice``); ``choices``: of any of them.
+    """
 
     words: tuple[str, ...]
     summary: str
@@ -53,7 +56,7 @@ def groups() -> list[Group]:
 
 def _walk() -> Iterator[tuple[tuple[str, ...], Any]]:
     program = root()
-    pending = [((noun,), program.get_command(None, noun)) for noun in GROUPS]
+    pending: list[tuple[tuple[str, ...], Any]] = [((noun,), program.get_command(None, noun)) for noun in GROUPS]
     while pending:
         words, command = pending.pop(0)
         yield words, command
@@ -66,7 +69,9 @@ def _command(words: tuple[str, ...], command: Any) -> Command:
     argument, choices = "none", tuple[str, ...]()
     for parameter in command.params:
         if parameter.param_type_name == "argument":
-            argument, choices = _value(parameter)
+            kind, possible = _value(parameter)
+            argument = kind if kind in ("file", "directory") or argument == "none" else argument
+            choices += possible
         else:
             value, possible = ("none", tuple[str, ...]()) if parameter.is_flag else _value(parameter)
             text = (parameter.help or "").split(". ")[0].rstrip(".")
