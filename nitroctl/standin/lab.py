@@ -8,6 +8,7 @@ random names in them, are new in every suite.
 
 import hashlib
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -67,9 +68,13 @@ def mint(cases: Sequence[Case], directory: str) -> Minted:
 
     Raises CannotAnswer ``lab.directory`` or ``file.unwritable``.
     """
-    target = Path(directory)
+    target = Path(os.path.abspath(directory))  # noqa: PTH100  (".." is undone, links are not followed)
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise CannotAnswer(f"{directory}: is not a directory", "lab.directory", ["name a new directory"])
+    if target == Path.cwd():
+        raise CannotAnswer(
+            f"{directory}: is the working directory", "lab.directory", ["name a new one inside it, such as ./suite"]
+        )
     try:
         if target.exists() and any(target.iterdir()):
             raise CannotAnswer(
@@ -85,7 +90,8 @@ def mint(cases: Sequence[Case], directory: str) -> Minted:
             shutil.rmtree(scratch, ignore_errors=True)
     except OSError as error:
         raise safefile.cannot_write(directory, error) from error
-    return Minted(directory, str(target / MANIFEST), str(target / ROOT_FILE), _fingerprint(), tuple(cases))
+    place = Path(directory)
+    return Minted(directory, str(place / MANIFEST), str(place / ROOT_FILE), _fingerprint(), tuple(cases))
 
 
 def _fingerprint() -> str:

@@ -127,6 +127,15 @@ def test_an_empty_directory_is_taken_and_a_full_one_left_alone(tmp_path: Path) -
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "full"]
 
 
+@pytest.mark.parametrize("name", [".", "./", "../here"])
+def test_the_working_directory_is_not_exchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    with pytest.raises(CannotAnswer, match="is the working directory"):
+        lab.mint(CASES[:1], name)
+    assert list((tmp_path / "here").iterdir()) == []
+
+
 @pytest.mark.parametrize("kind", ["file", "symlink", "fifo"])
 def test_what_is_no_directory_is_left_alone(tmp_path: Path, kind: str) -> None:
     import os
