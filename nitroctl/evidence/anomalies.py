@@ -236,21 +236,21 @@ def _clocks(survey: Survey) -> Iterator[Finding]:
 
 def _overtaken(enclave: Enclave) -> Iterator[Finding]:
     """Find documents under one leaf that are later than the issue of the enclave's next leaf."""
-    leaves = sorted({seen.leaf for seen in enclave.documents}, key=lambda leaf: leaf.issued)
-    following = dict(itertools.pairwise(leaves))
+    issues = sorted({seen.leaf.issued for seen in enclave.documents})
+    following = dict(itertools.pairwise(issues))
     late = [
         (seen, after)
         for seen in enclave.documents
-        if (after := following.get(seen.leaf)) and seen.time - after.issued >= _SECOND
+        if (after := following.get(seen.leaf.issued)) and seen.time - after >= _SECOND
     ]
     if late:
         seen, after = late[0]
         detail = (
             f"a document of {instant(seen.time)} is signed under the leaf of {instant(seen.leaf.issued)}, although a "
-            f"newer one was issued at {instant(after.issued)}"
+            f"newer one was issued at {instant(after)}"
         )
-        newer = {leaf for _, leaf in late}
-        concerned = {one for one, _ in late} | {other for other in enclave.documents if other.leaf in newer}
+        newer = {issued for _, issued in late}
+        concerned = {one for one, _ in late} | {other for other in enclave.documents if other.leaf.issued in newer}
         yield _finding(CLOCK_JUMP, enclave.module_id, detail, concerned)
 
 

@@ -5,6 +5,7 @@ import hashlib
 import tracemalloc
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -161,6 +162,10 @@ def test_document_before_its_leaf_was_issued() -> None:
     ]
 
 
+def test_a_document_of_the_second_of_issue_is_not_early() -> None:
+    assert found(CALM[0], dataclasses.replace(CALM[1], at=ISSUED)) == []
+
+
 NEWER = Wanted(nonce=b"four", issued=ISSUED + timedelta(hours=2), at=AT + timedelta(hours=2))
 
 
@@ -224,6 +229,24 @@ def test_instance_changed_region() -> None:
             ("0.cbor", "2.cbor", "1.cbor"),
         )
     ]
+
+
+@pytest.mark.parametrize("unknown", [{"region": None}, {"instance_id": None, "region": "us-east-1"}])
+def test_what_does_not_name_both_instance_and_region_has_not_moved(unknown: dict[str, str | None]) -> None:
+    heap = Survey()
+    first = taken("a", CALM[0].document())
+    heap.add(dataclasses.replace(first, instance_id=unknown.get("instance_id", first.instance_id)))
+    other = taken("b", CALM[1].document())
+    changes: dict[str, Any] = {"module_id": "x", "leaf": b"x", **unknown}
+    heap.add(dataclasses.replace(other, **changes))
+    assert anomalies.find(heap) == []
+
+
+def test_leaves_issued_in_one_second_have_no_order() -> None:
+    heap = Survey()
+    heap.add(taken("a", CALM[0].document()))
+    heap.add(dataclasses.replace(taken("b", CALM[1].document()), leaf=b"x"))
+    assert anomalies.find(heap) == []
 
 
 def test_the_same_bytes_twice_are_one_document_and_no_reuse_of_its_nonce() -> None:
@@ -345,6 +368,26 @@ def test_an_anomaly_warns_unless_it_is_asked_to_fail() -> None:
 def test_a_refused_document_counts_as_an_anomaly_does() -> None:
     assert outcomes(CALM, required=False, refused=1) == {**SKIPPED, "survey.refused": "warn"}
     assert outcomes(CALM, required=True, refused=1) == {**SKIPPED, "survey.refused": "fail"}
+
+
+def test_a_check_tells_its_finding_or_how_many_there_are() -> None:
+    other = dataclasses.replace(CALM[0], pcrs=ZERO)
+    details = [
+        anomalies.checks(anomalies.find(surveyed(*heap)), ledger=False, refused=refused, required=False)
+        for heap, refused in ((CALM, 0), (DEBUG, 1), ((*DEBUG[2:], other), 2))
+    ]
+    means = anomalies.DEBUG.meaning
+    assert [checks[-1].detail for checks in details] == [
+        "",
+        f"PCR0, PCR1 or PCR2 is zero. {means}",
+        f"2 findings in 2 documents. {means}",
+    ]
+    remedy = "nitroctl attest verify FILE --at document --authenticity-only says why"
+    assert [(checks[0].detail, checks[0].remedy) for checks in details] == [
+        ("", None),
+        ("1 document refused, and of no account in the rest", remedy),
+        ("2 documents refused, and of no account in the rest", remedy),
+    ]
 
 
 def test_every_anomaly_says_in_one_sentence_what_it_may_mean_and_what_not() -> None:
