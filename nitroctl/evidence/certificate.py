@@ -25,8 +25,8 @@ ECDSA_SHA384: Final = bytes.fromhex("300a06082a8648ce3d040303")
 #: A SubjectPublicKeyInfo up to and with the 04 that begins an uncompressed point (RFC 5480, 2).
 _UNCOMPRESSED_P384: Final = bytes.fromhex("3076301006072a8648ce3d020106052b8104002203620004")
 _PROCESSED: Final = frozenset({ExtensionOID.BASIC_CONSTRAINTS, ExtensionOID.KEY_USAGE})
-#: Enough for a day of a large fleet; about 4 KiB each.
-_REMEMBERED: Final = 2048
+#: Enough for 500 enclaves at once; about 5 KiB each.
+_REMEMBERED: Final = 1024
 
 
 class CertificateFault(Exception):

@@ -19,8 +19,8 @@ from nitroctl.evidence.remembered import remembered
 from nitroctl.evidence.roots import Root
 
 _AWS_NAMES: Final = ("aws.nitro-enclaves", "aws-us-gov.nitro-enclaves")
-#: Enough for what a fleet has in a day; the certificates are shared with :mod:`nitroctl.evidence.certificate`.
-_REMEMBERED: Final = 512
+#: Few, because little is saved beside what :mod:`nitroctl.evidence.certificate` remembers.
+_REMEMBERED: Final = 128
 _OF_TIME: Final = (rules.CHAIN_DOCUMENT_TIME, rules.CHAIN_BEGUN, rules.CHAIN_UNEXPIRED)
 _ROLES: Final = ("root", "regional CA", "zonal CA", "instance CA", "leaf")
 

@@ -34,7 +34,7 @@ _NAMES: Final = (
     re.compile(rf"(?P<id>i-[0-9a-f]+-[0-9a-z]+)\.{_REGION}\.{_PARTITION}"),
 )
 _SERIAL: Final = re.compile(r"([0-9a-f]{16})00000000([0-9a-f]{8})")
-_REMEMBERED: Final = 512
+_REMEMBERED: Final = 128
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 

@@ -16,7 +16,7 @@ from nitroctl.evidence.document import Document, Kind
 from nitroctl.evidence.remembered import remembered
 
 _INSTANCE_REGISTER: Final = 4
-_REMEMBERED: Final = 512
+_REMEMBERED: Final = 128
 #: The leaf's period begins at its issue (2021) or three seconds before it (since 2022).
 _EARLY: Final = (timedelta(0), timedelta(seconds=3))
 

@@ -82,7 +82,7 @@ def test_a_no_is_remembered_for_its_own_bytes_only() -> None:
 def test_what_is_remembered_is_bounded() -> None:
     for size in (certificate.load.answers.cache_info().maxsize, certificate.signed_by.answers.cache_info().maxsize):
         assert size is not None
-        assert size <= 2048
+        assert size <= 1024
 
 
 def test_a_period_is_judged_anew_for_what_is_remembered() -> None:
