@@ -438,6 +438,25 @@ def digest(policy: Policy | None = WANTED, **judge: Any) -> str:
     return effective_digest(Judge(policy=policy, **judge))
 
 
+def test_the_form_that_is_digested_is_fixed() -> None:
+    """A change of this form is a change of every policy's id: it takes another version of the form."""
+    registers = ",".join(f'"{index}":"{IMAGE[index].hex()}"' for index in (0, 1, 2))
+    accepting = f'{{"artifact":"{FILE_SHA256}","label":"signer-1.4.2@prod","pcrs":{{{registers}}}}}'
+    policy = (
+        f'{{"accepted":[{accepting}],"allow_debug":false,"clock_skew":300.0,"instance_ids":null,"kind":"enclave",'
+        '"max_age":60.0,"module_ids":null,"nonce":true,"nonce_required":false,"parent_instance":false,'
+        '"partitions":["aws","aws-us-gov"],"public_key":null,"regions":null,"registers":[],"roles":null,'
+        '"user_data":null}'
+    )
+    form = (
+        f'{{"crls":["{hashlib.sha256(b"a list").hexdigest()}"],"form":"nitroctl/effective-policy/1",'
+        f'"instant":"now","policy":{policy},"roots":["{accepted()[0].fingerprint}"],"strict":true}}'
+    )
+    wanted = replace(WANTED, nonce=NONCE, max_age=timedelta(minutes=1), partitions=frozenset({"aws-us-gov", "aws"}))
+    judge = Judge(policy=wanted, roots=accepted(), crls=(b"a list",), strict=True, chosen="now")
+    assert effective_digest(judge) == hashlib.sha256(form.encode()).hexdigest()
+
+
 def test_the_same_requirements_have_the_same_digest() -> None:
     first, second = SIGNER, other(0)
     assert digest(Policy(accepted=(first, second))) == digest(Policy(accepted=(second, first)))

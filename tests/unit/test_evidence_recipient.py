@@ -473,5 +473,6 @@ def test_an_encryption_context_is_exact() -> None:
 
 @pytest.mark.parametrize("pairs", [["a"], ["=b"], ["a=1", "a=2"], [f"k{n}=v" for n in range(65)]])
 def test_an_encryption_context_that_is_none(pairs: list[str]) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as caught:
         exchange.context(pairs)
+    assert caught.value.message.startswith("--encryption-context: ")
