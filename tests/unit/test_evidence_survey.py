@@ -135,6 +135,13 @@ def test_nonce_reused() -> None:
     ]
 
 
+def test_three_documents_with_one_nonce_are_one_finding() -> None:
+    fourth = Wanted(nonce=b"one", instance=OTHER, enclave=3)
+    assert found(CALM[0], dataclasses.replace(CALM[1], nonce=b"one"), CALM[2], fourth) == [
+        ("survey.nonce-reused", "one nonce in 3 documents of 2 enclaves", ("0.cbor", "3.cbor", "1.cbor"))
+    ]
+
+
 @pytest.mark.parametrize("nonce", [None, b""])
 def test_no_nonce_is_no_reuse(nonce: bytes | None) -> None:
     assert found(*(dataclasses.replace(wanted, nonce=nonce) for wanted in CALM)) == []
