@@ -1,0 +1,82 @@
+"""What mutation testing found that no other test of nitroctl.appraisal would notice, pinned exactly."""
+
+import pytest
+
+from nitroctl import pcr
+from nitroctl.appraisal.appraise import Comparison, compare
+from nitroctl.appraisal.policy import Policy, ReferenceValues
+
+A, B, C, D = (bytes([value]) * 48 for value in b"\xaa\xbb\xcc\xdd")
+SHOWN = {0: A, 1: B, 2: C, 4: D}
+
+
+def reference(label: str, **registers: bytes) -> ReferenceValues:
+    return ReferenceValues(label, {int(name[3:]): value for name, value in registers.items()})
+
+
+def nearest(*accepted: ReferenceValues, known: tuple[tuple[ReferenceValues, str], ...] = ()) -> str | None:
+    found = compare(SHOWN, Policy(accepted=accepted, known=known))
+    return found.sentence if found else None
+
+
+@pytest.mark.parametrize(
+    ("equal", "differing", "standing", "sentence"),
+    [
+        ((0,), (), "", "PCR0 equals that of signer-1"),
+        ((0, 2), (), "", "all 2 registers equal those of signer-1"),
+        ((0, 1, 2), (), "retired", "all 3 registers equal those of signer-1, which is retired"),
+        ((8,), (), "candidate", "PCR8 equals that of signer-1, which is a candidate"),
+        ((), (0,), "", "PCR0 differs from signer-1"),
+        ((), (0, 1), "revoked", "PCR0 and PCR1 differ from signer-1, which is revoked"),
+        ((0,), (2,), "", "1 of 2 registers equal those of signer-1; PCR2 differs"),
+        ((0, 1), (2, 8), "", "2 of 4 registers equal those of signer-1; PCR2 and PCR8 differ"),
+    ],
+)
+def test_the_sentence_of_a_comparison(
+    equal: tuple[int, ...], differing: tuple[int, ...], standing: str, sentence: str
+) -> None:
+    values = reference("signer-1", **{f"pcr{index}": A for index in (*equal, *differing)})
+    assert Comparison(values, standing, equal, differing).sentence == sentence
+
+
+def test_of_sets_that_match_the_one_that_says_most_is_named() -> None:
+    one, two = reference("one", pcr0=A), reference("two", pcr0=A, pcr1=B)
+    assert nearest(one, two) == nearest(two, one) == "all 2 registers equal those of two"
+
+
+def test_a_set_that_may_accept_goes_before_one_that_is_known() -> None:
+    known = ((reference("old", pcr0=A, pcr1=B, pcr2=C), "retired"),)
+    assert nearest(reference("new", pcr0=A), known=known) == "PCR0 equals that of new"
+
+
+def test_the_nearest_has_most_registers_equal() -> None:
+    far = reference("far", pcr0=A, pcr1=D, pcr2=D)
+    near = reference("near", pcr0=A, pcr1=B, pcr2=D)
+    assert nearest(far, near) == nearest(near, far) == "2 of 3 registers equal those of near; PCR2 differs"
+
+
+def test_of_equally_many_the_nearest_has_fewest_that_differ() -> None:
+    far = reference("far", pcr0=A, pcr1=D, pcr2=D)
+    near = reference("near", pcr0=A, pcr1=D)
+    assert nearest(far, near) == nearest(near, far) == "1 of 2 registers equal those of near; PCR1 differs"
+
+
+def test_of_equally_near_the_one_that_may_accept_is_named() -> None:
+    known = ((reference("old", pcr0=A, pcr1=D), "retired"),)
+    assert nearest(reference("new", pcr0=A, pcr1=D), known=known) == "1 of 2 registers equal those of new; PCR1 differs"
+
+
+def test_a_known_set_that_is_equal_whole_goes_before_one_that_is_nearly() -> None:
+    known = ((reference("old", pcr0=A), "retired"),)
+    almost = reference("new", pcr0=A, pcr1=B, pcr2=D)
+    assert nearest(almost, known=known) == "PCR0 equals that of old, which is retired"
+
+
+def test_the_register_that_everybody_shares_makes_nobody_near() -> None:
+    shown = {0: A, 2: pcr.EMPTY_PCR2}
+    far = Policy(accepted=(reference("x", pcr0=B, pcr2=pcr.EMPTY_PCR2), reference("y", pcr0=C)))
+    assert compare(shown, far) is None
+    alone = compare(shown, Policy(accepted=(reference("x", pcr0=B, pcr2=pcr.EMPTY_PCR2),)))
+    assert alone is not None
+    assert alone.sentence == "1 of 2 registers equal those of x; PCR0 differs"
+    assert compare(shown, Policy(accepted=())) is None
