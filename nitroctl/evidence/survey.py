@@ -147,6 +147,36 @@ class Seen:
     signature: bytes
 
 
+def image(seen: Seen) -> Image:
+    """Return what runs."""
+    return seen.registers.image
+
+
+def kernel(seen: Seen) -> bytes | None:
+    """Return PCR1 of an enclave, which stands for its kernel and boot ramdisk; None when zero, as in debug mode."""
+    return _extended(seen.registers.image.pcrs.get(KERNEL))
+
+
+def role(seen: Seen) -> bytes | None:
+    """Return PCR3 of an enclave, None when the parent has no role."""
+    return seen.registers.role
+
+
+def signer(seen: Seen) -> bytes | None:
+    """Return PCR8 of an enclave, None when the image is not signed, or in debug mode."""
+    return seen.registers.signer
+
+
+def place(seen: Seen) -> "tuple[str | None, Root]":
+    """Return the region that the certificates name, and the root that stands for the partition."""
+    return seen.region, seen.root
+
+
+def instance(seen: Seen) -> tuple[str | None, str | None]:
+    """Return the instance and its region; an instance that is in two regions is two, for the anomaly to explain."""
+    return seen.enclave.instance_id, seen.region
+
+
 @dataclass(frozen=True, slots=True)
 class Group:
     """Documents that have something in common. ``enclaves``, ``instances``, ``images``: how many different ones."""
@@ -238,11 +268,12 @@ class Survey:
         times = [seen.time for seen in self.documents]
         return (min(times), max(times)) if times else None
 
-    def grouped(self, key: Callable[[Seen], _K]) -> dict[_K, Group]:
-        """Return the documents grouped by ``key``, the largest group first, then the earliest."""
+    def grouped(self, key: Callable[[Seen], _K], kind: Kind | None = None) -> dict[_K, Group]:
+        """Return the documents, or those of one ``kind``, grouped by ``key``: the largest first, then the earliest."""
         found: dict[_K, list[Seen]] = {}
         for seen in self.documents:
-            found.setdefault(key(seen), []).append(seen)
+            if kind in (None, seen.enclave.kind):
+                found.setdefault(key(seen), []).append(seen)
         groups = {value: _group(members) for value, members in found.items()}
         return dict(sorted(groups.items(), key=lambda item: (-item[1].documents, item[1].first)))
 
