@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from nitroctl.checks import Check, Outcome, Report
 from nitroctl.evidence.cose import Envelope
@@ -19,6 +20,7 @@ from nitroctl.standin.lab_change import (
     ZONAL,
     Change,
     accepted,
+    edited,
     good_chain,
     make,
     other_chain,
@@ -131,8 +133,23 @@ def test_another_root_is_shown_with_what_was_expected() -> None:
             "chain.names",
             "the leaf (certificate 3 of 3) names another issuer than the certificate before it, CN=",
         ),
+        (
+            lambda: profile(LEAF, curve=ec.SECP256R1()),
+            "chain.keys",
+            "the leaf (certificate 5 of 5) has a key on the curve secp256r1",
+        ),
+        (
+            lambda: profile(LEAF, hash_=hashes.SHA256()),
+            "chain.algorithms",
+            "the leaf (certificate 5 of 5) is signed with ecdsa-with-SHA256",
+        ),
+        (
+            lambda: Change(fields=edited(LEAF, "300a06082a8648ce3d040303", "300a06082a8648ce3d040302")),
+            "chain.algorithms",
+            "the leaf (certificate 5 of 5) names its signature algorithm with parameters, or another one inside",
+        ),
     ],
-    ids=["signature", "encoding", "path length", "name"],
+    ids=["signature", "encoding", "path length", "name", "curve", "digest", "parameters"],
 )
 def test_a_refusal_names_the_link(change: Callable[[], Change], check: str, detail: str) -> None:
     found: Check = judged(change())[check]
