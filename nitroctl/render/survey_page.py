@@ -246,7 +246,7 @@ def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Html | st
         el(
             "tr",
             *(
-                el("td", cell if isinstance(cell, Html) else el("span", cell), cls=kind, data_name=column)
+                el("td", el("div", cell), cls=kind, data_name=column)
                 for cell, kind, column in zip(row, classes, columns, strict=True)
             ),
         )
