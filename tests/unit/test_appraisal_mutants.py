@@ -1,10 +1,16 @@
 """What mutation testing found that no other test of nitroctl.appraisal would notice, pinned exactly."""
 
+from dataclasses import replace
+
 import pytest
 
 from nitroctl import pcr
-from nitroctl.appraisal.appraise import Comparison, compare
+from nitroctl.appraisal.appraise import Comparison, _kind, _partition, compare, debug_registers
 from nitroctl.appraisal.policy import Policy, ReferenceValues
+from nitroctl.checks import Outcome
+from nitroctl.evidence.document import Document, Kind, parse
+from nitroctl.evidence.roots import AWS_ROOTS
+from nitroctl.standin.lab_change import accepted, make
 
 A, B, C, D = (bytes([value]) * 48 for value in b"\xaa\xbb\xcc\xdd")
 SHOWN = {0: A, 1: B, 2: C, 4: D}
@@ -80,3 +86,37 @@ def test_the_register_that_everybody_shares_makes_nobody_near() -> None:
     assert alone is not None
     assert alone.sentence == "1 of 2 registers equal those of x; PCR0 differs"
     assert compare(shown, Policy(accepted=())) is None
+
+
+# -- checks of their own
+def shown(kind: Kind = Kind.ENCLAVE, **registers: bytes) -> Document:
+    document = parse(make()).document
+    assert document is not None
+    return replace(document, kind=kind, pcrs={int(name[3:]): value for name, value in registers.items()})
+
+
+def test_which_registers_mean_debug_mode() -> None:
+    zero = pcr.ZERO
+    assert debug_registers(shown(pcr0=A, pcr1=B, pcr2=C)) == ()
+    assert debug_registers(shown(pcr0=zero, pcr1=B, pcr2=zero)) == (0, 2)
+    assert debug_registers(shown(pcr0=A, pcr2=C)) == (1,)
+    assert debug_registers(shown(Kind.NITROTPM, pcr0=zero)) == ()
+
+
+def test_a_document_of_the_other_kind_says_both() -> None:
+    policy = Policy(accepted=(reference("x", pcr4=D),))
+    check = _kind(shown(Kind.NITROTPM, pcr4=D), policy)
+    assert (check.outcome, check.expected, check.actual) == (Outcome.FAIL, "enclave", "nitrotpm")
+    assert check.detail == "it is a nitrotpm document, whose registers mean other things"
+    assert _kind(shown(pcr4=D), policy).detail == "enclave document"
+
+
+def test_a_partition_that_is_not_wanted_says_both() -> None:
+    policy = Policy(accepted=(reference("x", pcr0=A),), partitions=frozenset({"aws-us-gov", "aws-cn"}))
+    (check,) = _partition(AWS_ROOTS[0], policy)
+    assert (check.outcome, check.expected, check.actual) == (Outcome.FAIL, "aws-cn, aws-us-gov", "aws")
+    (check,) = _partition(accepted()[0], policy)
+    assert (check.outcome, check.actual) == (Outcome.FAIL, f"none: {accepted()[0].name}")
+    (check,) = _partition(AWS_ROOTS[1], policy)
+    assert (check.outcome, check.detail) == (Outcome.PASS, "aws-us-gov")
+    assert _partition(AWS_ROOTS[1], replace(policy, partitions=None)) == []
