@@ -7,6 +7,8 @@ from typing import Final
 
 from cryptography import x509
 
+from nitroctl import pcr
+from nitroctl.evidence import roots
 from nitroctl.standin import pki
 from nitroctl.standin.lab_change import (
     AT,
@@ -50,6 +52,10 @@ def _edited(number: int, old: str, new: str) -> Change:
 
 def _usage(number: int, *usages: str) -> Change:
     return profile(number, key_usage=frozenset(usages))
+
+
+def _aws_root() -> bytes:
+    return pcr.certificate_der(roots.pem(roots.AWS_ROOTS[0]), where="AWS root")
 
 
 def _leaf_of_a_leaf(chain: Chain) -> Chain:
@@ -109,6 +115,24 @@ CASES: Final[tuple[Case, ...]] = (
         "The bundle has the accepted root at its end in place of its beginning.",
         "chain.root-pinned chain.names chain.signatures chain.path-length",
         _ders(lambda ders: [*ders[1:], ders[0]]),
+    ),
+    case(
+        "root-of-aws",
+        "The bundle begins with AWS's own root, and the rest stands under the accepted one.",
+        "chain.root-pinned chain.names chain.signatures",
+        _ders(lambda ders: [_aws_root(), *ders[1:]]),
+    ),
+    case(
+        "root-of-aws-authority-damaged",
+        "The bundle begins with AWS's own root, and a byte follows the last authority.",
+        "chain.root-pinned chain.der",
+        _ders(lambda ders: [_aws_root(), *ders[1:-1], ders[-1] + b"\x00"]),
+    ),
+    case(
+        "root-damaged",
+        "A byte follows the accepted root.",
+        "chain.root-pinned chain.der",
+        _ders(lambda ders: [ders[0] + b"\x00", *ders[1:]]),
     ),
     case(
         "authorities-exchanged",
