@@ -1,16 +1,29 @@
 """What mutation testing found that no other test of nitroctl.appraisal would notice, pinned exactly."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from nitroctl import pcr
-from nitroctl.appraisal.appraise import Comparison, _kind, _partition, compare, debug_registers
+from nitroctl.appraisal.appraise import (
+    Comparison,
+    _age,
+    _debug,
+    _future,
+    _kind,
+    _nonce,
+    _partition,
+    compare,
+    debug_registers,
+    duration,
+    listed,
+)
 from nitroctl.appraisal.policy import Policy, ReferenceValues
 from nitroctl.checks import Outcome
 from nitroctl.evidence.document import Document, Kind, parse
 from nitroctl.evidence.roots import AWS_ROOTS
-from nitroctl.standin.lab_change import accepted, make
+from nitroctl.standin.lab_change import AT, NONCE, accepted, make
 
 A, B, C, D = (bytes([value]) * 48 for value in b"\xaa\xbb\xcc\xdd")
 SHOWN = {0: A, 1: B, 2: C, 4: D}
@@ -120,3 +133,47 @@ def test_a_partition_that_is_not_wanted_says_both() -> None:
     (check,) = _partition(AWS_ROOTS[1], policy)
     assert (check.outcome, check.detail) == (Outcome.PASS, "aws-us-gov")
     assert _partition(AWS_ROOTS[1], replace(policy, partitions=None)) == []
+
+
+def test_what_was_compared_is_shown_of_freshness() -> None:
+    policy = Policy(accepted=(reference("x", pcr0=A),), nonce=b"\x01\x02", max_age=timedelta(minutes=5))
+    said = shown(pcr0=A)
+    check = _nonce(said, policy)
+    assert (check.expected, check.actual, check.detail) == ("0102", NONCE.hex(), "the document has another nonce")
+    check = _nonce(replace(said, nonce=None), policy)
+    assert (check.expected, check.actual, check.detail) == ("0102", None, "the document has no nonce")
+    assert _nonce(replace(said, nonce=b""), policy).actual == ""
+    check = _future(said, policy, AT - timedelta(minutes=5, milliseconds=1))
+    assert (check.expected, check.actual) == ("2026-11-20T09:55:00.249Z", "2026-11-20T10:00:00.250Z")
+    assert _future(said, policy, AT - timedelta(minutes=5)).outcome is Outcome.PASS
+    check = _age(said, policy, AT + timedelta(minutes=5, milliseconds=1))
+    assert (check.outcome, check.expected, check.actual) == (Outcome.FAIL, "at most 5 min", "5 min")
+    assert _age(said, policy, AT + timedelta(minutes=5)).detail == "5 min old"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        *((-1, "0 s"), (0, "0 s"), (1, "1 s"), (59, "59 s"), (60, "1 min"), (61, "1 min 1 s"), (3600, "1 h")),
+        *((86400, "1 d"), (86399, "23 h 59 min"), (90061, "1 d 1 h"), (86405, "1 d 5 s")),
+    ],
+)
+def test_a_span_in_its_two_largest_units(seconds: int, text: str) -> None:
+    assert duration(timedelta(seconds=seconds)) == text
+
+
+def test_registers_as_a_phrase() -> None:
+    assert [listed(found) for found in ((), (0,), (0, 8), (0, 1, 2))] == [
+        "",
+        "PCR0",
+        "PCR0 and PCR8",
+        "PCR0, PCR1 and PCR2",
+    ]
+
+
+@pytest.mark.parametrize(("registers", "verb"), [({"pcr0": pcr.ZERO}, "PCR0 is zero"), ({}, "PCR0 and PCR2 are zero")])
+def test_debug_mode_is_said_in_good_grammar(registers: dict[str, bytes], verb: str) -> None:
+    document = shown(Kind.ENCLAVE, pcr1=B, **({**registers, "pcr2": C} if registers else {}))
+    policy = Policy(accepted=(reference("x", pcr0=A),))
+    assert _debug(document, policy).detail.startswith(f"{verb}: the enclave runs in debug mode")
+    assert _debug(document, replace(policy, allow_debug=True)).detail.endswith("; allowed by --allow-debug")
