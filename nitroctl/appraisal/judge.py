@@ -11,7 +11,7 @@ from typing import Final
 from nitroctl import pcr
 from nitroctl.appraisal import facts
 from nitroctl.appraisal.appraise import Appraised, appraise, debug_registers
-from nitroctl.appraisal.policy import Policy
+from nitroctl.appraisal.policy import Policy, Source
 from nitroctl.checks import Check, Outcome, Report
 from nitroctl.evidence import document as documents
 from nitroctl.evidence.chain import instant
@@ -40,6 +40,11 @@ class Judge:
     chosen: str = "document"
     strict: bool = False
     crls: tuple[bytes, ...] = ()
+
+    @property
+    def source(self) -> Source | None:
+        """The policy file that is applied, None when only options said what is required."""
+        return self.policy.source if self.policy is not None else None
 
     def judge(self, cbor: bytes) -> "Judgement":
         """Judge the document ``cbor``. Never raises for bad content: that is an answer."""
@@ -121,16 +126,10 @@ class Judgement:
             "at_chosen_by": self.by.chosen,
             "root": {"name": root.name, "sha256": root.fingerprint, "partition": root.partition} if root else None,
             "reference": self._reference(),
-            "policy": self._policy(),
+            "policy": self.by.source.as_json() if self.by.source else None,
             "document": facts.as_json(document, self.verified.chain.certificates) if document else None,
             "report": self.report.as_json(every=every),
         }
-
-    def _policy(self) -> dict[str, object] | None:
-        source = self.by.policy.source if self.by.policy else None
-        if source is None:
-            return None
-        return {"file": source.file, "sha256": source.sha256, "overridden": list(source.overridden)}
 
     def _reference(self) -> dict[str, object] | None:
         comparison = self.appraised.comparison if self.appraised else None

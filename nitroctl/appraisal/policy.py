@@ -102,6 +102,15 @@ class Source:
     sha256: str
     overridden: tuple[str, ...] = ()
 
+    @property
+    def text(self) -> str:
+        """File and digest, as they stand beside a verdict."""
+        return f"{self.file}, SHA-256 {self.sha256} of its canonical form"
+
+    def as_json(self) -> dict[str, object]:
+        """Return it as JSON members (schema: attest.verify/1, policy)."""
+        return {"file": self.file, "sha256": self.sha256, "overridden": list(self.overridden)}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:

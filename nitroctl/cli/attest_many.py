@@ -177,6 +177,7 @@ class Tally:
             "refused": self._outcomes["refused"],
             "unread": self._outcomes["unread"],
             "appraised": self._judge.policy is not None,
+            "policy": self._judge.source.as_json() if self._judge.source else None,
             "at": self._instant(),
             "at_chosen_by": self._judge.chosen,
             "refusals": [
@@ -210,10 +211,13 @@ class Tally:
     def _view(self, count: int) -> list[Block]:
         from nitroctl import catalogue
         from nitroctl.checks import Outcome
+        from nitroctl.cli import attest_verify
 
         refused, unread = self._outcomes["refused"], self._outcomes["unread"]
         outcome = Outcome.FAIL if refused else Outcome.WARN if unread else Outcome.PASS
         view: list[Block] = [Text(""), Headline(self._sentence(count), outcome)]
+        if self._judge.source:
+            view.append(Fields(attest_verify.policy_rows(self._judge)))
         if self._roots:
             rows: list[tuple[str, Value]] = [
                 (_counted(number), f"{name}, SHA-256 {fingerprint}")

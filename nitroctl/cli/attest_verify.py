@@ -9,7 +9,7 @@ from nitroctl.render.result import Result, Stream
 from nitroctl.render.view import Block, Fields, Headline, Text, Value
 
 if TYPE_CHECKING:
-    from nitroctl.appraisal.judge import Judgement
+    from nitroctl.appraisal.judge import Judge, Judgement
     from nitroctl.evidence.container import Unwrapped
 
 EXAMPLES = """
@@ -57,7 +57,9 @@ def verify(
     ] = None,
     partition: Annotated[
         list[str] | None,
-        typer.Option("--partition", help="Accept this partition and no other: aws, aws-us-gov. Repeatable."),
+        typer.Option(
+            "--partition", help="Accept this partition and no other: aws, aws-us-gov. Repeatable.", metavar="NAME"
+        ),
     ] = None,
     allow_debug: Annotated[
         bool, typer.Option("--allow-debug", help="Do not refuse a debug-mode enclave.", show_default=False)
@@ -167,6 +169,7 @@ def _facts(file: str, unwrapped: "Unwrapped", judgement: "Judgement") -> "list[B
         said += [("kind", document.kind.value), ("module id", document.module_id)]
         said += [("region", derived.region)] if derived.region else []
         said += [("document time", time(document.time) or "")]
+    rows += policy_rows(judgement.by)
     if not judgement.verified.report.passed:
         return [Fields(rows), *([Fields(said, title="What it says, unproven")] if said else [])]
     if judgement.root:
@@ -174,14 +177,12 @@ def _facts(file: str, unwrapped: "Unwrapped", judgement: "Judgement") -> "list[B
     comparison = judgement.appraised.comparison if judgement.appraised else None
     if comparison:
         said += [("compared with", comparison.reference.label)]
-    said += _policy_rows(judgement)
     return [Fields([*rows, *said])]
 
 
-def _policy_rows(judgement: "Judgement") -> "list[tuple[str, Value]]":
-    """Return which policy file was applied, by its digest, and which of its fields options replaced."""
-    source = judgement.by.policy.source if judgement.by.policy else None
-    if source is None:
+def policy_rows(judge: "Judge") -> "list[tuple[str, Value]]":
+    """Return which policy file is applied, by its digest, and which of its fields options replaced."""
+    if judge.source is None:
         return []
-    rows: list[tuple[str, Value]] = [("policy", f"{source.file}, SHA-256 {source.sha256} of its canonical form")]
-    return [*rows, ("replaced in it", ", ".join(source.overridden))] if source.overridden else rows
+    rows: list[tuple[str, Value]] = [("policy", judge.source.text)]
+    return [*rows, ("replaced in it", ", ".join(judge.source.overridden))] if judge.source.overridden else rows

@@ -181,6 +181,7 @@ def test_a_mixed_heap_as_json_lines(cli: Cli, jobs: list[str]) -> None:
             "refused": 3,
             "unread": 3,
             "appraised": True,
+            "policy": None,
             "at": None,
             "at_chosen_by": "document",
             "refusals": [

@@ -89,10 +89,10 @@ def test_the_starting_policy_can_be_used(cli: Cli) -> None:
         0,
         f"✓ {UNDER} and acceptable as of 2026-11-20T10:00:00Z (now)\n"
         f"{file_rows('good.cbor', GOOD, 16)}"
-        + "".join(f"{line[:13]}   {line[15:]}\n" for line in f"{SAID}{ROOT_ROW}".splitlines())
-        + "compared with   signer-1.4.2@prod\n"
         f"policy          policy.yaml, SHA-256 {digest} of its canonical form\n"
-        "replaced in it  nonce\n\n"
+        "replaced in it  nonce\n"
+        + "".join(f"{line[:13]}   {line[15:]}\n" for line in f"{SAID}{ROOT_ROW}".splitlines())
+        + "compared with   signer-1.4.2@prod\n\n"
         "64 of 65 checks hold. Not checked: revocation (AWS's text says not to). --json has them all.\n",
         "",
     )
