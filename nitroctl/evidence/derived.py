@@ -77,7 +77,7 @@ def _derive(module_id: str, links: tuple[Certificate, ...]) -> Derived:
     below = links[1:] if len(links) == len(_NAMES) + 1 else ()
     names = [pattern.fullmatch(link.common_name) for pattern, link in zip(_NAMES, below, strict=False)]
     serial = f"{links[-1].serial:x}" if links else ""
-    serial_match = _SERIAL.fullmatch(serial.zfill(32)) if enclave_id else None
+    serial_match = _SERIAL.fullmatch(serial.zfill(32)) if enclave_id and links else None
     seconds = int(serial_match[2], 16) if serial_match else _bare_seconds(serial) if not enclave_id else None
     return Derived(
         instance_id=instance_id,
