@@ -50,6 +50,14 @@ def test_any_of_several_records_will_do() -> None:
     assert appraised(Policy(accepted=(SIGNER, other))).report.passed
 
 
+def test_a_retired_record_with_more_registers_does_not_outweigh_an_active_one() -> None:
+    retired = ReferenceValues("old", {**IMAGE, 4: PCRS[4]})
+    found = appraised(Policy(accepted=(SIGNER,), known=((retired, "retired"),)))
+    assert found.report.passed
+    assert found.comparison
+    assert found.comparison.reference == SIGNER
+
+
 def test_registers_of_two_records_do_not_add_up() -> None:
     first = ReferenceValues("a", {**IMAGE, 1: b"\x01" * 48})
     second = ReferenceValues("b", {**IMAGE, 0: b"\x01" * 48})

@@ -360,3 +360,51 @@ def test_requirements_about_registers_are_not_held_against_another_kind() -> Non
 def test_an_age_of_nothing_is_not_negative() -> None:
     policy = Policy(accepted=(SIGNER,), max_age=timedelta(seconds=1))
     assert appraise(AUTHENTIC.report, document(), AUTHENTIC.chain, policy, at=AT).report.passed
+
+
+Shown = list[tuple[dict[str, Any], dict[str, Any], str, str | None, str | None]]
+SHOWN: Shown = [
+    ({"registers": (RegisterRule((16,)),)}, {}, "appraisal.registers", None, None),
+    (
+        {"registers": (RegisterRule((16,), (b"\x01" * 48, b"\x02" * 48)),)},
+        {"pcrs": {16: b"\x03" * 48}},
+        "appraisal.registers",
+        f"{'01' * 48} or {'02' * 48}",
+        "03" * 48,
+    ),
+    ({"roles": (ROLE,)}, {"pcrs": {3: None}}, "appraisal.role", f"{pcr.for_role(ROLE).hex()} ({ROLE})", None),
+    (
+        {"parent_instance": True},
+        {"pcrs": {4: pcr.ZERO}},
+        "appraisal.parent-instance",
+        pcr.for_instance(INSTANCE).hex(),
+        "00" * 48,
+    ),
+    (
+        {"parent_instance": True},
+        {"pcrs": {4: None}},
+        "appraisal.parent-instance",
+        pcr.for_instance(INSTANCE).hex(),
+        None,
+    ),
+    ({"user_data": Content(members=(("v", 1),))}, {"user_data": b'{"v": "1"}'}, DATA, "1", '"1"'),
+    ({"user_data": Content(members=(("v", 1),))}, {"user_data": b'{"v": [1]}'}, DATA, "1", "an array"),
+    ({"user_data": Content(members=(("v", 1),))}, {"user_data": b'{"v": {"v": 1}}'}, DATA, "1", "an object"),
+    ({"user_data": Content(members=(("a~1b", 1),))}, {"user_data": b'{"a/b": 1}'}, DATA, "1", None),
+    (
+        {"public_key": KeyContent(type="rsa", minimum_bits=4096)},
+        {"public_key": RSA_2048},
+        KEY,
+        "RSA, at least 4096 bits",
+        "RSA, 2048 bits",
+    ),
+    ({"public_key": KeyContent(type="ec")}, {"public_key": RSA_2048}, KEY, "elliptic curve", "RSA, 2048 bits"),
+]
+
+
+@pytest.mark.parametrize(("required", "has", "check", "expected", "actual"), SHOWN)
+def test_a_refusal_shows_what_was_compared(
+    required: dict[str, Any], has: dict[str, Any], check: str, expected: str | None, actual: str | None
+) -> None:
+    found = appraised(document(**has), **required).report[check]
+    assert (found.outcome, found.expected, found.actual) == (Outcome.FAIL, expected, actual)
