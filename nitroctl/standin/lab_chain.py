@@ -26,11 +26,13 @@ from nitroctl.standin.lab_change import (
     edited,
     extension,
     flip,
+    issue_chain,
     other_chain,
     profile,
     profiles,
     root,
 )
+from nitroctl.standin.pki import Identity
 
 _SECOND: Final = timedelta(seconds=1)
 _BOOLEAN: Final = "30060101ff020100"
@@ -56,6 +58,11 @@ def _usage(number: int, *usages: str) -> Change:
 
 def _aws_root() -> bytes:
     return pcr.certificate_der(roots.pem(roots.AWS_ROOTS[0]), where="AWS root")
+
+
+def _named_as_aws() -> Identity:
+    real = x509.load_der_x509_certificate(_aws_root())
+    return pki.issue(replace(profiles()[ROOT], subject=real.subject), None)
 
 
 def _leaf_of_a_leaf(chain: Chain) -> Chain:
@@ -85,6 +92,12 @@ CASES: Final[tuple[Case, ...]] = (
         "The whole chain stands under another root of another name.",
         "chain.root-pinned",
         Change(chain=lambda _: other_chain(same_name=False)),
+    ),
+    case(
+        "root-named-as-aws",
+        "The whole chain stands under a root that has the name of AWS's.",
+        "chain.root-pinned",
+        Change(chain=lambda _: issue_chain(profiles(), _named_as_aws())),
     ),
     case(
         "root-then-same-name",
