@@ -145,7 +145,7 @@ sudo nitroctl allocator set --cpu-pool 2,3,6-9 --yes
 nitroctl allocator set --file allocator.yaml --repair --yes
 """,
 )
-def set_(  # noqa: PLR0917  (one parameter an option; typer passes them by name)
+def set_(
     memory_mib: Annotated[
         int | None, typer.Option("--memory-mib", help="Memory for all enclaves together, in MiB; even.", metavar="N")
     ] = None,

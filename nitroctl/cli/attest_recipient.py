@@ -14,14 +14,16 @@ from nitroctl.render.view import Fields, Headline, Raw
 if TYPE_CHECKING:
     from nitroctl.kms.exchange import Blob, Operation
 
-OPEN_EXAMPLES = """
+EXAMPLES = {
+    "open": """
 nitroctl attest open answer.json --key recipient.pem --output data.key
 nitroctl attest open answer.json --key recipient.pem | sha256sum
-"""
-REQUEST_EXAMPLES = """
+""",
+    "request": """
 nitroctl attest request --operation decrypt --document document.cbor --ciphertext secret.bin
 nitroctl attest request --operation generate-data-key --document document.cbor --key-id alias/signer
-"""
+""",
+}
 _KEY_LIMIT = 64 * 1024
 _OTHERS = 0o077
 _MEMBER = "CiphertextForRecipient"

@@ -48,7 +48,7 @@ def commands() -> list[Command]:
 def groups() -> list[Group]:
     """Return every noun that has verbs, in the order of the help, a noun before those under it."""
     return [
-        Group(words, tuple((name, _first_line(member)) for name, member in group.commands.items() if not member.hidden))
+        Group(words, tuple((name, _first_line(member)) for name, member in _members(group)))
         for words, group in _walk()
         if hasattr(group, "commands")
     ]
@@ -60,8 +60,13 @@ def _walk() -> Iterator[tuple[tuple[str, ...], Any]]:
     while pending:
         words, command = pending.pop(0)
         yield words, command
-        members = getattr(command, "commands", {})
-        pending[:0] = [((*words, name), member) for name, member in members.items() if not member.hidden]
+        pending[:0] = [((*words, name), member) for name, member in _members(command)]
+
+
+def _members(command: Any) -> list[tuple[str, Any]]:
+    if not hasattr(command, "commands"):
+        return []
+    return [(name, command.get_command(None, name)) for name in command.list_commands(None)]
 
 
 def _command(words: tuple[str, ...], command: Any) -> Command:

@@ -6,8 +6,8 @@
 """
 
 import importlib
-from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Final, TypeVar
 
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
@@ -22,7 +22,7 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "enclave": ("enclave", "Build, run, describe, watch and terminate enclaves through nitro-cli."),
     "eif": ("eif", "Read and measure enclave image files without nitro-cli."),
     "pcr": ("pcr", "Record measurements, compare against them, and calculate registers."),
-    "attest": ("attest", "Show and verify captured attestation documents, offline."),
+    "attest": ("attest", "Show, verify and compare captured attestation documents, offline."),
     "lab": ("lab", "Mint documents that a verifier must refuse, and some it must accept."),
     "kms": ("kms", "Write KMS key policies from recorded measurements."),
     "allocator": ("allocator", "Show, check and edit the Nitro Enclaves allocator's configuration."),
@@ -121,18 +121,52 @@ class Noun(TyperGroup):
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """List the verbs with the whole first sentence of their help."""
         with formatter.section("Commands"):
-            formatter.write_dl(
-                [
-                    (
-                        name,
-                        " ".join((command.help or "").split("\n\n")[0].split()).split(". ")[0].removesuffix(".") + ".",
-                    )
-                    for name, command in self.commands.items()
-                    if not command.hidden
-                ]
-            )
+            formatter.write_dl([(name, first_sentence(command.help)) for name, command in self.commands.items()])
 
     format_epilog = Verb.format_epilog
+
+
+class LazyNoun(TyperGroup):
+    """A group that imports a verb's module when that verb is asked for: for a noun with many or heavy ones."""
+
+    #: verb -> (module under nitroctl.cli, the function in it or "" for its ``app``, first sentence of its help)
+    members: ClassVar[Mapping[str, tuple[str, str, str]]] = {}
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the verbs in the order of the table."""
+        return list(self.members)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import and return a verb, or a noun below this one; None when there is none."""
+        if cmd_name not in self.members:
+            return None
+        place, function, _ = self.members[cmd_name]
+        module = importlib.import_module(f"nitroctl.cli.{place}")
+        app = single() if function else module.app
+        if function:
+            examples = module.EXAMPLES if isinstance(module.EXAMPLES, str) else module.EXAMPLES[cmd_name]
+            verb(app, cmd_name, examples)(getattr(module, function))
+        command = typer.main.get_command(app)
+        command.name = cmd_name
+        return command
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the verbs from the table, without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, _, summary) in self.members.items()])
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command, suggesting a near one for a misspelt name."""
+        commands: Any = dict.fromkeys(self.members)
+        self.commands = commands  # what suggestions are drawn from
+        return super().resolve_command(ctx, args)
+
+    format_epilog = Verb.format_epilog
+
+
+def first_sentence(text: str | None) -> str:
+    """Return the first sentence of a help text, on one line, with its full stop."""
+    return " ".join((text or "").split("\n\n")[0].split()).split(". ")[0].removesuffix(".") + "."
 
 
 class Root(TyperGroup):
@@ -176,6 +210,13 @@ def noun(text: str) -> typer.Typer:
         invoke_without_command=False,
     )
     app.callback()(_group)  # without a callback an app with one verb would be that verb
+    return app
+
+
+def lazy_noun(text: str, members: Mapping[str, tuple[str, str, str]]) -> typer.Typer:
+    """Return a noun's app whose verbs are imported one by one; see :class:`LazyNoun` for ``members``."""
+    app = noun(text)
+    app.info.cls = type("LazyNoun", (LazyNoun,), {"members": members})
     return app
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from nitroctl.cli.outline import commands, groups, help_text
-from nitroctl.cli.tree import GROUPS, root
+from nitroctl.cli.tree import GROUPS, first_sentence, root
 from tests.conftest import Cli
 
 COMMANDS = [command.words for command in commands()]
@@ -61,6 +61,13 @@ def test_every_noun_lists_its_verbs(cli: Cli, group: Any) -> None:
         assert f"\n  {name} " in shown
     alone = cli(*group.words)
     assert (alone.status, alone.stdout, alone.stderr) == (2, "", shown)
+
+
+@pytest.mark.parametrize("group", groups(), ids=lambda group: " ".join(group.words))
+def test_a_table_of_verbs_says_what_their_help_says(group: Any) -> None:
+    noun = parser(group.words)
+    for name, (_, _, summary) in getattr(noun, "members", {}).items():
+        assert summary == first_sentence(noun.get_command(None, name).help)
 
 
 def test_the_program_lists_every_noun(cli: Cli) -> None:
