@@ -14,8 +14,10 @@ app = lazy_noun(
         "survey": (
             "attest_survey",
             "survey",
-            "Say what a heap of attestation documents comes to: "
-            "images, enclaves, instances, regions, times, anomalies.",
+            (
+                "Say what a heap of attestation documents comes to: "
+                "images, enclaves, instances, regions, times, anomalies."
+            ),
         ),
         "diff": (
             "attest_diff",
