@@ -48,7 +48,7 @@ def answers(clerk: Clerk, items: "Iterable[tuple[Source, int]]", *, jobs: int) -
         for portion in _portions(items):
             with _signals_held():  # a process begins with them held, until it has said what to do with them
                 under_way.append(pool.submit(_answer, portion))
-            if len(under_way) >= jobs * _AHEAD:
+            while under_way and (len(under_way) >= jobs * _AHEAD or under_way[0].done()):
                 yield from _lines(under_way.popleft())
         while under_way:
             yield from _lines(under_way.popleft())

@@ -423,7 +423,7 @@ def verifying(*options: str) -> Iterator[tuple["subprocess.Popen[bytes]", list[i
     with subprocess.Popen(argv, stdin=pipe, stdout=pipe, stderr=pipe, start_new_session=True) as running:
         assert running.stdin
         assert running.stdout
-        running.stdin.write(b"".join(b'"%s"\n' % GOOD.hex().encode() for _ in range(300)))
+        running.stdin.write(b"".join(b'"%s"\n' % GOOD.hex().encode() for _ in range(450)))  # more than are under way
         running.stdin.flush()
         assert running.stdout.readline().startswith("✓ -:1 ".encode())
         try:
