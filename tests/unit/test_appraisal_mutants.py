@@ -1,7 +1,10 @@
 """What mutation testing found that no other test of nitroctl.appraisal would notice, pinned exactly."""
 
+import hashlib
+import json
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -19,11 +22,13 @@ from nitroctl.appraisal.appraise import (
     duration,
     listed,
 )
-from nitroctl.appraisal.policy import Policy, ReferenceValues
-from nitroctl.checks import Outcome
+from nitroctl.appraisal.policy import Content, KeyContent, Policy, ReferenceValues, RegisterRule
+from nitroctl.appraisal.requirements import PUBLIC_KEY, USER_DATA, _held, _parent, _registers, _role
+from nitroctl.checks import Check, Outcome
+from nitroctl.errors import UsageError
 from nitroctl.evidence.document import Document, Kind, parse
 from nitroctl.evidence.roots import AWS_ROOTS
-from nitroctl.standin.lab_change import AT, NONCE, accepted, make
+from nitroctl.standin.lab_change import AT, INSTANCE, NONCE, accepted, make
 
 A, B, C, D = (bytes([value]) * 48 for value in b"\xaa\xbb\xcc\xdd")
 SHOWN = {0: A, 1: B, 2: C, 4: D}
@@ -177,3 +182,124 @@ def test_debug_mode_is_said_in_good_grammar(registers: dict[str, bytes], verb: s
     policy = Policy(accepted=(reference("x", pcr0=A),))
     assert _debug(document, policy).detail.startswith(f"{verb}: the enclave runs in debug mode")
     assert _debug(document, replace(policy, allow_debug=True)).detail.endswith("; allowed by --allow-debug")
+
+
+# -- which sets say anything
+@pytest.mark.parametrize(
+    ("registers", "names"),
+    [("0", True), ("8", True), ("12", True), ("1", False), ("2", False), ("34", False), ("13", False), ("23", False)],
+)
+def test_which_registers_say_which_image_runs(registers: str, names: bool) -> None:  # noqa: FBT001  (a table's column)
+    assert ReferenceValues("x", {int(index): A for index in registers}).names_image is names
+
+
+@pytest.mark.parametrize(
+    ("registers", "more", "said"),
+    [
+        ({0: pcr.ZERO, 1: B}, {}, "x: PCR0 is expected to be zero, which every debug-mode enclave satisfies"),
+        ({1: B, 2: pcr.ZERO}, {}, "x: PCR2 is expected to be zero, which every debug-mode enclave satisfies"),
+        ({0: A, 8: pcr.ZERO}, {}, "x: PCR8 is expected to be zero, which every unsigned image satisfies"),
+        (
+            {0: A, 8: pcr.ZERO},
+            {"allow_debug": True},
+            "x: PCR8 is expected to be zero, which every unsigned image satisfies",
+        ),
+        ({0: pcr.ZERO}, {"allow_debug": True}, None),
+        ({0: A, 3: pcr.ZERO}, {}, None),
+        ({3: pcr.ZERO}, {}, "x: every register is expected to be zero, which nearly everything satisfies"),
+        (
+            {3: pcr.ZERO},
+            {"allow_debug": True},
+            "x: every register is expected to be zero, which nearly everything satisfies",
+        ),
+        (
+            {8: pcr.ZERO},
+            {"kind": Kind.NITROTPM},
+            "x: every register is expected to be zero, which nearly everything satisfies",
+        ),
+        ({4: A, 8: pcr.ZERO}, {"kind": Kind.NITROTPM}, None),
+    ],
+)
+def test_sets_that_would_accept_anybody_cannot_be_made(
+    registers: dict[int, bytes], more: dict[str, Any], said: str | None
+) -> None:
+    reference_values = ReferenceValues("x", registers)
+    if said is None:
+        Policy(accepted=(reference_values,), **more)
+        return
+    with pytest.raises(UsageError) as caught:
+        Policy(accepted=(reference_values,), **more)
+    assert (caught.value.code, caught.value.message) == ("attest.zero-reference", said)
+    assert caught.value.hints == ("use the measurements of the image itself: nitroctl eif measure",)
+
+
+# -- what a requirement shows beside its no
+def compared(check: Check) -> tuple[Outcome, str | None, str | None]:
+    return check.outcome, check.expected, check.actual
+
+
+def test_a_register_that_is_another_shows_both() -> None:
+    policy = Policy(accepted=(reference("x", pcr0=A),), registers=(RegisterRule((16, 17), (A, B)),))
+    no, found = Outcome.FAIL, f"{A.hex()} or {B.hex()}"
+    assert compared(_registers(shown(pcr16=A, pcr17=C), policy)) == (no, found, C.hex())
+    assert compared(_registers(shown(pcr16=A), policy)) == (no, found, None)
+    assert compared(_registers(shown(pcr16=C, pcr17=D), policy)) == (no, found, C.hex())
+    assert compared(_registers(shown(pcr16=A, pcr17=B), policy)) == (Outcome.PASS, None, None)
+    present = replace(policy, registers=(RegisterRule((16,)),))
+    assert compared(_registers(shown(pcr0=A), present)) == (no, None, None)
+    assert compared(_registers(shown(pcr16=pcr.ZERO), present)) == (Outcome.PASS, None, None)
+
+
+def test_a_role_or_parent_that_is_another_shows_both() -> None:
+    role = "arn:aws:iam::111122223333:role/signer"
+    wanted = f"{pcr.for_role(role).hex()} ({role})"
+    assert compared(_role(shown(pcr3=A), (role,))) == (Outcome.FAIL, wanted, A.hex())
+    assert compared(_role(shown(pcr0=A), (role,))) == (Outcome.FAIL, wanted, None)
+    parent = pcr.for_instance(INSTANCE).hex()
+    assert compared(_parent(shown(pcr4=A))) == (Outcome.FAIL, parent, A.hex())
+    assert compared(_parent(shown(pcr0=A))) == (Outcome.FAIL, parent, None)
+
+
+def test_content_that_is_another_shows_both() -> None:
+    rule, no = USER_DATA, Outcome.FAIL
+    assert compared(_held(rule, "d", Content(equals=b"\x01"), b"\x02")) == (no, "01", "02")
+    assert compared(_held(rule, "d", Content(equals=bytes(64)), bytes(63))) == (no, "00" * 64, "00" * 63)
+    long = f"65 bytes with the SHA-256 {hashlib.sha256(bytes(65)).hexdigest()}"
+    assert compared(_held(rule, "d", Content(equals=b"\x01"), bytes(65))) == (no, "01", long)
+    digest = hashlib.sha256(b"\x02").hexdigest()
+    assert compared(_held(rule, "d", Content(sha256=bytes(32)), b"\x02")) == (no, "00" * 32, digest)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "content", "expected", "actual"),
+    [
+        ("x", {}, '"x"', None),
+        ("x", {"a": "y"}, '"x"', '"y"'),
+        (1, {"a": True}, "1", "true"),
+        (None, {"a": {}}, "null", "an object"),
+        (None, {"a": []}, "null", "an array"),
+        ("0", {"a": 0}, '"0"', "0"),
+    ],
+)
+def test_a_member_that_is_another_shows_both(
+    wanted: str | int | None, content: Any, expected: str, actual: str
+) -> None:
+    check = _held(USER_DATA, "d", Content(members=(("a", wanted),)), json.dumps(content).encode())
+    assert compared(check) == (Outcome.FAIL, expected, actual)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "words"),
+    [
+        (KeyContent(type="rsa"), "RSA"),
+        (KeyContent(type="ec", minimum_bits=384), "elliptic curve, at least 384 bits"),
+        (KeyContent(minimum_bits=4096), "any type, at least 4096 bits"),
+    ],
+)
+def test_a_key_that_is_another_shows_both(wanted: KeyContent, words: str) -> None:
+    ed25519 = bytes.fromhex("302a300506032b6570032100") + bytes([9]) + bytes(31)
+    check = _held(PUBLIC_KEY, "k", wanted, ed25519)
+    assert (check.outcome, check.expected) == (Outcome.FAIL, words)
+    assert check.actual
+    assert check.actual.startswith("Ed25519")
+    assert compared(_held(PUBLIC_KEY, "k", wanted, b"\x01")) == (Outcome.FAIL, words, "01")
