@@ -22,10 +22,11 @@ from nitroctl.appraisal.appraise import (
     duration,
     listed,
 )
+from nitroctl.appraisal.judge import Judge
 from nitroctl.appraisal.policy import Content, KeyContent, Policy, ReferenceValues, RegisterRule
 from nitroctl.appraisal.requirements import PUBLIC_KEY, USER_DATA, _held, _parent, _registers, _role
 from nitroctl.checks import Check, Outcome
-from nitroctl.errors import UsageError
+from nitroctl.errors import CannotAnswer, UsageError
 from nitroctl.evidence.document import Document, Kind, parse
 from nitroctl.evidence.roots import AWS_ROOTS
 from nitroctl.standin.lab_change import AT, INSTANCE, NONCE, accepted, make
@@ -303,3 +304,11 @@ def test_a_key_that_is_another_shows_both(wanted: KeyContent, words: str) -> Non
     assert check.actual
     assert check.actual.startswith("Ed25519")
     assert compared(_held(PUBLIC_KEY, "k", wanted, b"\x01")) == (Outcome.FAIL, words, "01")
+
+
+def test_the_judge_holds_revocation_lists_against_the_chain() -> None:
+    judge = Judge(roots=accepted(), at=AT)
+    assert judge.judge(make()).passed
+    with pytest.raises(CannotAnswer) as caught:
+        replace(judge, crls=(b"not a list",)).judge(make())
+    assert caught.value.code == "evidence.crl"
