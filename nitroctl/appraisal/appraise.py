@@ -23,6 +23,7 @@ DEBUG: Final = Rule(
     "appraisal.debug", "the enclave does not run in debug mode", f"{_GUIDE}: PCR0 to PCR2 are zero then"
 )
 MATCH: Final = Rule("measurement.match", "all registers equal those of one accepted record", "appraisal policy")
+NOT_REVOKED: Final = Rule("records.not-revoked", "no revoked record has the same registers", "appraisal policy")
 IMAGE: Final = Rule("measurement.image", "the record says which image it is", f"{_GUIDE}: PCR0 covers the whole image")
 NONCE: Final = Rule("freshness.nonce", "the nonce is the one that was asked for", "RFC 9334, 10.1")
 FUTURE: Final = Rule("freshness.future", "the document is not from the future", "RFC 9334, 10.1")
@@ -202,7 +203,7 @@ def _measurements(document: Document, policy: Policy, comparison: Comparison | N
         return [MATCH.failed(f"no register equals that of any of {count} records" if count else none, remedy=remedy)]
     found = comparison.sentence
     match = MATCH.passed(found) if comparison.accepts else MATCH.failed(found, remedy=remedy)
-    checks = [match]
+    checks = [match, *_revoked(document, policy, comparison)]
     for index in sorted(comparison.reference.pcrs):
         expected, actual = comparison.reference.pcrs[index], document.pcrs.get(index)
         if actual == expected:
@@ -222,6 +223,25 @@ def _measurements(document: Document, policy: Policy, comparison: Comparison | N
             )
         )
     return checks
+
+
+def _revoked(document: Document, policy: Policy, comparison: Comparison) -> list[Check]:
+    """Return a refusal when a revoked set matches too: an active record of another name does not undo that."""
+    if not comparison.accepts:
+        return []
+    revoked = [
+        reference.label
+        for reference, standing in policy.known
+        if standing == "revoked" and not reference.differing(document.pcrs)
+    ]
+    if not revoked:
+        return []
+    return [
+        NOT_REVOKED.failed(
+            f"the same image is {', '.join(revoked)}, which was revoked",
+            remedy="run another image; if the revocation is of the name only, make that entry retired",
+        )
+    ]
 
 
 def _fresh(document: Document, policy: Policy, at: datetime | None) -> list[Check]:

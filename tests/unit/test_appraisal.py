@@ -88,6 +88,18 @@ def test_the_pcr2_of_images_without_application_ramdisk_makes_nothing_near() -> 
     assert appraised(Policy(accepted=others), plain).comparison is None
 
 
+def test_a_revoked_image_stays_revoked_under_another_name() -> None:
+    revoked = ReferenceValues("signer-1.4.1@prod", IMAGE)
+    found = appraised(Policy(accepted=(SIGNER,), known=((revoked, "revoked"),)))
+    assert failing(found) == ["records.not-revoked"]
+    assert found.report["records.not-revoked"].detail == "the same image is signer-1.4.1@prod, which was revoked"
+
+
+def test_another_revoked_image_is_of_no_account() -> None:
+    revoked = ReferenceValues("signer-1.4.1@prod", {**IMAGE, 2: b"\x01" * 48})
+    assert appraised(Policy(accepted=(SIGNER,), known=((revoked, "revoked"),))).report.passed
+
+
 @pytest.mark.parametrize("standing", ["candidate", "retired", "revoked"])
 def test_a_record_that_is_not_active_never_accepts_but_is_named(standing: str) -> None:
     found = appraised(Policy(accepted=(), known=((SIGNER, standing),)))
