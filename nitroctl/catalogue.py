@@ -830,7 +830,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Record the image as active if it is wanted; the nearest record is named.",
     ),
     "measurement.image": _E(
-        "The reference values do not say which image runs: neither PCR0 nor PCR8 is among them.",
+        "The reference values do not say which image runs: neither PCR0, PCR8 nor both PCR1 and PCR2 are among them.",
         ("--pcr with PCR3 or PCR4 alone",),
         "Add --pcr PCR0=<hex>.",
     ),
