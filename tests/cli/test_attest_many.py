@@ -115,7 +115,7 @@ def test_a_mixed_heap(cli: Cli, jobs: list[str]) -> None:
         "Not read because\n"
         "  1  There is no attestation document to look at: the input is empty. [evidence.empty]\n"
         "  1  The input is not an attestation document in any of the forms that are read. [evidence.unreadable]\n"
-        "  1  The path names a FIFO, device or socket, which nitroctl does not read: it could block or never end. "
+        "  1  The path names a FIFO, device or socket, which nitroctl neither reads, for it could block, nor replaces. "
         "[file.not-regular]\n",
         "nitroctl: note: 4 documents: it may be an old document played again: only --nonce shows that it answers this "
         "request\n"
