@@ -3,9 +3,8 @@
 import ast
 import re
 
-from nitroctl.host.nitro_cli_errors import NITRO_CLI_ERRORS
-
 from nitroctl.catalogue import CATALOGUE
+from nitroctl.host.nitro_cli_errors import NITRO_CLI_ERRORS
 from tests.conftest import ROOT
 
 CODE = re.compile(r"[a-z][a-z0-9-]*(\.[a-z0-9]+(-[a-z0-9]+)*)+")
