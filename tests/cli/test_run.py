@@ -206,7 +206,7 @@ def test_a_pipe_has_no_colour_unless_forced(cli: Cli) -> None:
 
 def test_prose_is_wrapped_on_a_terminal_and_not_in_a_pipe(cli: Cli) -> None:
     assert max(len(line) for line in on_terminal("explain", "file.not-regular", "--color=never").splitlines()[:3]) <= 80
-    assert cli("explain", "file.not-regular").stdout.splitlines()[1].endswith("block or never end.")
+    assert cli("explain", "file.not-regular").stdout.splitlines()[1].endswith("nor replaces.")
 
 
 def test_json_is_the_same_in_every_locale(cli: Cli) -> None:
