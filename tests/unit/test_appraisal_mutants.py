@@ -80,6 +80,12 @@ def test_the_nearest_has_most_registers_equal() -> None:
     assert nearest(far, near) == nearest(near, far) == "2 of 3 registers equal those of near; PCR2 differs"
 
 
+def test_more_registers_equal_count_before_fewer_that_differ() -> None:
+    few = reference("few", pcr0=A, pcr1=D)
+    many = reference("many", pcr0=A, pcr1=B, pcr2=D, pcr8=D)
+    assert nearest(few, many) == nearest(many, few) == "2 of 4 registers equal those of many; PCR2 and PCR8 differ"
+
+
 def test_of_equally_many_the_nearest_has_fewest_that_differ() -> None:
     far = reference("far", pcr0=A, pcr1=D, pcr2=D)
     near = reference("near", pcr0=A, pcr1=D)
