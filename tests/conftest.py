@@ -108,7 +108,7 @@ def clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.
     monkeypatch.setenv("NITROCTL_LOCK_DIR", str(home))
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    for variable in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "CI"):
+    for variable in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "CI", "PYTHONUNBUFFERED"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(socket.socket, "connect", _guarded_connect)
 

@@ -83,6 +83,7 @@ def run(argv: Sequence[str]) -> int:
         status = _failed(error, output)
     except Exception as error:  # noqa: BLE001  (the one catch-all: a bug gets 70, never 1)
         status = _failed(_nowhere(error) or _bug(error), output)
+    _let_go_of_stderr()
     return int(status)
 
 
@@ -351,6 +352,14 @@ def _say(kind: str, text: str) -> None:
 def _ended(how: str, exit_code: ExitCode) -> int:
     _say("note", how)
     return exit_code
+
+
+def _let_go_of_stderr() -> None:
+    """Drop what could not be written to stderr, for the same reason as :func:`_discard_stdout`."""
+    try:
+        sys.stderr.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
 
 
 def _discard_stdout() -> None:
