@@ -37,7 +37,7 @@ def list_() -> Result:
     return Result(
         schema="lab.list/1",
         data={"cases": [lab.as_json(case) for case in lab.CASES]},
-        view=[Headline(_counted(lab.CASES)), Table(("NAME", "MUST BE", "WHAT IS SPECIAL"), rows)],
+        view=[Headline(_counted(lab.CASES)), Table(("name", "must be", "what is special"), rows)],
     )
 
 
