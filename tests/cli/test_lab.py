@@ -24,7 +24,7 @@ def test_list_for_people(cli: Cli) -> None:
     assert (ran.status, ran.stderr) == (0, "")
     assert lines[0] == f"{len(CASES)} cases: {ACCEPTED} must be accepted, {len(CASES) - ACCEPTED} refused"
     words = [line.split() for line in lines[1:]]
-    assert words[0] == ["NAME", "MUST", "BE", "WHAT", "IS", "SPECIAL"]
+    assert words[0] == ["name", "must", "be", "what", "is", "special"]
     assert words[1] == ["good", "accepted", "A", "document", "as", "AWS", "encodes", "it", "today."]
     assert [word[0] for word in words[1:]] == [case.name for case in CASES]
     twice = next(line for line in lines if line.startswith("cbor-nonce-twice "))
