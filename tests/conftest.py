@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -125,6 +126,16 @@ def _guarded_connect(self: socket.socket, address: Any) -> None:
 
 def _no_network() -> NoReturn:
     raise AssertionError("a test tried to reach the network")
+
+
+def as_nobody() -> list[str]:
+    """Return the words before a command that make it run as a user without rights; skips where that cannot be."""
+    drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    if shutil.which("setpriv") is None or os.geteuid() != 0:
+        pytest.skip("needs root and setpriv")
+    if subprocess.run([*drop, sys.executable, "-c", "pass"], capture_output=True, check=False).returncode:
+        pytest.skip("a user without rights cannot reach this interpreter")
+    return drop
 
 
 def vectors(*parts: str) -> Path:

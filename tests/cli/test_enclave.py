@@ -7,7 +7,6 @@ import json
 import os
 import pty
 import re
-import shutil
 import signal
 import subprocess
 import time
@@ -23,7 +22,7 @@ from cryptography.x509.oid import NameOID
 
 from nitroctl.host import nitro_cli as wrapper
 from nitroctl.standin.host import StandinHost
-from tests.conftest import Cli, Ran, program
+from tests.conftest import Cli, Ran, as_nobody, program
 from tests.standin_host import standin  # noqa: F401  (a fixture)
 
 ID = re.compile(r"i-[0-9a-f]{17}-enc[0-9a-f]{12,16}")
@@ -1087,14 +1086,13 @@ def test_build_into_a_directory_that_cannot_be_written(work: Path, cli: Cli) -> 
     assert "[file.unwritable]" in ran.stderr
 
 
-@pytest.mark.skipif(shutil.which("setpriv") is None or os.geteuid() != 0, reason="needs root and setpriv")
 def test_a_user_without_permission_on_the_device(app: str, work: Path, standin: StandinHost) -> None:
     for place in (work, *work.parents):
         if str(place).startswith("/tmp/"):
             place.chmod(0o755)
     standin.directory.chmod(0o755)
     (standin.root / "dev/nitro_enclaves").chmod(0o660)
-    drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    drop = as_nobody()
     done = subprocess.run([*drop, *program("enclave", *EVERY["run"])], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (3, "")
     assert done.stderr == (

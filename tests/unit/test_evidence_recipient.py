@@ -389,7 +389,7 @@ def test_a_blob_is_read_in_every_form_of_the_aws_cli(content: bytes, encoding: s
         (b'{"CiphertextForRecipient": "\xff"}', "recipient.unreadable"),
         (b"{", "json.syntax"),
         (b'{"a": 1, "a": 1}', "json.duplicate-key"),
-        (b'{"a": ' * 5000, "json.nesting"),
+        (b'{"a": ' * 200_000, "json.nesting"),
         (json.dumps({MEMBER: TEXT, "Plaintext": "c2VjcmV0"}).encode(), "recipient.plaintext"),
         (json.dumps({MEMBER: TEXT, "PrivateKeyPlaintext": "c2VjcmV0"}).encode(), "recipient.plaintext"),
         (json.dumps({MEMBER: TEXT, "SharedSecret": "c2VjcmV0"}).encode(), "recipient.plaintext"),
