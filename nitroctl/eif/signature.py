@@ -248,22 +248,22 @@ def _parse_cose(data: bytes) -> tuple[bytes, bytes, bytes]:
 def _parse_certificate(pem: bytes) -> tuple[Certificate, ec.EllipticCurvePublicKey]:
     """Return the first certificate in ``pem`` and its key; two PEM readers must find the same bytes."""
     try:
-        der = pcr.certificate_der(pem, where="signing_certificate")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an odd serial number is the signer's choice: nothing rests on it
+            der = pcr.certificate_der(pem, where="signing_certificate")
             loaded = x509.load_pem_x509_certificate(pem)
-        key = loaded.public_key()
-        certificate = Certificate(
-            der=der,
-            subject=loaded.subject.rfc4514_string(),
-            issuer=loaded.issuer.rfc4514_string(),
-            serial=f"{loaded.serial_number:x}",
-            not_before=loaded.not_valid_before_utc,
-            not_after=loaded.not_valid_after_utc,
-            sha256=hashlib.sha256(der).hexdigest(),
-            pcr8=pcr.for_certificate(der),
-            curve=key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else "",
-        )
+            key = loaded.public_key()
+            certificate = Certificate(
+                der=der,
+                subject=loaded.subject.rfc4514_string(),
+                issuer=loaded.issuer.rfc4514_string(),
+                serial=f"{loaded.serial_number:x}",
+                not_before=loaded.not_valid_before_utc,
+                not_after=loaded.not_valid_after_utc,
+                sha256=hashlib.sha256(der).hexdigest(),
+                pcr8=pcr.for_certificate(der),
+                curve=key.curve.name if isinstance(key, ec.EllipticCurvePublicKey) else "",
+            )
     except (CannotAnswer, ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise _Malformed(f"cannot be read: {_first_line(error)}") from error
     if loaded.public_bytes(serialization.Encoding.DER) != der:

@@ -130,7 +130,9 @@ def _from_pem(text: bytes) -> Unwrapped:
 
 def _certificate_der(text: bytes) -> bytes:
     try:
-        return x509.load_pem_x509_certificate(text).public_bytes(Encoding.DER)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return x509.load_pem_x509_certificate(text).public_bytes(Encoding.DER)
     except ValueError as error:
         raise CannotAnswer("the text is a PEM certificate that cannot be decoded", _UNREADABLE, [_FORMS]) from error
 
