@@ -70,6 +70,13 @@ def test_the_version_imports_nothing_of_ours_but_the_version(tmp_path: Path) -> 
         (["config", "show", "--json"], set()),
         (["explain", "E36", "--json"], set()),
         (["pcr", "list", "--records", "measurements.json", "--json"], set()),
+        (
+            [
+                *("attest", "verify", "document.cbor", "--json", "--at", "document", "--authenticity-only"),
+                *("--root", "pki/root.pem"),
+            ],
+            {"cryptography", "email"},
+        ),
         (["attest", "show", "document.cbor", "--json"], {"cbor2", "cryptography", "email"}),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
