@@ -65,6 +65,7 @@ def run(argv: Sequence[str]) -> int:
     1 means "the answer is no" and nothing else: a crash is 70, a broken pipe 141, an interrupt 130.
     """
     output = Output()
+    before = _ASKED.set(output)
     try:
         signal.signal(signal.SIGTERM, _terminate)
         if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # a lost terminal cleans up too; nohup stays nohup
@@ -83,6 +84,8 @@ def run(argv: Sequence[str]) -> int:
         status = _failed(error, output)
     except Exception as error:  # noqa: BLE001  (the one catch-all: a bug gets 70, never 1)
         status = _failed(_nowhere(error) or _bug(error), output)
+    finally:
+        _ASKED.reset(before)
     _let_go_of_stderr()
     return int(status)
 

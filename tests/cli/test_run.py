@@ -213,3 +213,9 @@ def test_json_is_the_same_in_every_locale(cli: Cli) -> None:
     plain = cli.program("explain", "--list", "--json", env={"LC_ALL": "C", "PYTHONIOENCODING": "ascii"})
     assert plain.stdout == cli("explain", "--list", "--json").stdout
     assert json.loads(plain.stdout)["status"] == "ok"
+
+
+def test_how_one_run_was_asked_to_answer_is_forgotten_with_it(cli: Cli) -> None:
+    ran = cli("pcr", "role", "arn:aws:iam::123456789012:role/signer", "--format", "sarif")
+    assert ran.status == 2
+    assert nitroctl.cli.asked() == nitroctl.cli.Output()
