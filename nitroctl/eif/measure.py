@@ -67,8 +67,8 @@ class Measured:
     """The answer about one image file.
 
     ``report``: structural checks, checksum, metadata and signature. ``pcrs``: registers 0, 1, 2, and 8 when signed;
-    empty unless the verdict is PASS. ``sha256``: of the whole file in hexadecimal, empty when the headers already
-    made clear that no reader takes it. ``size``: bytes. ``views``: table and sequence, in this order. ``cmdline``: the
+    empty unless the verdict is PASS. ``sha256``: of the whole file in hexadecimal, empty when it was not asked for or
+    the headers already made clear that no reader takes it. ``size``: bytes. ``views``: table and sequence, in this order. ``cmdline``: the
     first 64 KiB of the command line. ``metadata``, ``signature``: None when absent or unreadable.
     """
 
@@ -89,17 +89,17 @@ class Measured:
         return self.report.passed
 
 
-def measure(path: str) -> Measured:
+def measure(path: str, *, file_digest: bool = True) -> Measured:
     """Return what the image file ``path`` is and, when that is unambiguous, its registers.
 
-    Reads the file once, in constant memory; a file that is not an image is answered from its header. A malformed
+    ``file_digest``: whether to compute the SHA-256 of the file too, which no register needs. Reads the file once, in constant memory; a file that is not an image is answered from its header. A malformed
     image is an answer. Raises CannotAnswer ``file.unreadable``, ``file.not-regular`` or ``eif.changed``.
     """
     with safefile.open_regular(path) as stream:
         try:
             before = os.fstat(stream.fileno())
             layout = read_layout(stream, before.st_size)
-            reading, views = _read(stream, layout)
+            reading, views = _read(stream, layout, file_digest=file_digest)
             after = os.fstat(stream.fileno())
         except _Shortened as error:
             raise _changed(path) from error
@@ -202,12 +202,12 @@ class _Crc:
         self.value = zlib.crc32(data, self.value)
 
 
-def _read(stream: IO[bytes], layout: Layout) -> tuple[_Reading, tuple[View, View]]:
+def _read(stream: IO[bytes], layout: Layout, *, file_digest: bool) -> tuple[_Reading, tuple[View, View]]:
     """Read what the walks found: once when they agree, and once more along the table when they do not."""
     table, sequence = View("table", layout.table), View("sequence", layout.sequence)
     if not (layout.table.complete or layout.sequence.complete):
         return _Reading(), (table, sequence)
-    reading = _pass(stream, layout.sequence.sections, until=layout.size)
+    reading = _pass(stream, layout.sequence.sections, until=layout.size if file_digest else None)
     if layout.sequence.complete:
         # nitro-cli stops at a section of undefined type, QEMU skips it
         stops = any(section.type not in tuple(SectionType) for section in layout.sequence.sections)

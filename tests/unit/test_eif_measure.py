@@ -1,6 +1,7 @@
 """Measuring: the registers AWS's builder printed, and no registers where readers would not agree."""
 
 import csv
+import dataclasses
 import hashlib
 import io
 import json
@@ -177,6 +178,15 @@ def test_header_and_metadata_are_not_measured(measured: Make) -> None:
     arm = measured(forge(flags=1))
     assert good.pcrs == other.pcrs == arm.pcrs
     assert len({good.sha256, other.sha256, arm.sha256}) == 3
+
+
+def test_without_the_file_s_digest_everything_else_is_the_same(tmp_path: Path) -> None:
+    path = tmp_path / "image.eif"
+    for image in (forge(), forge(trailing=b"five!"), forge(trailing=struct.pack(">HHQ", images.RAMDISK, 0, 4) + b"e")):
+        path.write_bytes(image)
+        whole = measure(str(path))
+        assert whole.sha256 == hashlib.sha256(image).hexdigest()
+        assert measure(str(path), file_digest=False) == dataclasses.replace(whole, sha256="")
 
 
 def signed_image(pcr0: bytes | None = None) -> bytes:
