@@ -68,8 +68,9 @@ class Measured:
 
     ``report``: structural checks, checksum, metadata and signature. ``pcrs``: registers 0, 1, 2, and 8 when signed;
     empty unless the verdict is PASS. ``sha256``: of the whole file in hexadecimal, empty when it was not asked for or
-    the headers already made clear that no reader takes it. ``size``: bytes. ``views``: table and sequence, in this order. ``cmdline``: the
-    first 64 KiB of the command line. ``metadata``, ``signature``: None when absent or unreadable.
+    the headers already made clear that no reader takes it. ``size``: bytes. ``views``: table and sequence, in this
+    order. ``cmdline``: the first 64 KiB of the command line. ``metadata``, ``signature``: None when absent or
+    unreadable.
     """
 
     path: str
@@ -92,8 +93,9 @@ class Measured:
 def measure(path: str, *, file_digest: bool = True) -> Measured:
     """Return what the image file ``path`` is and, when that is unambiguous, its registers.
 
-    ``file_digest``: whether to compute the SHA-256 of the file too, which no register needs. Reads the file once, in constant memory; a file that is not an image is answered from its header. A malformed
-    image is an answer. Raises CannotAnswer ``file.unreadable``, ``file.not-regular`` or ``eif.changed``.
+    ``file_digest``: whether to compute the SHA-256 of the file too, which no register needs. Reads the file once, in
+    constant memory; a file that is not an image is answered from its header. A malformed image is an answer. Raises
+    CannotAnswer ``file.unreadable``, ``file.not-regular`` or ``eif.changed``.
     """
     with safefile.open_regular(path) as stream:
         try:
