@@ -135,11 +135,7 @@ def _show(answer: "Result | Stream", output: Output) -> int:
     if output.form in EXPORTS:
         return _exported(answer, output)
     if output.form != "human":
-        from nitroctl.render import ci
-
-        if answer.report is None:
-            raise no_checks(output.form)
-        _put(ci.FORMATS[output.form](answer, answer.report))
+        _put(_for_ci(answer, output.form))
         return _concluded(answer)
     from nitroctl.render.human import Screen
 
@@ -147,6 +143,17 @@ def _show(answer: "Result | Stream", output: Output) -> int:
     _put(Screen(colour=colour, width=_width(sys.stdout), encoding=sys.stdout.encoding).draw(answer.view))
     _note(answer.notes, output)
     return _concluded(answer)
+
+
+def _for_ci(answer: "Result", form: str) -> str:
+    """Return the checks of an answer as CI systems read them. Raises UsageError when there are none."""
+    from nitroctl.render import ci, ci_many
+
+    if answer.subjects is not None:
+        return ci_many.FORMATS[form](answer, answer.subjects)
+    if answer.report is None:
+        raise no_checks(form)
+    return ci.FORMATS[form](answer, answer.report)
 
 
 def _sum_up(answer: "Result", output: Output) -> int:

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nitroctl.cli import Canvas
+from nitroctl.cli import FOR_CHECKS, Canvas
 from nitroctl.errors import NitroctlError
-from nitroctl.render.result import Result
+from nitroctl.render.result import Result, Subject
 from nitroctl.render.view import Row
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Line:
     ``text``: its line or lines, ready for stdout. ``outcome``: ``accepted``, ``refused`` or ``unread``. ``reason``: the
     id of the check that refused it, or the code of the error why it could not be read. ``title``: that check's.
     ``root``: the accepted root it is under, name and SHA-256. ``notes``: what there is to know beside the answer.
+    ``subject``: what a CI system is told of it, when the answer is for one; there is no text then.
     """
 
     text: bytes
@@ -37,11 +38,12 @@ class Line:
     title: str = ""
     root: tuple[str, str] | None = None
     notes: tuple[str, ...] = ()
+    subject: Subject | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Clerk:
-    """Judges documents and writes the answers. ``form``: ``human`` or ``json``; ``canvas``: what stdout can show."""
+    """Judges documents and writes the answers. ``form``: after ``--format``; ``canvas``: what stdout can show."""
 
     judge: "Judge"
     form: str
@@ -52,8 +54,12 @@ class Clerk:
         try:
             unwrapped = source.unwrap()
         except NitroctlError as error:
+            if self.form in FOR_CHECKS:
+                return Line(b"", "unread", error.code, subject=Subject(source.name, (), False, error))
             return Line(self._written(_unread(source.name, error, width)), "unread", error.code)
         judgement = self.judge.judge(unwrapped.cbor)
+        if self.form in FOR_CHECKS:
+            return _for_ci(source.name, judgement)
         if judgement.passed:
             result = self._judged(source.name, unwrapped, judgement, None, width)
             root = judgement.root
@@ -94,6 +100,20 @@ class Clerk:
         look = self.canvas
         screen = Screen(colour=look.colour, width=look.width, encoding=look.encoding)
         return screen.draw(result.view).encode(look.encoding)
+
+
+def _for_ci(name: str, judgement: "Judgement") -> Line:
+    """Return what became of a document without a line of its own: CI systems are told everything at the end."""
+    from nitroctl.render import ci
+
+    root = judgement.root
+    return Line(
+        b"",
+        "accepted" if judgement.passed else "refused",
+        root=(root.name, root.fingerprint) if root else None,
+        notes=tuple(judgement.notes),
+        subject=Subject(name, tuple(ci.findings(judgement.report)), not judgement.passed),
+    )
 
 
 #: Columns: the widths of the module id of an enclave, the longest region, and an instant with milliseconds.

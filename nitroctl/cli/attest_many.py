@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterator, Sequence
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from nitroctl.errors import CannotAnswer, UsageError
-from nitroctl.render.result import Result, Stream
+from nitroctl.render.result import Result, Stream, Subject
 from nitroctl.render.view import Block, Fields, Headline, Text, Value
 
 if TYPE_CHECKING:
@@ -40,14 +40,14 @@ def verify_many(paths: Sequence[str], judge: "Judge", *, jobs: int = 1) -> Strea
 
     Exit status: 1 when any document is refused; else 3 when any could not be read; else 0. Raises UsageError.
     """
-    from nitroctl.cli import asked, canvas
+    from nitroctl.cli import EXPORTS, asked, canvas
     from nitroctl.cli.attest_line import Clerk
     from nitroctl.evidence import sources
 
     if not 0 <= jobs <= _MOST_JOBS:
         raise UsageError(f"--jobs: not from 0 to {_MOST_JOBS}: {jobs}", "usage.invalid")
     form = asked().form
-    if form not in {"human", "json"}:
+    if form in EXPORTS:
         raise UsageError(
             f"--format {form} is for one document, and these are several",
             "usage.invalid",
@@ -127,10 +127,13 @@ class Tally:
         self._faults: Counter[str] = Counter()
         self._roots: Counter[tuple[str, str]] = Counter()
         self._notes: Counter[str] = Counter()
+        self._subjects: list[Subject] = []
 
     def add(self, line: "Line") -> None:
         """Count one document."""
         self._outcomes[line.outcome] += 1
+        if line.subject:
+            self._subjects.append(line.subject)
         if line.outcome == "refused":
             self._refusals[line.reason, line.title] += 1
         elif line.outcome == "unread":
@@ -167,6 +170,7 @@ class Tally:
             refused=bool(refused),
             notes=notes,
             trouble=trouble,
+            subjects=self._subjects,
         )
 
     def _data(self, count: int) -> dict[str, object]:

@@ -121,4 +121,4 @@ def _answer(portion: list[_Sent]) -> list[_Returned]:
     if _clerk is None:
         raise WorkerLost("a process was asked before it began")
     lines = (_clerk.answer(Source(name, raw, fault), width) for name, raw, fault, width in portion)
-    return [(line.text, line.outcome, line.reason, line.title, line.root, line.notes) for line in lines]
+    return [(line.text, line.outcome, line.reason, line.title, line.root, line.notes, line.subject) for line in lines]

@@ -7,7 +7,8 @@ Sources: OASIS SARIF 2.1.0; GitHub "Workflow commands for GitHub Actions".
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 from xml.etree import ElementTree as ET
 
@@ -30,6 +31,26 @@ def findings(report: Report) -> Sequence[Check]:
     return [*refusals, *(check for check in report.having(Outcome.WARN) if not check.required)]
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line in a CI system. ``rule``: id of a check or code of an error; ``title``: what that stands for, always.
+
+    ``level``: ``error`` or ``warning``. ``text``: what was found, made visible. ``subject``: path of what was judged.
+    """
+
+    rule: str
+    title: str
+    level: str
+    text: str
+    subject: str
+
+
+def finding(check: Check, subject: str) -> Finding:
+    """Return the line for a check that is worth one."""
+    level = "warning" if check.outcome is Outcome.WARN and not check.required else "error"
+    return Finding(check.id, check.title, level, message(check), subject.removeprefix("./"))
+
+
 def message(check: Check) -> str:
     """Return what was found in one visible line, with what to do."""
     parts = [check.title if check.outcome is Outcome.PASS else f"not so: {check.title}"]
@@ -44,38 +65,41 @@ def message(check: Check) -> str:
 
 def sarif(result: Result, report: Report) -> str:
     """Return the report as a SARIF 2.1.0 log: a rule for each check, a result for each finding."""
-    rules = {check.id: check for check in report}
-    run: dict[str, object] = {
-        "tool": {
-            "driver": {
-                "name": "nitroctl",
-                "version": __version__,
-                "rules": [
-                    {
-                        "id": check.id,
-                        "shortDescription": {"text": visible(check.title)},
-                        "help": {"text": f"nitroctl explain {check.id}"},
-                    }
-                    for check in rules.values()
-                ],
-            }
-        },
+    found = [finding(check, result.subject) for check in findings(report)]
+    return sarif_log({check.id: check.title for check in report}, found, otherwise=result.schema)
+
+
+def sarif_log(rules: Mapping[str, str], found: Iterable[Finding], *, otherwise: str) -> str:
+    """Return a SARIF log. ``rules``: titles by id; ``otherwise``: the location of a finding without a subject.
+
+    A finding keeps its fingerprint as long as the rule and the name of what was judged stay the same.
+    """
+    numbers = {rule: number for number, rule in enumerate(rules)}
+    results = [
+        {
+            "ruleId": line.rule,
+            "ruleIndex": numbers[line.rule],
+            "level": line.level,
+            "message": {"text": line.text},
+            "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(line.subject or otherwise)}}}],
+            "partialFingerprints": {"nitroctl/1": _fingerprint(line)},
+        }
+        for line in found
+    ]
+    described = [
+        {"id": rule, "shortDescription": {"text": visible(title)}, "help": {"text": f"nitroctl explain {rule}"}}
+        for rule, title in rules.items()
+    ]
+    run = {
+        "tool": {"driver": {"name": "nitroctl", "version": __version__, "rules": described}},
         "columnKind": "unicodeCodePoints",
-        "results": [_sarif_result(check, list(rules), result) for check in findings(report)],
+        "results": results,
     }
     return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
-def _sarif_result(check: Check, rules: list[str], result: Result) -> dict[str, object]:
-    fingerprint = hashlib.sha256(f"{check.id}\0{result.subject}".encode("utf-8", "surrogateescape")).hexdigest()
-    return {
-        "ruleId": check.id,
-        "ruleIndex": rules.index(check.id),
-        "level": "warning" if check.outcome is Outcome.WARN and not check.required else "error",
-        "message": {"text": message(check)},
-        "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(result.subject or result.schema)}}}],
-        "partialFingerprints": {"nitroctl/1": fingerprint},
-    }
+def _fingerprint(line: Finding) -> str:
+    return hashlib.sha256(f"{line.rule}\0{line.subject}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _uri(path: str) -> str:
@@ -111,20 +135,25 @@ def junit(result: Result, report: Report) -> str:
 
 def github(result: Result, report: Report) -> str:
     """Return the report as GitHub annotations, with one line that sums it up."""
-    lines: list[str] = []
-    by_level: dict[str, list[Check]] = {"error": [], "warning": []}
-    for check in findings(report):
-        by_level["error" if check in report.refusals else "warning"].append(check)
-    for level, checks in by_level.items():
-        for check in checks[:_ANNOTATIONS]:
-            place = f"file={_property(result.subject)}," if result.subject else ""
-            lines.append(f"::{level} {place}title={_property(check.id)}::{_data(message(check))}")
-        if len(checks) > _ANNOTATIONS:
-            rest = ", ".join(check.id for check in checks[_ANNOTATIONS:])
-            lines.append(f"::{level} title=nitroctl::{_data(f'and {len(checks) - _ANNOTATIONS} more: {rest}')}")
     counts = ", ".join(f"{len(report.having(outcome))} {outcome.value}" for outcome in Outcome)
-    lines.append(f"nitroctl {result.schema}: {'refused' if result.refused else 'ok'} ({counts})")
-    return "\n".join(lines) + "\n"
+    summary = f"nitroctl {result.schema}: {'refused' if result.refused else 'ok'} ({counts})"
+    lines = annotations([finding(check, result.subject) for check in findings(report)])
+    return "\n".join([*lines, summary]) + "\n"
+
+
+def annotations(found: Sequence[Finding]) -> list[str]:
+    """Return workflow commands for the first findings of each level, and one for the rest of it."""
+    lines = []
+    for level in ("error", "warning"):
+        of_level = [line for line in found if line.level == level]
+        for line in of_level[:_ANNOTATIONS]:
+            place = f"file={_property(line.subject)}," if line.subject else ""
+            lines.append(f"::{level} {place}title={_property(line.rule)}::{_data(line.text)}")
+        rest = of_level[_ANNOTATIONS:]
+        if rest:
+            rules = ", ".join(dict.fromkeys(line.rule for line in rest))
+            lines.append(f"::{level} title=nitroctl::{_data(f'and {len(rest)} more: {rules}')}")
+    return lines
 
 
 def _data(text: str) -> str:

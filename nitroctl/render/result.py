@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from nitroctl.checks import Report
+from nitroctl.checks import Check, Report
 from nitroctl.errors import ExitCode, NitroctlError
 from nitroctl.render.view import Block
 
@@ -16,6 +16,20 @@ class Export:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One of several things that one command judged.
+
+    ``name``: its path. ``findings``: the checks worth a line, as :func:`nitroctl.render.ci.findings` has them.
+    ``refused``: the answer about it is no. ``trouble``: why it could not be looked at, when it could not.
+    """
+
+    name: str
+    findings: Sequence[Check]
+    refused: bool
+    trouble: NitroctlError | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
     """The answer to one command.
@@ -26,6 +40,7 @@ class Result:
     ``subject``: the path of the file that was judged, for their locations. ``trouble``: what could not be looked at
     although the rest of the answer stands (some enclaves did not reply); reported as errors beside the answer.
     ``exports``: the formats of others that the answer can be given in, by their name after ``--format``.
+    ``subjects``: what was judged, when it is several things; takes the place of ``report`` then.
     """
 
     schema: str
@@ -37,6 +52,7 @@ class Result:
     subject: str = ""
     trouble: Sequence[NitroctlError] = ()
     exports: Mapping[str, Export] = field(default_factory=dict)
+    subjects: Sequence[Subject] | None = None
 
     @property
     def exit_code(self) -> ExitCode:
