@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 DocumentFile = Annotated[
     str,
     typer.Argument(
-        help="The document: raw CBOR, base64, hex, PEM-like text, or JSON around them; - is stdin.", metavar="FILE"
+        help="The document: raw CBOR, base64, hex, PEM-like text, JSON, or a certificate around it; - is stdin.",
+        metavar="FILE",
     ),
 ]
 

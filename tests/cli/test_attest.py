@@ -13,8 +13,8 @@ import pytest
 
 from nitroctl import pcr
 from nitroctl.evidence import container, roots
+from nitroctl.standin.lab_change import AT, NONCE, PCRS, Change, accepted, flip, make, root
 from tests.conftest import Cli, Ran, vectors
-from tests.unit.negatives import AT, NONCE, PCRS, Change, accepted, flip, make, root
 
 GOOD = make()
 DEBUG = make(

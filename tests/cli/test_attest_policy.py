@@ -12,9 +12,9 @@ import pytest
 from nitroctl import pcr
 from nitroctl.appraisal.policy_file import SCHEMA
 from nitroctl.appraisal.policy_text import SIZE_LIMIT
+from nitroctl.standin.lab_change import AT, INSTANCE, NONCE, PCRS, make, root
 from tests.cli.test_attest import ROOT, ROOT_ROW, SAID, UNDER, file_rows
 from tests.conftest import Cli, Ran
-from tests.unit.negatives import AT, INSTANCE, NONCE, PCRS, make, root
 
 GOOD = make()
 STARTING = resources.files("nitroctl.appraisal").joinpath("starting_policy.yaml").read_text("utf-8")

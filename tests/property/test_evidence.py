@@ -11,7 +11,7 @@ from nitroctl.errors import NitroctlError
 from nitroctl.evidence import cbor, container
 from nitroctl.evidence.document import Document, parse
 from nitroctl.evidence.verify import Verified, verify
-from tests.unit.negatives import AT, accepted, make
+from nitroctl.standin.lab_change import AT, accepted, make
 
 GOOD = make()
 SIZE = len(GOOD)

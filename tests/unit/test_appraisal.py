@@ -13,7 +13,7 @@ from nitroctl.errors import UsageError
 from nitroctl.evidence import roots
 from nitroctl.evidence.document import Document, Kind, parse
 from nitroctl.evidence.verify import verify
-from tests.unit.negatives import AT, INSTANCE, NONCE, PCRS, accepted, make
+from nitroctl.standin.lab_change import AT, INSTANCE, NONCE, PCRS, accepted, make
 
 PARSED = parse(make())
 AUTHENTIC = verify(PARSED, accepted(), at=AT)

@@ -11,8 +11,8 @@ from nitroctl.appraisal.judge import Judge, gravest, reason
 from nitroctl.appraisal.policy import Content, KeyContent, Policy, ReferenceValues, RegisterRule, Source
 from nitroctl.checks import Report
 from nitroctl.evidence import rules
+from nitroctl.standin.lab_change import AT, NONCE, PCRS, accepted, flip, make
 from tests.schemas import validator
-from tests.unit.negatives import AT, NONCE, PCRS, accepted, flip, make
 
 GOOD = make()
 SIGNER = ReferenceValues("signer", {index: PCRS[index] for index in (0, 1, 2)})

@@ -15,7 +15,7 @@ from nitroctl.appraisal.policy import Content, KeyContent, Policy, ReferenceValu
 from nitroctl.checks import Outcome
 from nitroctl.evidence.document import Document, Kind, parse
 from nitroctl.evidence.verify import verify
-from tests.unit.negatives import AT, INSTANCE, MODULE_ID, PCRS, REGION, accepted, make
+from nitroctl.standin.lab_change import AT, INSTANCE, MODULE_ID, PCRS, REGION, accepted, make
 
 PARSED = parse(make())
 AUTHENTIC = verify(PARSED, accepted(), at=AT)

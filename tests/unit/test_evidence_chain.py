@@ -10,7 +10,7 @@ from nitroctl.evidence import certificate, remembered, roots
 from nitroctl.evidence.chain import instant, role
 from nitroctl.evidence.document import parse
 from nitroctl.evidence.verify import Verified, verify
-from tests.unit.negatives import AT, accepted, good_chain, make, other_chain, root
+from nitroctl.standin.lab_change import AT, accepted, good_chain, make, other_chain, root
 
 
 def judged(at: datetime) -> Verified:

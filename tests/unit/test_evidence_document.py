@@ -15,7 +15,7 @@ from nitroctl.evidence.derived import derive
 from nitroctl.evidence.document import MAX_BYTES, parse
 from nitroctl.evidence.verify import verify
 from nitroctl.standin import nsm
-from tests.unit.negatives import AT, INSTANCE, MODULE_ID, PCRS, REGION, Change, accepted, make
+from nitroctl.standin.lab_change import AT, INSTANCE, MODULE_ID, PCRS, REGION, Change, accepted, make
 
 
 def fields(**values: Any) -> Change:
