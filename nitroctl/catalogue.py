@@ -272,6 +272,58 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("a certificate that was not renewed", "a wrong clock"),
         "Sign the image with a current certificate; PCR8 changes with it.",
     ),
+    "eif.expected": _E(
+        "What the image is expected to be is something that no image file can be, or that every image is.",
+        ("PCR3 or PCR4, which the parent instance decides", "registers copied from an enclave in debug mode"),
+        "Give PCR0, PCR1, PCR2 or PCR8 as nitroctl eif measure prints them.",
+    ),
+    "eif.described": _E(
+        "nitro-cli describe-eif fails on the metadata: it requires the member CustomMetadata, and that it be an object or"
+        " null. The enclave would run all the same, for metadata is not measured.",
+        ("a builder that leaves CustomMetadata out", "a --metadata file that holds a list, a string or a number"),
+        "Build the image again with an object as custom metadata; the registers stay the same.",
+    ),
+    "eif.signed-by": _E(
+        "The image is not signed, or with another certificate than the one named with --signed-by. The certificate is"
+        " compared by PCR8, as the hypervisor and key policies see it; the chain above it plays no part.",
+        ("an image of another origin", "a certificate that was renewed", "the unsigned image of the same build"),
+        "Find out where the image comes from, or compare with the certificate that signs today.",
+    ),
+    "builder.image-version": _E(
+        "The metadata's version equals its name: eif_build 0.3.1 writes --name in both places. Told, never refused.",
+        ("an image built with eif_build 0.3.1",),
+        "Take the version from the records; metadata is not measured.",
+    ),
+    "builder.image-name": _E(
+        "The metadata's name is a registry's host: nitro-cli takes what stands before the first colon of the Docker"
+        " reference, and the registry has a port. Told, never refused.",
+        ("nitro-cli build-enclave --docker-uri registry:5000/app:1.0 without --name",),
+        "Build with --name.",
+    ),
+    "builder.custom-metadata": _E(
+        "Custom metadata has a member that the builder writes too; nitro-cli describe-eif prints both under one name."
+        " Told, never refused.",
+        ("a --metadata file with BuildTime or DockerInfo in it", "an image made to look like another build's"),
+        "Believe neither: metadata is not measured.",
+    ),
+    "builder.cmdline-end": _E(
+        "The command line ends with a line feed, a NUL or a space. nitro-cli trims it; every byte of it is measured, so"
+        " the registers differ from those of a nitro-cli build of the same parts. Told, never refused.",
+        ("a builder that passes the file as it is", "twoliter, which ends it with a NUL"),
+        "Expect the registers that nitroctl eif measure prints, not those of nitro-cli's build.",
+    ),
+    "builder.cmdline-length": _E(
+        "The command line is longer than what Linux takes (2047 bytes). The rest is measured and never seen by the"
+        " kernel. Told, never refused.",
+        ("a command line assembled by a script", "an image made to hide something from a reader"),
+        "Shorten the command line.",
+    ),
+    "builder.signed-hash": _E(
+        "The signature is about a SHA-256 or SHA-512 register: eif_build --algo changes what it signs. Enclaves are"
+        " measured with SHA-384 alone, so the signature is of nothing that exists.",
+        ("eif_build run with --algo",),
+        "Sign the image again without --algo.",
+    ),
     # -- evidence, appraisal
     "standin.pki": _E(
         "The stand-in's directory does not hold its root certificate and key.",

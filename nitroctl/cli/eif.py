@@ -15,5 +15,10 @@ app = lazy_noun(
             "inspect",
             "Show everything an image file says, and whether it is built so that every reader sees the same image.",
         ),
+        "verify": (
+            "eif_verify",
+            "verify",
+            "Say whether an image is sound: every reader sees the same one, and nitro-cli takes it.",
+        ),
     },
 )
