@@ -12,7 +12,7 @@ Source: aws-nitro-enclaves-image-format, README "PCRs"; equal to its builder and
 import hashlib
 import os
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING, Final
 
@@ -23,6 +23,7 @@ from nitroctl.eif import structure
 from nitroctl.eif.format import (
     CRC_OFFSET,
     HEADER_BYTES,
+    MEASURED,
     METADATA_LIMIT,
     SECTION_HEADER,
     SIGNATURE_LIMIT,
@@ -32,13 +33,13 @@ from nitroctl.eif.format import (
     Walk,
     read_layout,
 )
+from nitroctl.eif.lanes import Shortened, Span, Taker, feed
 from nitroctl.eif.metadata import Metadata
 from nitroctl.errors import CannotAnswer
 
 if TYPE_CHECKING:
     from nitroctl.eif.signature import Signature
 
-_CHUNK: Final = 1024 * 1024
 #: How much of a command line is kept to be shown. Linux itself takes 2048 bytes.
 CMDLINE_SHOWN: Final = 64 * 1024
 _KEPT: Final = {
@@ -103,7 +104,7 @@ def measure(path: str, *, file_digest: bool = True) -> Measured:
             layout = read_layout(stream, before.st_size)
             reading, views = _read(stream, layout, file_digest=file_digest)
             after = os.fstat(stream.fileno())
-        except _Shortened as error:
+        except Shortened as error:
             raise _changed(path) from error
         except OSError as error:
             raise safefile.cannot_read(path, error) from error
@@ -145,10 +146,6 @@ def require(path: str) -> Measured:
 # -- reading
 
 
-class _Shortened(Exception):
-    """The file ended before the size it had when it was opened."""
-
-
 def _changed(path: str) -> CannotAnswer:
     return CannotAnswer(f"{path}: changed while it was read", "eif.changed", ["wait until it is written, then repeat"])
 
@@ -164,29 +161,35 @@ class _Reading:
 
 
 class _Registers:
-    """PCR0, PCR1 and PCR2 as they grow, each byte hashed no more often than the registers differ."""
+    """PCR0, PCR1 and PCR2 as they grow, no byte hashed twice for one of them.
+
+    PCR1's input is PCR0's until the second ramdisk begins, so its hash parts from PCR0's only there, in PCR0's lane.
+    """
 
     def __init__(self) -> None:
         self._all = hashlib.sha384()
-        self._boot = self._all  # PCR1's input is PCR0's until a second ramdisk comes
+        self._boot = self._all
         self._application = hashlib.sha384()
         self._ramdisks = 0
 
-    def consumers(self, section: Section) -> list[Callable[[memoryview], object]]:
+    def takers(self, section: Section) -> dict[str, Taker]:
         """Return what takes the data of ``section``, the next one in order; nothing for an unmeasured one."""
-        if section.type == SectionType.RAMDISK:
-            self._ramdisks += 1
-            if self._ramdisks == 1:
-                return self._measured_at_boot()
-            if self._boot is self._all:
-                self._boot = self._all.copy()
-            return [self._all.update, self._application.update]
-        if section.type in (SectionType.KERNEL, SectionType.CMDLINE):
-            return self._measured_at_boot()
-        return []
+        self._ramdisks += section.type == SectionType.RAMDISK
+        if section.type not in MEASURED:
+            return {}
+        if section.type == SectionType.RAMDISK and self._ramdisks > 1:
+            return {"PCR0 and PCR1": self._after_boot, "PCR2": self._application.update}
+        return {"PCR0 and PCR1": self._at_boot}
 
-    def _measured_at_boot(self) -> list[Callable[[memoryview], object]]:
-        return [self._all.update] if self._boot is self._all else [self._all.update, self._boot.update]
+    def _at_boot(self, data: memoryview) -> None:
+        self._all.update(data)
+        if self._boot is not self._all:
+            self._boot.update(data)
+
+    def _after_boot(self, data: memoryview) -> None:
+        if self._boot is self._all:
+            self._boot = self._all.copy()
+        self._all.update(data)
 
     def values(self) -> dict[int, bytes]:
         """Return the registers after the last section."""
@@ -230,48 +233,33 @@ def _bounded(sections: Iterable[Section], size: int) -> bool:
 def _pass(stream: IO[bytes], sections: tuple[Section, ...], *, until: int | None = None) -> _Reading:
     """Read the file header and ``sections`` in their order; up to byte ``until`` and with the file's SHA-256 if given.
 
-    The checksum covers the header without its last four bytes, then every section header and its data.
+    The checksum covers the header without its last four bytes, then every section header and its data. In a large
+    file, each of the lanes "SHA-256", "CRC-32", "PCR0 and PCR1" and "PCR2" goes on beside the others.
     """
     crc, registers, whole = _Crc(), _Registers(), hashlib.sha256()
-    everything: list[Callable[[memoryview], object]] = [] if until is None else [whole.update]
     kept: dict[int, bytearray] = {}
-    buffer = memoryview(bytearray(_CHUNK))
-    _feed(stream, buffer, 0, CRC_OFFSET, [*everything, crc.update])
-    _feed(stream, buffer, CRC_OFFSET, HEADER_BYTES - CRC_OFFSET, everything)
+    file: dict[str, Taker] = {} if until is None else {"SHA-256": whole.update}
+    checked = {**file, "CRC-32": crc.update}
+    spans = [Span(0, CRC_OFFSET, checked), Span(CRC_OFFSET, HEADER_BYTES - CRC_OFFSET, file)]
     for section in sections:
-        _feed(stream, buffer, section.offset, SECTION_HEADER.size, [*everything, crc.update])
-        consumers = [*everything, crc.update, *registers.consumers(section)]
+        takers = {**checked, **registers.takers(section)}
         if section.type in _KEPT and section.type not in kept:
             kept[section.type] = bytearray()
-            consumers.append(_keeper(kept[section.type], _KEPT[SectionType(section.type)]))
-        _feed(stream, buffer, section.data, section.size, consumers)
+            takers["kept"] = _keeper(kept[section.type], _KEPT[SectionType(section.type)])
+        spans += [Span(section.offset, SECTION_HEADER.size, checked), Span(section.data, section.size, takers)]
     if until is not None:
         end = sections[-1].end if sections else HEADER_BYTES
-        _feed(stream, buffer, end, until - end, everything)
+        spans.append(Span(end, until - end, file))
+    feed(stream, spans)
     contents = {kind: bytes(data) for kind, data in kept.items()}
     return _Reading(registers.values(), crc.value, whole.hexdigest() if until is not None else "", contents)
 
 
-def _keeper(store: bytearray, limit: int) -> Callable[[memoryview], object]:
+def _keeper(store: bytearray, limit: int) -> Taker:
     def keep(data: memoryview) -> None:
         store.extend(data[: limit - len(store)])
 
     return keep
-
-
-def _feed(
-    stream: IO[bytes], buffer: memoryview, start: int, length: int, consumers: list[Callable[[memoryview], object]]
-) -> None:
-    """Give ``length`` bytes from ``start`` to every consumer, a chunk at a time."""
-    stream.seek(start)
-    left = length
-    while left:
-        count = stream.readinto(buffer[: min(left, _CHUNK)])  # type: ignore[attr-defined]  # IO[bytes] lacks it
-        if not count:
-            raise _Shortened
-        for consume in consumers:
-            consume(buffer[:count])
-        left -= count
 
 
 # -- judging

@@ -1,0 +1,186 @@
+"""One reading of a file for several digests at once: a lane for each digest, and threads that serve the lanes.
+
+A digest takes its bytes in order, so no single one can be shared out; different digests of the same bytes can be made
+side by side, because hashlib and zlib give up the interpreter's lock while they work. The file is read once, piece by
+piece. Every lane is a queue of pieces; a thread that has nothing to do takes the oldest waiting piece whose lane no
+other thread is in, and reads the next one when no lane can go on. So all processors are busy to the end whatever the
+digests cost, each lane sees its bytes in file order, and memory is that of a few pieces.
+"""
+
+import contextlib
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import IO, Final
+
+#: What a lane does with a piece of data, which is overwritten after the call.
+Taker = Callable[[memoryview], object]
+
+PIECE: Final = 512 * 1024
+_PIECES: Final = 8
+#: Below this many bytes, starting threads takes as long as it saves.
+_WORTH_THREADS: Final = 4 * 1024 * 1024
+
+
+class Shortened(Exception):
+    """The file ended before the bytes that it had when its headers were read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """``length`` bytes of the file from ``start``, and by lane what takes them; nothing reads a span without takers."""
+
+    start: int
+    length: int
+    takers: Mapping[str, Taker]
+
+
+def feed(stream: IO[bytes], spans: Sequence[Span]) -> None:
+    """Read ``spans`` of ``stream``, in their order, and give each to its takers.
+
+    Takers of one lane are called one at a time and in order, those of different lanes perhaps at the same time, and
+    all of them perhaps in other threads. When this returns, or raises, no thread is left. Raises :class:`Shortened`,
+    and passes on OSError and what a taker raises.
+    """
+    wanted = [span for span in spans if span.length and span.takers]
+    length = sum(span.length for span in wanted)
+    lanes = {lane for span in wanted for lane in span.takers}
+    threads = min(_processors(), len(lanes) + 1) if length >= _WORTH_THREADS else 1
+    if threads == 1:
+        _feed_alone(stream, wanted, memoryview(bytearray(min(length, PIECE))))
+    else:
+        _Crew(stream, wanted, lanes).work(threads)
+
+
+def _processors() -> int:
+    """Return how many processors this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _cut(spans: Sequence[Span]) -> Iterator[Span]:
+    """Return the spans in pieces that fit a buffer."""
+    for span in spans:
+        for done in range(0, span.length, PIECE):
+            yield Span(span.start + done, min(PIECE, span.length - done), span.takers)
+
+
+def _fill(stream: IO[bytes], start: int, buffer: memoryview) -> None:
+    stream.seek(start)
+    done = 0
+    while done < len(buffer):
+        count = stream.readinto(buffer[done:])  # type: ignore[attr-defined]  # IO[bytes] lacks it
+        if not count:
+            raise Shortened
+        done += count
+
+
+def _feed_alone(stream: IO[bytes], spans: Sequence[Span], buffer: memoryview) -> None:
+    """Do everything in this thread."""
+    for piece in _cut(spans):
+        data = buffer[: piece.length]
+        _fill(stream, piece.start, data)
+        for take in piece.takers.values():
+            take(data)
+
+
+@dataclass(slots=True)
+class _Piece:
+    """A piece that was read. ``waiting``: how many lanes have not taken it yet; then its buffer is free again."""
+
+    number: int
+    buffer: memoryview
+    length: int
+    takers: Mapping[str, Taker]
+    waiting: int
+
+
+class _Crew:
+    """Threads that read the spans and serve the lanes together, the calling thread among them."""
+
+    def __init__(self, stream: IO[bytes], spans: Sequence[Span], lanes: set[str]) -> None:
+        import threading  # noqa: PLC0415  (only large files need it)
+
+        self._stream = stream
+        self._failure: BaseException | None = None
+        #: Guards what follows. The bytes in a buffer belong to the thread that reads them, then to their takers.
+        self._changed = threading.Condition()
+        self._unread = _cut(spans)
+        self._read = 0
+        self._reading = self._ended = False
+        self._free = [memoryview(bytearray(PIECE)) for _ in range(_PIECES)]
+        self._lanes: dict[str, deque[_Piece]] = {lane: deque() for lane in lanes}
+        self._entered: set[str] = set()  # the lanes that some thread is in
+        self._new_thread = threading.Thread
+
+    def work(self, threads: int) -> None:
+        """Do everything with so many threads, or fewer if no more can be had."""
+        started = []
+        try:
+            with contextlib.suppress(RuntimeError):  # a limit on threads
+                for _ in range(threads - 1):
+                    thread = self._new_thread(target=self._serve, name="nitroctl lanes", daemon=True)
+                    thread.start()
+                    started.append(thread)
+            self._serve()
+        except BaseException as error:  # noqa: BLE001  (an interrupt; raised again below)
+            self._fail(error)
+        finally:
+            for thread in started:
+                thread.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _serve(self) -> None:
+        """Do one job after the other until there is none left or one has failed."""
+        try:
+            while (job := self._next()) is not None:
+                job()
+        except BaseException as error:  # noqa: BLE001  (the calling thread raises it)
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        with self._changed:
+            self._failure = self._failure or error
+            self._changed.notify_all()
+
+    def _next(self) -> Callable[[], None] | None:
+        """Return the next job, None when there will be no more; wait while others do all that can be done."""
+        with self._changed:
+            while self._failure is None:
+                open_lanes = [lane for lane, queue in self._lanes.items() if queue and lane not in self._entered]
+                if open_lanes:
+                    lane = min(open_lanes, key=lambda lane: self._lanes[lane][0].number)
+                    self._entered.add(lane)
+                    return partial(self._take, lane, self._lanes[lane].popleft())
+                if self._free and not (self._reading or self._ended):
+                    self._reading = True
+                    return partial(self._read_into, self._free.pop())
+                if self._ended and not any(self._lanes.values()):
+                    return None
+                self._changed.wait()
+            return None
+
+    def _read_into(self, buffer: memoryview) -> None:
+        span = next(self._unread, None)
+        if span:
+            _fill(self._stream, span.start, buffer[: span.length])
+        with self._changed:
+            self._reading = False
+            if span:
+                piece = _Piece(self._read, buffer, span.length, span.takers, len(span.takers))
+                self._read += 1
+                for lane in span.takers:
+                    self._lanes[lane].append(piece)
+            self._ended = span is None
+            self._changed.notify_all()
+
+    def _take(self, lane: str, piece: _Piece) -> None:
+        piece.takers[lane](piece.buffer[: piece.length])
+        with self._changed:
+            self._entered.discard(lane)
+            piece.waiting -= 1
+            if not piece.waiting:
+                self._free.append(piece.buffer)
+            self._changed.notify_all()
