@@ -317,9 +317,7 @@ def _signature_section(layout: Layout) -> Check:
     found = layout.of_type(SectionType.SIGNATURE)
     fault = ""
     if len(found) > 1:
-        fault = (
-            f"there are {len(found)} signature sections; nitro-cli makes PCR8 of all their certificates, QEMU of the last"
-        )
+        fault = f"there are {len(found)} signature sections; nitro-cli puts all of them into PCR8, QEMU the last"
     elif found and found[0].size > SIGNATURE_LIMIT:
         fault = f"it has {found[0].size} bytes, {SIGNATURE_LIMIT} are allowed"
     return _check("eif.signature-section", fault)
