@@ -1,0 +1,161 @@
+"""What is in an image's ramdisks: every entry, what could not be read, and what the entries come to.
+
+The contents are read from the file as it stands; whether the image is one that every reader sees alike, and what its
+registers are, is :mod:`nitroctl.eif.measure`'s answer.
+"""
+
+import contextlib
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import IO, Final
+
+from nitroctl import safefile
+from nitroctl.eif import cpio
+from nitroctl.eif.cpio import LIMITS, Fault, Limits, Member
+from nitroctl.eif.format import Section
+from nitroctl.errors import CannotAnswer
+
+#: The types of entries, by the letters of ls(1).
+LETTERS: Final = {
+    stat.S_IFREG: "-",
+    stat.S_IFDIR: "d",
+    stat.S_IFLNK: "l",
+    stat.S_IFCHR: "c",
+    stat.S_IFBLK: "b",
+    stat.S_IFIFO: "p",
+    stat.S_IFSOCK: "s",
+}
+KINDS: Final = {
+    stat.S_IFREG: "file",
+    stat.S_IFDIR: "directory",
+    stat.S_IFLNK: "symlink",
+    stat.S_IFCHR: "character-device",
+    stat.S_IFBLK: "block-device",
+    stat.S_IFIFO: "fifo",
+    stat.S_IFSOCK: "socket",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """The entries of one ramdisk in the order of the archives.
+
+    ``faults``: what is wrong with it, the final one last; ``more_faults``: how many others there are. ``archives``:
+    trailers met. ``compressions``: of its streams in order, ``none`` for what is not compressed. ``size_bytes``: of
+    the ramdisk in the image; ``expanded_bytes``: of what came out of compressed streams.
+    """
+
+    members: tuple[Member, ...]
+    faults: tuple[Fault, ...]
+    more_faults: int
+    archives: int
+    compressions: tuple[str, ...]
+    size_bytes: int
+    expanded_bytes: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything in the ramdisk was read."""
+        return not any(fault.final for fault in self.faults)
+
+    @cached_property
+    def _groups(self) -> dict[int, tuple[int, int]]:
+        """For the entries that are hard links of one file: the first of them, and the one that has the content."""
+        groups: dict[tuple[int, tuple[int, int], int], list[int]] = {}
+        for index, member in enumerate(self.members):
+            if member.nlink > 1 and stat.S_ISREG(member.mode):
+                groups.setdefault((member.archive, member.device, member.ino), []).append(index)
+        found: dict[int, tuple[int, int]] = {}
+        for group in groups.values():
+            holder = next((index for index in reversed(group) if self.members[index].size), group[0])
+            found.update(dict.fromkeys(group, (group[0], holder)))
+        return found
+
+    def holder(self, index: int) -> Member:
+        """Return the entry that has the content of entry ``index``: itself, or another hard link of the same file."""
+        return self.members[self._groups.get(index, (index, index))[1]]
+
+    def hard_link(self, index: int) -> bytes:
+        """Return the name of the earlier entry that entry ``index`` is a hard link to; nothing when it is none."""
+        first = self._groups.get(index, (index, index))[0]
+        return b"" if first == index else self.members[first].name
+
+    @cached_property
+    def final(self) -> dict[bytes, int]:
+        """For every path, the entry that is there in the end: a later one takes the place of an earlier one."""
+        return {path(member.name): index for index, member in enumerate(self.members)}
+
+    def counts(self) -> dict[str, int]:
+        """Return how many entries there are of each kind that there is one of."""
+        found = dict.fromkeys(KINDS.values(), 0)
+        for member in self.members:
+            found[KINDS[stat.S_IFMT(member.mode)]] += 1
+        return {kind: count for kind, count in found.items() if count}
+
+    @property
+    def content_bytes(self) -> int:
+        """The bytes of all files together."""
+        return sum(member.size for member in self.members)
+
+
+def path(name: bytes) -> bytes:
+    """Return the path that Linux, whose working directory is the root then, finds under ``name``.
+
+    No leading slash, no ``.`` and no empty component; ``..`` is left as it is. The root itself is ``.``.
+    """
+    return b"/".join(part for part in name.split(b"/") if part not in (b"", b".")) or b"."
+
+
+@contextlib.contextmanager
+def unchanged(path: str) -> Iterator[IO[bytes]]:
+    """Open the image ``path`` for several readings of one file.
+
+    Raises CannotAnswer ``file.unreadable``, ``file.not-regular``, and at the end ``eif.changed`` when the file, or the
+    file under that name, is another then.
+    """
+    with safefile.open_regular(path) as stream:
+        try:
+            before = os.fstat(stream.fileno())
+            yield stream
+            after, named = os.fstat(stream.fileno()), os.stat(path)  # noqa: PTH116  (as it was opened)
+        except OSError as error:
+            raise safefile.cannot_read(path, error) from error
+    if not _identity(before) == _identity(after) == _identity(named):
+        raise CannotAnswer(
+            f"{path}: changed while it was read", "eif.changed", ["wait until it is written, then repeat"]
+        )
+
+
+def _identity(found: os.stat_result) -> tuple[int, int, int, int]:
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def listing(path: str, section: Section, *, digests: bool = True, limits: Limits = LIMITS) -> Listing:
+    """Return what is in the ramdisk ``section`` of the image ``path``; without ``digests`` no content is read.
+
+    A malformed ramdisk is an answer. Raises CannotAnswer as :func:`unchanged` does.
+    """
+    with unchanged(path) as stream:
+        return listing_of(stream, section.data, section.size, digests=digests, limits=limits)
+
+
+def listing_of(stream: IO[bytes], start: int, size: int, *, digests: bool = True, limits: Limits = LIMITS) -> Listing:
+    """Return what is in the ramdisk in ``size`` bytes of ``stream`` from ``start``; OSError passes through."""
+    reading = cpio.read(stream, start, size, digests=digests, limits=limits)
+    return collected(tuple(reading), reading, size)
+
+
+def collected(members: Sequence[Member], reading: cpio.Reading, size: int) -> Listing:
+    """Return the listing of ``members``, which ``reading`` gave, and which came to its end."""
+    return Listing(
+        members=tuple(members),
+        faults=tuple(reading.faults),
+        more_faults=reading.more_faults,
+        archives=reading.archives,
+        compressions=tuple(reading.compressions),
+        size_bytes=size,
+        expanded_bytes=reading.expanded,
+    )
