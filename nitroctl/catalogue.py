@@ -141,6 +141,75 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("not a PEM certificate", "a certificate for an RSA key", "a file with a long chain in it"),
         "Give a PEM file that holds the one certificate of the private key.",
     ),
+    "eif.signing-result": _E(
+        "What was given back as the signature does not verify with the certificate, so nothing was written.",
+        ("an endpoint that is not KMS", "a fault in the key's holder, or between it and nitroctl"),
+        "Sign again; if it happens again, look at what AWS_ENDPOINT_URL_KMS names, and tell the key's owner.",
+    ),
+    "eif.not-signable": _E(
+        "The image has no room for a signature section as its format defines it.",
+        ("an image of version 2 of the format, which has no signatures", "32 sections, all that the table holds"),
+        "Build the image again with a current builder.",
+    ),
+    "eif.not-rewritten": _E(
+        "The new image does not measure as the old one with this signature should, so it was thrown away.",
+        ("a disk or memory that returns other bytes than were written", "somebody who writes to the new file"),
+        "Sign again, on another disk; the old file is unchanged.",
+    ),
+    "aws.key-arn": _E(
+        "What begins with arn: in place of a private key is not the ARN of a KMS key or alias.",
+        (
+            "a key id without region and account",
+            "the ARN of something else",
+            "a partition that nitro-cli cannot sign in",
+        ),
+        "Write arn:aws:kms:<region>:<account>:key/<id>, as aws kms describe-key shows it.",
+    ),
+    "aws.key-usage": _E(
+        "The KMS key cannot sign: it is for encryption, key agreement or message authentication.",
+        ("the ARN of another key", "a key made with the wrong usage, which cannot be changed"),
+        "Make a KMS key with the usage SIGN_VERIFY and the type ECC_NIST_P256, ECC_NIST_P384 or ECC_NIST_P521.",
+    ),
+    "aws.credentials": _E(
+        "AWS was not asked, or refused to listen, because there are no usable credentials.",
+        ("nobody signed in", "a session that has expired", "an instance without a role", "a clock that is wrong"),
+        "Sign in (aws sso login), name a profile in AWS_PROFILE, or give the instance a role.",
+    ),
+    "aws.access-denied": _E(
+        "AWS knows the caller and does not allow the call.",
+        ("kms:GetPublicKey or kms:Sign is missing in the IAM policy", "the key's policy does not name the caller"),
+        "Allow the caller both actions on this key; the request id finds the call in CloudTrail.",
+    ),
+    "aws.throttled": _E(
+        "AWS asked for fewer requests, also after nitroctl had waited and tried again.",
+        ("many callers of KMS in the account and region",),
+        "Wait and repeat; ask for a higher KMS quota when it happens often.",
+    ),
+    "aws.refused": _E(
+        "AWS answered with an error; its own code and message stand in the text.",
+        ("a key that is disabled or waits for deletion", "a key that does not exist there", "a fault of the service"),
+        "Act on AWS's own code; the request id finds the call in CloudTrail and helps AWS support.",
+    ),
+    "aws.unreachable": _E(
+        "The AWS endpoint did not answer, also after nitroctl had tried again.",
+        ("no way to the network", "a proxy or VPC endpoint in between", "a wrong AWS_ENDPOINT_URL_KMS"),
+        "Check the way to kms.<region>.amazonaws.com on port 443 from this machine.",
+    ),
+    "aws.configuration": _E(
+        "boto3 cannot make a client of the AWS settings in the environment and in ~/.aws.",
+        ("AWS_PROFILE names a profile that is not there", "a configuration file that cannot be parsed"),
+        "aws configure list shows which settings are in force and where they come from.",
+    ),
+    "aws.nonsense": _E(
+        "What answered is not AWS KMS, or not as its interface says.",
+        ("a wrong AWS_ENDPOINT_URL_KMS", "a proxy that answers in AWS's place"),
+        "Look at what the endpoint is.",
+    ),
+    "aws.library": _E(
+        "boto3, by which AWS is called, is not installed; everything offline works without it.",
+        ("an installation for offline use",),
+        "Install boto3 beside nitroctl, or sign with a key in a file.",
+    ),
     "eif.header": _E(
         "The file is shorter than the 548 bytes of a file header.",
         ("a truncated download or build", "another kind of file"),

@@ -20,6 +20,7 @@ from tests import images
 from tests.conftest import vectors
 
 PCR0 = bytes(range(48))
+NOT_A_REGISTER = "something that is not a register as nitro-cli writes it"
 CURVES = {"secp256r1": ("ES256", -7, 32), "secp384r1": ("ES384", -35, 48), "secp521r1": ("ES512", -36, 66)}
 
 
@@ -114,13 +115,12 @@ def test_a_signature_about_another_image_is_refused_with_both_registers() -> Non
         (cbor2.dumps({"register_index": 1, "register_value": list(PCR0)}), f"PCR1 {PCR0.hex()}"),
         (cbor2.dumps({"register_index": 99, "register_value": list(PCR0)}), "a register that does not exist"),
         (cbor2.dumps({"register_index": 0, "register_value": []}), "PCR0 (empty)"),
-        (cbor2.dumps({"register_index": 0, "register_value": PCR0}), "something that is not a register"),
-        (
-            cbor2.dumps({"register_value": list(PCR0), "register_index": 0}),
-            f"PCR0 {PCR0.hex()}, in another encoding",
-        ),
-        (b"\xff", "something that is not a register"),
-        (b"", "something that is not a register"),
+        (cbor2.dumps({"register_index": 0, "register_value": PCR0}), NOT_A_REGISTER),
+        (cbor2.dumps({"register_value": list(PCR0), "register_index": 0}), NOT_A_REGISTER),
+        (cbor2.dumps({"register_index": -1, "register_value": list(PCR0)}), NOT_A_REGISTER),
+        (cbor2.dumps({"register_index": 0}), NOT_A_REGISTER),
+        (b"\xff", NOT_A_REGISTER),
+        (b"", NOT_A_REGISTER),
     ],
 )
 def test_a_signature_about_something_else_says_about_what(payload: bytes, said: str) -> None:
@@ -199,20 +199,35 @@ def malformed() -> dict[str, tuple[bytes, str]]:
         assert good.count(old) >= 1
         return good.replace(old, new, 1)
 
-    encoding = "it is not in the one encoding that nitro-cli writes (lengths, integer sizes or key order)"
+    cut = good[:22]
+    assert cut == b"\x81\xa2\x73signing_certificate"
     return {
-        "empty": (b"", "the section is not CBOR"),
-        "not CBOR": (b"\xff\xff", "the section is not CBOR"),
-        "cut short": (good[:-1], "the section is not CBOR"),
+        "empty": (b"", "the section ends at byte 0, where an array is expected"),
+        "not CBOR": (b"\xff\xff", "the section does not have an array at byte 0"),
+        "cut short": (good[:-1], "the section ends "),
+        "cut in a head": (b"\x81\xa2\x78", "the section ends inside the key signing_certificate as a string at byte 2"),
+        "cut in a key": (good[:9], "the section ends inside the key signing_certificate at byte 2"),
         "trailing byte": (good + b"\0", "the section is followed by 1 more bytes"),
-        "nested deep": (b"\x81" * 32000 + b"\0", "the section is not CBOR"),
-        "claims 2 to the 63 items": (b"\x9b\x7f" + b"\xff" * 7, "the section is not CBOR"),
-        "list in itself": (b"\xd8\x1c\x81\xd8\x1d\x00", "its entry is not a map of signing_certificate and signature"),
-        "regular expression": (b"\xd8\x23\x61\x28", "the section is not CBOR"),
+        "nested deep": (b"\x81" * 32000 + b"\0", "the section does not have a map of two in the array at byte 1"),
+        "claims 2 to the 63 signatures": (
+            b"\x9b\x7f" + b"\xff" * 7,
+            f"it holds {2**63 - 1} signatures in place of one",
+        ),
+        "claims 2 to the 63 octets": (
+            cut + b"\x9b\x7f" + b"\xff" * 7,
+            f"signing_certificate claims {2**63 - 1} integers where 0 bytes are left",
+        ),
+        "claims a key of 2 to the 63 bytes": (
+            b"\x81\xa2\x7b\x7f" + b"\xff" * 7,
+            "the section ends inside the key signing_certificate at byte 2",
+        ),
+        "list in itself": (b"\xd8\x1c\x81\xd8\x1d\x00", "the section does not have an array at byte 0"),
+        "regular expression": (b"\xd8\x23\x61\x28", "the section does not have an array at byte 0"),
+        "a bigfloat": (b"\xc5\x82\x1b" + b"\x7f" * 8 + b"\x01", "the section does not have an array at byte 0"),
         "no signature": (b"\x80", "it holds 0 signatures in place of one"),
         "two signatures": (cbor2.dumps([entry, entry]), "it holds 2 signatures in place of one"),
-        "a map": (cbor2.dumps(entry), "it is not an array"),
-        "no map": (cbor2.dumps([1]), "its entry is not a map of signing_certificate and signature"),
+        "a map": (cbor2.dumps(entry), "the section does not have an array at byte 0"),
+        "no map": (cbor2.dumps([1]), "the section does not have a map of two in the array at byte 1"),
         "a missing key": (
             cbor2.dumps([{"signature": entry["signature"]}]),
             "its entry is not a map of signing_certificate and signature",
@@ -222,48 +237,92 @@ def malformed() -> dict[str, tuple[bytes, str]]:
             "its entry is not a map of signing_certificate and signature",
         ),
         "a duplicate key": (
-            good.replace(b"\x81\xa2", b"\x81\xa3", 1) + b"\x69signature\x80",
-            "the section is not CBOR",
+            cbor2.dumps([{"signing_certificate": entry["signing_certificate"], "x": 1}]).replace(
+                b"\x61x\x01", b"\x73signing_certificate\x80"
+            ),
+            "the section does not have the key signature at byte ",
         ),
         "byte strings": (
             cbor2.dumps([{"signing_certificate": pem, "signature": cose}]),
-            "signing_certificate is not an array of integers",
+            "the section does not have signing_certificate as an array of integers at byte 22",
         ),
         "an item of 256": (
             cbor2.dumps([{**entry, "signature": [256]}]),
-            "signature has an item that is not an integer of 0 to 255",
+            "signature has 256 at byte ",
         ),
         "an item of -1": (
             cbor2.dumps([{**entry, "signature": [-1]}]),
-            "signature has an item that is not an integer of 0 to 255",
+            "the section does not have an integer of 0 to 255 in signature at byte ",
         ),
         "an item of true": (
             cbor2.dumps([{**entry, "signature": [True]}]),
-            "signature has an item that is not an integer of 0 to 255",
+            "the section does not have an integer of 0 to 255 in signature at byte ",
         ),
         "an item of 1.0": (
             cbor2.dumps([{**entry, "signature": [1.0]}]),
-            "signature has an item that is not an integer of 0 to 255",
+            "the section does not have an integer of 0 to 255 in signature at byte ",
         ),
         "keys in the other order": (
             cbor2.dumps([{"signature": entry["signature"], "signing_certificate": entry["signing_certificate"]}]),
-            encoding,
+            "the section does not have the key signing_certificate at byte 2",
         ),
-        "an indefinite array": (b"\x9f" + good[1:] + b"\xff", encoding),
-        "a long integer": (re_encoded(b"\x18\x2d", b"\x19\x00\x2d"), encoding),
-        "a bignum": (re_encoded(b"\x18\x2d", b"\xc2\x41\x2d"), encoding),
-        "a tag around it": (b"\xd9\xd9\xf7" + good, "it is not an array"),
-        "COSE is not CBOR": (with_cose(b"\xff"), "its COSE_Sign1 is not CBOR"),
-        "COSE is empty": (with_cose(b""), "its COSE_Sign1 is not CBOR"),
+        "an indefinite array": (
+            b"\x9f" + good[1:] + b"\xff",
+            "the section has an array of indefinite length at byte 0",
+        ),
+        "an indefinite map": (
+            b"\x81\xbf" + good[2:] + b"\xff",
+            "the section has a map of two in the array of indefinite length at byte 1",
+        ),
+        "indefinite octets": (
+            cut + b"\x9f\x18\x2d\xff",
+            "the section has signing_certificate as an array of integers of indefinite length at byte 22",
+        ),
+        "a key in chunks": (
+            good.replace(b"\x73signing", b"\x7f\x73signing", 1),
+            "the section has the key signing_certificate as a string of indefinite length at byte 2",
+        ),
+        "a long integer": (
+            re_encoded(b"\x18\x2d", b"\x19\x00\x2d"),
+            "the section has a number at byte 25 that is not written the shortest way",
+        ),
+        "a small integer in two bytes": (
+            re_encoded(b"\x0a", b"\x18\x0a"),
+            "the section has a number at byte 79 that is not written the shortest way",
+        ),
+        "a long length": (
+            b"\x98\x01" + good[1:],
+            "the section has a number at byte 0 that is not written the shortest way",
+        ),
+        "a bignum": (
+            re_encoded(b"\x18\x2d", b"\xc2\x41\x2d"),
+            "the section does not have an integer of 0 to 255 in signing_certificate at byte 25",
+        ),
+        "a tag around it": (b"\xd9\xd9\xf7" + good, "the section does not have an array at byte 0"),
+        "a reserved head": (b"\x9c" + good[1:], "the section has an array of indefinite length at byte 0"),
+        "COSE is not CBOR": (with_cose(b"\xff"), "its COSE_Sign1 does not have an array at byte 0"),
+        "COSE is empty": (with_cose(b""), "its COSE_Sign1 ends at byte 0, where an array is expected"),
         "COSE has trailing bytes": (with_cose(cose + b"\0"), "its COSE_Sign1 is followed by 1 more bytes"),
         "COSE of three": (with_cose(cbor2.dumps(parts[:3])), "its COSE_Sign1 is not an array of four"),
         "COSE with another tag": (
             with_cose(b"\xd1" + cose),
-            "its COSE_Sign1 is not an array of four",
+            "its COSE_Sign1 does not have an array at byte 0",
+        ),
+        "COSE with the tag twice": (
+            with_cose(b"\xd2\xd2" + cose),
+            "its COSE_Sign1 does not have an array at byte 0",
+        ),
+        "COSE with the tag in two bytes": (
+            with_cose(b"\xd8\x12" + cose),
+            "its COSE_Sign1 does not have an array at byte 0",
+        ),
+        "COSE with a text": (
+            with_cose(cbor2.dumps(["protected", unprotected, payload, value])),
+            "its COSE_Sign1 does not have the protected header as a byte string at byte 1",
         ),
         "COSE without payload": (
             with_cose(cbor2.dumps([protected, unprotected, None, value])),
-            "a part of its COSE_Sign1 is not a byte string",
+            "its COSE_Sign1 does not have the payload as a byte string at byte ",
         ),
         "COSE with unprotected headers": (
             with_cose(cbor2.dumps([protected, {1: -35}, payload, value])),
@@ -271,7 +330,7 @@ def malformed() -> dict[str, tuple[bytes, str]]:
         ),
         "COSE in indefinite form": (
             with_cose(b"\x9f" + cose[1:] + b"\xff"),
-            "its COSE_Sign1 is not in the shortest encoding",
+            "its COSE_Sign1 has an array of indefinite length at byte 0",
         ),
         "no certificate": (
             with_pem(b"text"),
@@ -376,37 +435,50 @@ def pem_of(key: rsa.RSAPrivateKey) -> bytes:
     )
 
 
-UNUSABLE = "the private key cannot be used: it is encrypted, or not a PEM private key"
+NO_KEY = "the private key: the key cannot be used: not a PEM private key"
+OTHER_CURVE = "the private key: the key cannot be used: it is not on P-256, P-384 or P-521"
 
 
 @pytest.mark.parametrize(
     ("key", "certificate", "code", "said"),
     [
-        (b"", images.pair()[1], "eif.signing-key", UNUSABLE),
-        (images.pair()[1], images.pair()[1], "eif.signing-key", UNUSABLE),
-        (encrypted(), images.pair()[1], "eif.signing-key", UNUSABLE),
+        (b"", images.pair()[1], "eif.signing-key", NO_KEY),
+        (images.pair()[1], images.pair()[1], "eif.signing-key", NO_KEY),
+        (encrypted(), images.pair()[1], "eif.signing-key", "the private key: the key cannot be used: it is encrypted"),
         (
             pem_of(rsa.generate_private_key(65537, 2048)),
             images.pair()[1],
             "eif.signing-key",
-            "the private key cannot be used: it is not on P-256, P-384 or P-521",
+            OTHER_CURVE,
         ),
         (
             *images.pair("secp256k1"),
             "eif.signing-key",
-            "the private key cannot be used: it is not on P-256, P-384 or P-521",
+            OTHER_CURVE,
         ),
         (
             images.pair("secp256r1")[0],
             images.pair()[1],
             "eif.signing-key",
-            "the private key is not the signing certificate's",
+            "the private key: the key is not that of the certificate the signing certificate",
         ),
         (
             images.pair()[0],
             images.pair()[0],
             "eif.signing-certificate",
-            "the signing certificate cannot be read: no PEM certificate in it",
+            "the signing certificate: a private key is in it, and the whole file would be stored in the image",
+        ),
+        (
+            images.pair()[0],
+            b"text",
+            "eif.signing-certificate",
+            "the signing certificate: the certificate cannot be read: no PEM certificate in it",
+        ),
+        (
+            images.pair()[0],
+            images.pair()[1] + images.pair()[0],
+            "eif.signing-certificate",
+            "the signing certificate: a private key is in it, and the whole file would be stored in the image",
         ),
         (
             images.pair()[0],
