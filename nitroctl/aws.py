@@ -150,11 +150,7 @@ def _calling(operation: str, subject: str) -> Iterator[None]:
         raise _failed(
             operation, subject, error, "aws.configuration", "check AWS_PROFILE and the files in ~/.aws"
         ) from error
-    except (
-        ValueError,
-        KeyError,
-        TypeError,
-    ) as error:  # an endpoint that is no URL; an answer without what it must have
+    except (ResponseParserError, ValueError, KeyError, TypeError) as error:  # no URL; an answer with a part missing
         raise _failed(
             operation, subject, error, "aws.nonsense", "is AWS_ENDPOINT_URL_KMS the address of KMS?"
         ) from error
