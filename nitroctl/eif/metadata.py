@@ -14,6 +14,7 @@ from typing import Any, Final, NoReturn
 
 from nitroctl.checks import Check, Outcome
 from nitroctl.eif.format import METADATA_LIMIT
+from nitroctl.errors import CannotAnswer
 
 SOURCE: Final = "EIF specification, metadata section"
 MAX_DEPTH: Final = 64
@@ -76,6 +77,23 @@ def examine(data: bytes) -> tuple[Check, Metadata | None]:
         ),
         metadata,
     )
+
+
+def custom(data: bytes, *, where: str) -> Mapping[str, object]:
+    """Return the operator's own members for CustomMetadata from a JSON file, read as strictly as the section is.
+
+    An object, because nitro-cli shows its members beside those of BuildMetadata, so that none may have the name of one
+    of those. Raises CannotAnswer ``eif.custom-metadata``; ``where`` is the file's name.
+    """
+    hints = ["write a JSON object with the members to be added"]
+    try:
+        members = _object(_decode(data), "document")
+    except _Malformed as error:
+        raise CannotAnswer(f"{where}: the metadata {error}", "eif.custom-metadata", hints) from error
+    taken = [name for name in members if name in (*_BUILD_FIELDS, "DockerInfo")]
+    if taken:
+        raise CannotAnswer(f"{where}: {taken[0]} is a member that the builder writes", "eif.custom-metadata", hints)
+    return members
 
 
 def _parse(data: bytes) -> tuple[Metadata, str]:
