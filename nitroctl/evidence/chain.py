@@ -157,7 +157,8 @@ def _extension_checks(links: Sequence[Certificate]) -> list[Check]:
         _authorities(rules.CHAIN_CA, links, lambda link: None if link.ca else "is not a certificate authority"),
         _authorities(rules.CHAIN_CA_KEY_USAGE, links, _cannot_certify),
         _path_lengths(authorities, links),
-        rules.CHAIN_LEAF.of(_leaf_fault(leaf)),
+        # a path length without the CA bit is an extension that cannot be read
+        rules.CHAIN_LEAF.of("the leaf is a certificate authority" if leaf.ca else None),
         rules.CHAIN_LEAF_KEY_USAGE.of(_leaf_usage_fault(leaf)),
     ]
 
@@ -195,12 +196,6 @@ def _path_lengths(authorities: Sequence[Certificate], links: Sequence[Certificat
                 f"the {called} allows {link.path_length} authorities below it and has {below}"
             )
     return rules.CHAIN_PATH_LENGTH.passed()
-
-
-def _leaf_fault(leaf: Certificate) -> str | None:
-    if leaf.ca:
-        return "the leaf is a certificate authority"
-    return None if leaf.path_length is None else "the leaf has a path length"
 
 
 def _leaf_usage_fault(leaf: Certificate) -> str | None:

@@ -26,6 +26,8 @@ from nitroctl.standin.lab_change import (
     other_chain,
     profile,
     put,
+    rewritten,
+    tlv,
 )
 
 
@@ -155,6 +157,24 @@ def test_a_refusal_names_the_link(change: Callable[[], Change], check: str, deta
     found: Check = judged(change())[check]
     assert found.outcome is Outcome.FAIL
     assert found.detail.startswith(detail)
+
+
+def test_a_leaf_with_a_path_length_is_refused() -> None:
+    """Without the CA bit there is none (RFC 5280, 4.2.1.9): it is no readable extension."""
+    oid, plain, limited = (bytes.fromhex(part) for part in ("0603551d130101ff", "04023000", "04053003020100"))
+    usage = bytes.fromhex("300b0603551d0f0404030206c0")
+
+    def extensions(constraints: bytes) -> bytes:
+        return tlv(0xA3, tlv(0x30, tlv(0x30, oid + constraints) + usage))
+
+    def limit(signed: bytes) -> bytes:
+        before, found, after = signed[4:].partition(extensions(plain))
+        assert found
+        return tlv(0x30, before + extensions(limited) + after)
+
+    report = judged(Change(fields=rewritten(LEAF, limit)))
+    assert [check.id for check in report.having(Outcome.FAIL)] == ["chain.extensions"]
+    assert report["chain.extensions"].detail.startswith("the leaf (certificate 5 of 5) has an extension that cannot be")
 
 
 def test_the_good_one_is_good() -> None:
