@@ -4,13 +4,19 @@ Every test here fails for at least one small change of nitroctl/evidence that al
 """
 
 import hashlib
+from datetime import timedelta
 
 import cbor2
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from nitroctl.evidence import cbor, certificate, document
+from nitroctl.checks import Outcome
+from nitroctl.evidence import cbor, certificate, document, roots
 from nitroctl.evidence.cose import Envelope
+from nitroctl.evidence.verify import verify
 from nitroctl.standin import lab, lab_change
+from nitroctl.standin.lab_change import AT, Change, accepted, good_chain, make, profile, put
 from tests.conftest import ROOT
 from tests.lab_sentences import sentences
 
@@ -156,3 +162,38 @@ def test_what_a_certificate_says() -> None:
     assert (leaf.crl_addresses, zonal.crl_addresses) == ((), ("http://crl-eu-west-1.standin.invalid/crl/zonal.crl",))
     assert leaf.common_name == f"{lab_change.MODULE_ID}.{lab_change.REGION}.aws"
     assert leaf.fingerprint == hashlib.sha256(leaf.der).hexdigest()
+
+
+# -- the chain
+def test_every_certificate_that_cannot_be_read_is_named() -> None:
+    change = Change(fields=put(certificate=b"\x30", cabundle=[good_chain()[0].der, b"\x31"]))
+    detail = verify(document.parse(make(change)), accepted(), at=AT).report["chain.der"].detail
+    first, second = detail.split("; ")
+    assert first.startswith("the intermediate 1 (certificate 2 of 3) cannot be decoded: ")
+    assert second.startswith("the leaf (certificate 3 of 3) cannot be decoded: ")
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (0, "AWS Nitro Enclaves Root G1 (partition aws)"),
+        (1, "AWS GovCloud (US) Nitro Enclaves root (partition aws-us-gov)"),
+    ],
+)
+def test_a_pinned_root_of_aws_is_told_with_its_partition(number: int, words: str) -> None:
+    known = roots.AWS_ROOTS[number]
+    der = x509.load_pem_x509_certificate(roots.pem(known)).public_bytes(Encoding.DER)
+    parsed = document.parse(make(Change(fields=put(cabundle=[der]))))
+    assert verify(parsed, at=AT).report["chain.root-pinned"].detail == words
+    check = verify(parsed, roots.AWS_ROOTS[1 - number : 2 - number], at=AT).report["chain.root-pinned"]
+    assert check.outcome is Outcome.FAIL
+    assert check.detail == f"the bundle begins with {known.name}, which is not among the roots given"
+
+
+def test_of_the_periods_that_have_not_begun_the_last_to_begin_is_named() -> None:
+    late = profile(2, not_before=AT + timedelta(hours=2), not_after=AT + timedelta(days=2))
+    report = verify(document.parse(make(late)), accepted(), at=AT - timedelta(hours=2)).report
+    assert report["chain.begun"].detail == (
+        "the zonal CA (certificate 3 of 5) begins at 2026-11-20T12:00:00Z, after 2026-11-20T08:00:00.250Z; "
+        "so does the leaf and the instance CA and the regional CA"
+    )
