@@ -1,16 +1,25 @@
 """``nitroctl eif measure``: the registers of an image, from the file alone."""
 
+from typing import Annotated
+
+import typer
+
 from nitroctl.cli.eif_view import ImageFile, identity, told, view_json, views
 from nitroctl.render.result import Result
 from nitroctl.render.view import Block, Checks, Fields, Heading, Headline
 
 EXAMPLES = """
 nitroctl eif measure image.eif
-nitroctl eif measure image.eif --json
+nitroctl eif measure image.eif --sha256 --json
 """
 
 
-def measure(file: ImageFile) -> Result:
+def measure(
+    file: ImageFile,
+    sha256: Annotated[
+        bool, typer.Option("--sha256", help="Compute the SHA-256 of the whole file too; it takes longer.")
+    ] = False,
+) -> Result:
     """Compute an image's PCR0, PCR1, PCR2 and, when it is signed, PCR8 from the file alone.
 
     The registers are those that nitro-cli prints and that the enclave's attestation documents carry. A file that not
@@ -20,7 +29,7 @@ def measure(file: ImageFile) -> Result:
     from nitroctl.checks import Outcome
     from nitroctl.eif.measure import measure as measure_file
 
-    measured = measure_file(file)
+    measured = measure_file(file, file_digest=sha256)
     odd = told(measured.report)
     data = {
         "file": file,
@@ -33,8 +42,8 @@ def measure(file: ImageFile) -> Result:
     }
     view: list[Block]
     if measured.measurable:
-        view = [Fields([*pcr.as_hex(measured.pcrs).items(), *identity(measured)]), Checks(odd)]
+        view = [Fields([*pcr.as_hex(measured.pcrs).items(), *identity(measured, digest=sha256)]), Checks(odd)]
     else:
         headline = Headline(f"{file} cannot be measured: {measured.report.refusals[0].detail}", Outcome.FAIL)
-        view = [headline, Fields(identity(measured)), Heading("Checks"), Checks(odd), *views(measured)]
+        view = [headline, Fields(identity(measured, digest=sha256)), Heading("Checks"), Checks(odd), *views(measured)]
     return Result(schema="eif.measure/1", data=data, view=view, refused=not measured.measurable, report=measured.report)

@@ -28,10 +28,11 @@ def told(report: "Report") -> "Report":
     return Report.of(check for check in report if check.outcome in (Outcome.FAIL, Outcome.WARN))
 
 
-def identity(measured: "Measured") -> "list[tuple[str, Value]]":
-    """Return the rows that say which file it is."""
+def identity(measured: "Measured", *, digest: bool = True) -> "list[tuple[str, Value]]":
+    """Return the rows that say which file it is; without ``digest`` its SHA-256 was not asked for."""
     unread = Cell("not computed: the headers are those of no readable image", "dim")
-    return [("sha256", measured.sha256 or unread), ("size", f"{measured.size} bytes")]
+    rows: list[tuple[str, Value]] = [("sha256", measured.sha256 or unread)] if digest else []
+    return [*rows, ("size", f"{measured.size} bytes")]
 
 
 def section_table(sections: "Sequence[Section]", title: str) -> Table:
