@@ -1,0 +1,166 @@
+"""``nitroctl eif build``: an image from files alone, the same bytes on every machine."""
+
+from typing import Annotated, Final, Literal
+
+import typer
+
+from nitroctl.cli import image_build, image_output
+from nitroctl.errors import UsageError
+from nitroctl.render.result import Result
+from nitroctl.render.view import Block, Checks, Fields, Headline
+
+EXAMPLES: Final = """
+nitroctl eif build signer.tar --output-file signer.eif
+nitroctl eif build rootfs/ --cmd '/bin/app --listen' --platform linux/amd64 --blobs blobs --output-file app.eif
+"""
+_KINDS: Final = ("auto", "oci", "docker", "directory", "tar")
+
+
+def build(
+    source: Annotated[
+        str,
+        typer.Argument(
+            help="An archive of docker save, an OCI image layout, or a root file system: a directory or tar archive.",
+            metavar="SOURCE",
+        ),
+    ],
+    *,
+    output_file: image_output.OutputFile,
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--kind", help="What SOURCE is, where it cannot be told.", metavar="[auto|oci|docker|directory|tar]"
+        ),
+    ] = "auto",
+    reference: Annotated[
+        str | None, typer.Option("--reference", help="Which image in SOURCE: a tag or a digest.", metavar="NAME")
+    ] = None,
+    platform: Annotated[
+        str | None, typer.Option("--platform", help="For which processor: linux/amd64 or linux/arm64.", metavar="NAME")
+    ] = None,
+    exact: Annotated[
+        bool, typer.Option("--exact", help="Of a directory: keep owners, modes and times as they are there.")
+    ] = False,
+    as_is: Annotated[
+        bool, typer.Option("--as-is", help="Leave /etc/hosts and the other files that nitro-cli replaces.")
+    ] = False,
+    cmd: Annotated[
+        str | None, typer.Option("--cmd", help="What to run: a JSON array, or words.", metavar="COMMAND")
+    ] = None,
+    entrypoint: Annotated[
+        str | None, typer.Option("--entrypoint", help="In the place of the image's ENTRYPOINT.", metavar="COMMAND")
+    ] = None,
+    join_entrypoint: Annotated[
+        bool, typer.Option("--join-entrypoint", help="Run ENTRYPOINT and CMD as one command, as Docker does.")
+    ] = False,
+    env: Annotated[
+        list[str] | None, typer.Option("--env", help="A variable; can be given again.", metavar="NAME=VALUE")
+    ] = None,
+    blobs: Annotated[
+        str | None, typer.Option("--blobs", help="nitro-cli's directory of kernel, init, nsm.ko.", metavar="DIR")
+    ] = None,
+    kernel: Annotated[
+        str | None, typer.Option("--kernel", help="This kernel; then nsm.ko only by --nsm.", metavar="FILE")
+    ] = None,
+    cmdline: Annotated[
+        str | None, typer.Option("--cmdline", help="The file with the kernel command line.", metavar="FILE")
+    ] = None,
+    init: Annotated[str | None, typer.Option("--init", help="This init.", metavar="FILE")] = None,
+    nsm: Annotated[str | None, typer.Option("--nsm", help="This nsm.ko.", metavar="FILE")] = None,
+    signing_certificate: image_output.SigningCertificate = None,
+    private_key: image_output.PrivateKey = None,
+    name: image_output.Name = None,
+    image_version: image_output.ImageVersion = None,
+    metadata: image_output.Metadata = None,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain-reproducibility", help="List the inputs that nothing pins, and what was set."),
+    ] = False,
+    record: image_output.Record = False,
+    activate: image_output.Activate = False,
+    component: image_output.Component = None,
+    environment: image_output.Environment = None,
+    release: image_output.Release = None,
+    records: image_output.Records = None,
+) -> Result:
+    """Build an image from files alone, without Docker, nitro-cli, root or network: same inputs, same bytes.
+
+    Kernel, command line, init and nsm.ko come from nitro-cli's blobs directory (--blobs, NITRO_CLI_BLOBS, or where its
+    package puts them) or from files. As with nitro-cli, CMD runs when there is one, else ENTRYPOINT. Times after
+    SOURCE_DATE_EPOCH, or after 2017-04-18 when it is not set, are set to it. The file is measured again and appears
+    whole or not at all. Its registers differ from those of an image that nitro-cli makes of the same files: there,
+    their order and times are those of the build.
+    """
+    from nitroctl import pcr, settings
+    from nitroctl.checks import Outcome
+
+    image_output.require_file(output_file)
+    image_output.require_pair(signing_certificate, private_key)
+    setting = settings.load({"records": records})
+    naming = image_output.naming(
+        record=record,
+        activate=activate,
+        component=component,
+        environment=environment,
+        release=release,
+        records=setting["records"],
+    )
+    request = image_build.Request(
+        source=source,
+        output=output_file,
+        given=image_build.given(blobs=blobs, kernel=kernel, cmdline=cmdline, init=init, nsm=nsm),
+        kind=_kind(kind),
+        platform=platform,
+        reference=reference,
+        exact=exact,
+        as_is=as_is,
+        cmd=image_build.words(cmd, "--cmd"),
+        entrypoint=image_build.words(entrypoint, "--entrypoint"),
+        env=env or (),
+        join=join_entrypoint,
+        name=name,
+        version=image_version,
+        metadata=metadata,
+        certificate=signing_certificate,
+        private_key=private_key,
+    )
+    made = image_build.make(request, setting["progress"])
+    measured, report = made.measured, made.report
+    recorded, trouble = image_output.record(naming if report.passed else None, measured, output_file)
+    data: dict[str, object] = {
+        "output_file": output_file,
+        "written": report.passed,
+        "size_bytes": measured.size,
+        "sha256": measured.sha256,
+        "pcrs": pcr.as_hex(measured.pcrs),
+        "signed": measured.signature is not None,
+        "recorded": recorded and {"id": recorded.entry.id, "outcome": recorded.outcome.value},
+        **image_build.details(made),
+        "report": report.as_json(),
+    }
+    view: list[Block]
+    if report.passed:
+        view = [Headline(f"{output_file}: built, and it measures what was written", Outcome.PASS)]
+        view += [Fields(image_output.rows(measured, recorded)), image_build.made_of(made)]
+        view += [Checks(report, every=False)] if report.having(Outcome.WARN) else []
+    else:
+        view = [Headline(f"{output_file}: not written: {report.refusals[0].detail}", Outcome.FAIL)]
+        view += [Checks(report, every=True)]
+    if explain:
+        view += image_build.explained(made)
+    return Result(
+        schema="eif.build/1",
+        data=data,
+        view=view,
+        refused=not report.passed,
+        notes=[*setting.notes, *made.notes],
+        report=report,
+        trouble=trouble,
+    )
+
+
+def _kind(text: str) -> Literal["auto", "oci", "docker", "directory", "tar"]:
+    for known in ("auto", "oci", "docker", "directory", "tar"):
+        if text == known:
+            return known
+    raise UsageError(f"--kind: not one of {', '.join(_KINDS)}: {text!r}", "usage.invalid")

@@ -1,0 +1,341 @@
+"""Building an image with nitroctl's own builder: what ``eif build`` and ``enclave build --reproducible`` both do."""
+
+import json
+import os
+import shlex
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from nitroctl.cli import image_output
+from nitroctl.errors import CannotAnswer, UsageError
+from nitroctl.render.view import Block, Cell, Fields, Table
+
+if TYPE_CHECKING:
+    from nitroctl.checks import Check, Report
+    from nitroctl.eif.blobs import Blobs, Given
+    from nitroctl.eif.build import Plan
+    from nitroctl.eif.measure import Measured
+    from nitroctl.eif.sign import Signer
+    from nitroctl.eif.tree import Remark, Tree
+    from nitroctl.eif.write import Architecture, Written
+
+_METADATA_LIMIT = 4096
+#: Remarks that say something about how the enclave will behave: told without being asked for.
+_TOLD = ("build.entrypoint", "build.working-directory", "build.user")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is to be built. ``source``, ``kind``, ``platform``, ``reference``: see open_source. Paths are as given."""
+
+    source: str
+    output: str
+    given: "Given"
+    kind: Literal["auto", "oci", "docker", "directory", "tar"] = "auto"
+    platform: str | None = None
+    reference: str | None = None
+    exact: bool = False
+    as_is: bool = False
+    cmd: Sequence[str] | None = None
+    entrypoint: Sequence[str] | None = None
+    env: Sequence[str] = ()
+    join: bool = False
+    name: str | None = None
+    version: str | None = None
+    metadata: str | None = None
+    certificate: str | None = None
+    private_key: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """What came of it. ``remarks``: all there is to say about making it again."""
+
+    request: Request
+    plan: "Plan"
+    written: "Written"
+    measured: "Measured"
+    report: "Report"
+    remarks: "tuple[Remark, ...]"
+    notes: Sequence[str] = field(default=())
+
+
+def words(text: str | None, option: str) -> list[str] | None:
+    """Return a command in words: a JSON array of strings, or words as a shell would split them; None for none.
+
+    Raises UsageError ``usage.invalid``.
+    """
+    if text is None:
+        return None
+    hints = ["""write --cmd '["/app", "--option"]', or --cmd '/app --option'"""]
+    try:
+        found: object = json.loads(text) if text.lstrip().startswith("[") else shlex.split(text)
+    except ValueError as error:
+        raise UsageError(f"{option}: not a command: {error}", "usage.invalid", hints) from error
+    if not isinstance(found, list) or not found or not all(isinstance(word, str) for word in found):
+        raise UsageError(f"{option}: not a JSON array of strings with a command in it", "usage.invalid", hints)
+    return found
+
+
+def given(*, blobs: str | None, kernel: str | None, cmdline: str | None, init: str | None, nsm: str | None) -> "Given":
+    """Return where kernel and the rest come from: the option, else NITRO_CLI_BLOBS, else where nitro-cli looks."""
+    from nitroctl.eif.blobs import DEFAULT_DIRECTORY, Given
+
+    directory = blobs or os.environ.get("NITRO_CLI_BLOBS") or DEFAULT_DIRECTORY
+    return Given(directory=directory, kernel=kernel, cmdline=cmdline, init=init, nsm=nsm)
+
+
+def make(request: Request, progress_mode: str) -> Made:
+    """Build the image beside its place, measure the file, and put it in place when every check passes."""
+    from nitroctl import safefile
+    from nitroctl.cli.progress import Progress
+    from nitroctl.eif import build, recipe, unpinned
+    from nitroctl.eif.measure import measure
+    from nitroctl.eif.tree import open_source
+
+    stated = os.environ.get("SOURCE_DATE_EPOCH")
+    epoch = build.source_date_epoch(stated)
+    custom = _custom(request.metadata)
+    signer = _signer(request)
+    progress = Progress(f"building {request.output}", progress_mode)
+    began = time.monotonic()
+    with image_output.scratch(request.output) as scratch:
+        with open_source(
+            request.source,
+            kind=request.kind,
+            platform=request.platform,
+            reference=request.reference,
+            epoch=epoch,
+            exact=request.exact,
+            scratch=str(scratch),
+        ) as source:
+            start = recipe.command(
+                source.config, cmd=request.cmd, entrypoint=request.entrypoint, env=request.env, join=request.join
+            )
+            planned = build.plan(
+                source,
+                _parts(request, source),
+                start,
+                epoch=epoch,
+                as_is=request.as_is,
+                name=request.name,
+                version=request.version,
+                custom=custom,
+                sign=signer.sign if signer else None,
+            )
+            inside = scratch / Path(request.output).name
+            try:
+                with inside.open("xb") as stream:
+                    written = build.write(stream, planned, on_bytes=lambda _: progress.tick(time.monotonic() - began))
+            except OSError as error:
+                raise safefile.cannot_write(request.output, error) from error
+            finally:
+                progress.clear()
+            program = _program(source, start.words[0])
+        measured = measure(str(inside))
+        report = _judge(written, measured, program, signer)
+        if report.passed:
+            safefile.put_in_place(str(inside), request.output)
+    remarks = unpinned.remarks(
+        planned, deterministic_signature=signer.deterministic if signer else None, epoch_given=bool(stated)
+    )
+    notes = [remark.detail for remark in remarks if remark.id in _TOLD]
+    notes += [*planned.blobs.remarks, *(signer.remarks if signer else ())]
+    return Made(
+        request=request,
+        plan=planned,
+        written=written,
+        measured=measured,
+        report=report,
+        remarks=remarks,
+        notes=notes,
+    )
+
+
+def _custom(path: str | None) -> "dict[str, object] | None":
+    if path is None:
+        return None
+    from nitroctl import safefile
+    from nitroctl.eif import metadata
+
+    return dict(metadata.custom(safefile.read_bytes(path, limit=_METADATA_LIMIT), where=path))
+
+
+def _signer(request: Request) -> "Signer | None":
+    if request.certificate is None or request.private_key is None:
+        return None
+    from nitroctl import aws
+    from nitroctl.eif.sign import signer
+
+    return signer(request.private_key, request.certificate, kms=aws.kms_key)
+
+
+def _parts(request: Request, source: "Tree") -> "Blobs":
+    from nitroctl.eif import blobs
+
+    stated = source.config.architecture if source.config else _processor(request.platform)
+    wanted: Architecture | None = None
+    if stated:
+        wanted = blobs.PLATFORMS.get(stated)
+        if wanted is None:
+            raise CannotAnswer(
+                f"{request.source}: is for {stated}, and enclaves run on amd64 (x86_64) and arm64 (aarch64)",
+                "eif.architecture",
+            )
+    return blobs.find(request.given, architecture=wanted, wanted_by=request.source)
+
+
+def _processor(platform: str | None) -> str:
+    parts = (platform or "").split("/")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def _program(source: "Tree", word: str) -> "Check":
+    """Return whether the command's first word is a program in the image, as a warning."""
+    from nitroctl.checks import Check, Outcome
+    from nitroctl.eif.recipe import SEARCH, find_program
+
+    found = find_program(source, word)
+    where = "from /" if "/" in word else "in " + ", ".join(f"/{place.decode()}" for place in SEARCH)
+    return Check(
+        id="build.command",
+        title="The command is a program in the image",
+        outcome=Outcome.WARN if found is None else Outcome.PASS,
+        detail=f"init looks for {word} {where}, and there is no program of that name" if found is None else "",
+        remedy="name it by its path, or build it into the image: the enclave would stop at once"
+        if found is None
+        else None,
+        source="aws-nitro-enclaves-sdk-bootstrap, init.c",
+        required=False,
+    )
+
+
+def _judge(written: "Written", measured: "Measured", program: "Check", signer: "Signer | None") -> "Report":
+    """Return whether the file is the image that was written, measured anew from the disk."""
+    from nitroctl import pcr
+    from nitroctl.checks import Check, Outcome, Report, blocked
+
+    able = image_output.measurable(measured)
+    agree, title = "build.written", "The file measures what was computed while it was written"
+    checks = [able]
+    if able.outcome is not Outcome.PASS:
+        checks.append(blocked(agree, title, able.id))
+    else:
+        differing = [index for index, value in written.pcrs.items() if measured.pcrs.get(index) != value]
+        first = differing[0] if differing else 0
+        checks.append(
+            Check(
+                id=agree,
+                title=title,
+                outcome=Outcome.FAIL if differing else Outcome.PASS,
+                detail=f"{', '.join(map(pcr.name, differing))} of the file is another than was written"
+                if differing
+                else "",
+                expected=f"{pcr.name(first)} {written.pcrs[first].hex()} (written)" if differing else None,
+                actual=f"{pcr.name(first)} {image_output.register_text(measured.pcrs.get(first))} (the file)"
+                if differing
+                else None,
+                remedy="do not use the image; look for a fault of the disk or the memory" if differing else None,
+            )
+        )
+    if signer:
+        from nitroctl.eif.signature import dates
+
+        checks.append(image_output.signed(measured, signer.certificate.pcr8, able))
+        checks.append(dates(signer.certificate, datetime.now(UTC).replace(microsecond=0)))
+    return Report.of([*checks, program])
+
+
+# -- what is said about it
+
+
+def details(made: Made) -> dict[str, object]:
+    """Return the members of the answer that are about how the image was made (schema: eif.build/1)."""
+    import hashlib
+
+    plan, blobs = made.plan, made.plan.blobs
+    config = plan.source.config
+    return {
+        "architecture": blobs.architecture,
+        "source": {
+            "path": made.request.source,
+            "kind": plan.source.kind,
+            "image_id": config.id if config else None,
+            "manifest": (config.manifest or None) if config else None,
+            "names": list(config.names) if config else [],
+            "files": len(plan.source.nodes),
+        },
+        "kernel": {"format": blobs.identity.format, "version": blobs.identity.version},
+        "parts": [
+            *(
+                {"role": part.role, "path": part.path, "size_bytes": part.size, "sha256": part.sha256}
+                for part in blobs.inputs
+            ),
+            {
+                "role": "cmdline",
+                "path": blobs.cmdline_path,
+                "size_bytes": len(blobs.cmdline),
+                "sha256": hashlib.sha256(blobs.cmdline).hexdigest(),
+            },
+        ],
+        "command": list(plan.start.words),
+        "environment": list(plan.start.environment),
+        "source_date_epoch": plan.epoch,
+        "remarks": [
+            {
+                "id": remark.id,
+                "concern": remark.concern.value,
+                "detail": remark.detail,
+                "count": remark.count,
+                "examples": [example.decode("utf-8", "backslashreplace") for example in remark.examples],
+            }
+            for remark in made.remarks
+        ],
+    }
+
+
+def made_of(made: Made) -> Fields:
+    """Return what the image was made of, for people."""
+    plan, blobs = made.plan, made.plan.blobs
+    config = plan.source.config
+    named = f" ({', '.join(config.names)})" if config and config.names else ""
+    kernel = " ".join(part for part in (blobs.identity.format, blobs.identity.version) if part)
+    return Fields(
+        [
+            ("source", f"{made.request.source}: {plan.source.kind}, {len(plan.source.nodes)} files{named}"),
+            ("command", shlex.join(plan.start.words)),
+            ("kernel", f"{blobs.kernel.path}: {kernel}, {blobs.architecture}"),
+            ("init", blobs.init.path),
+            ("driver", blobs.nsm.path if blobs.nsm else Cell("none", "dim")),
+            ("times", f"none after {_instant(plan.epoch)}"),
+        ],
+        title="Made of",
+    )
+
+
+def _instant(epoch: int) -> str:
+    return datetime.fromtimestamp(epoch, UTC).isoformat().replace("+00:00", "Z")
+
+
+_CONCERNS = {"unpinned": "not pinned", "lost": "not carried over", "changed": "set by nitroctl"}
+
+
+def explained(made: Made) -> list[Block]:
+    """Return all remarks, for people."""
+    rows = [
+        (Cell(_CONCERNS[remark.concern.value], "warn" if remark.concern.value == "unpinned" else ""), _told(remark))
+        for remark in made.remarks
+    ]
+    return [Table(("what", "input"), rows, title="Reproducibility", empty="every input is pinned")]
+
+
+def _told(remark: "Remark") -> str:
+    if not remark.count:
+        return remark.detail
+    names = ", ".join(example.decode("utf-8", "backslashreplace") for example in remark.examples)
+    more = ", …" if remark.count > len(remark.examples) else ""
+    return f"{remark.detail} ({remark.count}: {names}{more})"

@@ -1,0 +1,206 @@
+"""What the two builders share: options, where the image is made and put, whether it is right, and its record."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from nitroctl.errors import NitroctlError, UsageError
+from nitroctl.render.view import Cell
+
+if TYPE_CHECKING:
+    from nitroctl.checks import Check
+    from nitroctl.eif.measure import Measured
+    from nitroctl.records import Artifact, Entry, Recorded, Signer
+
+OutputFile = Annotated[
+    str, typer.Option("--output-file", "--output", help="The image file to make.", metavar="FILE", show_default=False)
+]
+SigningCertificate = Annotated[
+    str | None, typer.Option("--signing-certificate", help="Sign: the certificate (PEM).", metavar="FILE")
+]
+PrivateKey = Annotated[
+    str | None, typer.Option("--private-key", help="Sign: the key (PEM), or a KMS key's ARN.", metavar="KEY")
+]
+Name = Annotated[str | None, typer.Option("--name", help="Image name in the metadata.", metavar="NAME")]
+ImageVersion = Annotated[
+    str | None, typer.Option("--image-version", help="Image version in the metadata.", metavar="VERSION")
+]
+Metadata = Annotated[str | None, typer.Option("--metadata", help="Further metadata: a JSON object.", metavar="FILE")]
+Record = Annotated[bool, typer.Option("--record", help="Record the measurements, as a candidate.")]
+Activate = Annotated[bool, typer.Option("--activate", help="With --record: make the record active.")]
+Component = Annotated[str | None, typer.Option("--component", help="With --record: what the image is.", metavar="NAME")]
+Environment = Annotated[
+    str | None, typer.Option("--environment", help="With --record: where it is to run.", metavar="NAME")
+]
+Release = Annotated[
+    str | None, typer.Option("--release", help="With --record: the image's version.", metavar="VERSION")
+]
+Records = Annotated[str | None, typer.Option("--records", help="The file of recorded measurements.", metavar="FILE")]
+
+CERTIFICATE_LIMIT: Final = 1024 * 1024
+#: Registers used to hold a record's names to the rules before the image exists.
+_PLACEHOLDER: Final = dict.fromkeys((0, 1, 2), b"\x01" * 48)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """How the image is to be recorded."""
+
+    component: str
+    environment: str
+    release: str
+    activate: bool
+    records: str
+
+
+def require_file(output_file: str) -> None:
+    """Refuse standard output. Raises UsageError ``usage.invalid``."""
+    if output_file == "-":
+        raise UsageError(
+            "--output-file -: an image is not written to standard output", "usage.invalid", ["name a file"]
+        )
+
+
+def require_pair(certificate: str | None, private_key: str | None) -> None:
+    """Refuse one half of a signing pair. Raises UsageError ``enclave.signing``."""
+    if (certificate is None) != (private_key is None):
+        raise UsageError("signing takes both --signing-certificate and --private-key", "enclave.signing")
+
+
+def naming(
+    *, record: bool, activate: bool, component: str | None, environment: str | None, release: str | None, records: str
+) -> Naming | None:
+    """Return how the image is to be recorded, None when it is not. Raises UsageError, and what a bad name raises."""
+    given = (component, environment, release)
+    if not record:
+        if activate or any(value is not None for value in given):
+            raise UsageError(
+                "--activate, --component, --environment and --release are for --record",
+                "usage.invalid",
+                ["add --record"],
+            )
+        return None
+    if component is None or environment is None or release is None:
+        raise UsageError(
+            "--record needs --component, --environment and --release",
+            "usage.invalid",
+            ["--record --component signer --environment prod --release 1.0.0"],
+        )
+    asked = Naming(component=component, environment=environment, release=release, activate=activate, records=records)
+    _entry(asked, _PLACEHOLDER)  # a bad name is refused before minutes of building
+    return asked
+
+
+def _entry(
+    asked: Naming,
+    pcrs: Mapping[int, bytes],
+    artifact: "Artifact | None" = None,
+    signer: "Signer | None" = None,
+) -> "Entry":
+    from nitroctl.records import Status, new_entry
+
+    return new_entry(
+        component=asked.component,
+        environment=asked.environment,
+        version=asked.release,
+        pcrs=pcrs,
+        recorded_at=datetime.now(UTC),
+        status=Status.ACTIVE if asked.activate else Status.CANDIDATE,
+        artifact=artifact,
+        signer=signer,
+    )
+
+
+def record(asked: Naming | None, measured: "Measured", output: str) -> "tuple[Recorded | None, list[NitroctlError]]":
+    """Record an image that is in place, if it was asked for; what keeps it from being recorded is said beside it."""
+    if asked is None:
+        return None, []
+    from nitroctl import records
+
+    try:
+        artifact = records.Artifact(Path(output).name, measured.sha256, measured.size)
+        signer = records.Signer(measured.signature.certificate.sha256) if measured.signature else None
+        return records.record(asked.records, _entry(asked, measured.pcrs, artifact, signer)), []
+    except NitroctlError as error:
+        return None, [error]
+
+
+@contextlib.contextmanager
+def scratch(output: str) -> Iterator[Path]:
+    """Yield a private directory beside ``output``; it and all in it are gone when the block ends."""
+    from nitroctl import safefile
+
+    target = safefile.require_replaceable(output)
+    try:
+        directory = tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
+    except OSError as error:
+        raise safefile.cannot_write(output, error) from error
+    try:
+        yield Path(directory)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def measurable(measured: "Measured") -> "Check":
+    """Return whether the image that was made is one that has measurements."""
+    from nitroctl.checks import Check, Outcome
+
+    refusal = measured.report.refusals[0] if not measured.report.passed else None
+    return Check(
+        id="build.measurable",
+        title="The image is well-formed, so that it has measurements",
+        outcome=Outcome.FAIL if refusal else Outcome.PASS,
+        detail=f"{refusal.detail or refusal.title} [{refusal.id}]" if refusal else "",
+        remedy="build it again; nitro-cli's own log may say why" if refusal else None,
+    )
+
+
+def signed(measured: "Measured", certificate: bytes, able: "Check") -> "Check":
+    """Return whether the image is signed with the certificate of which ``certificate`` is the PCR8."""
+    from nitroctl.checks import Check, Outcome, blocked
+
+    check_id, title = "build.signed", "The image is signed with the certificate that was given"
+    if able.outcome is not Outcome.PASS:
+        return blocked(check_id, title, able.id)
+    found = measured.pcrs.get(8)
+    good = found == certificate
+    missing = (
+        "signing was asked for, but the image has no signature (nitro-cli before 1.5.0 goes on when the key fails)"
+    )
+    return Check(
+        id=check_id,
+        title=title,
+        outcome=Outcome.PASS if good else Outcome.FAIL,
+        detail="" if good else missing if found is None else "it is signed with another certificate",
+        expected=None if good else f"PCR8 {certificate.hex()}",
+        actual=None if good else f"PCR8 {register_text(found)}",
+        remedy=None if good else "check the key, its permissions (kms:Sign, kms:GetPublicKey) and the credentials",
+        source="aws-nitro-enclaves-cli issue 756",
+    )
+
+
+def register_text(register: bytes | None) -> str:
+    """Return a register in hexadecimal, or that it is absent."""
+    return register.hex() if register is not None else "absent"
+
+
+def rows(measured: "Measured", recorded: "Recorded | None") -> list[tuple[str, str | Cell]]:
+    """Return what is said of an image that was made: its size, digest, signer and registers, and its record."""
+    from nitroctl import pcr
+
+    found: list[tuple[str, str | Cell]] = [
+        ("size", f"{measured.size} bytes"),
+        ("SHA-256", measured.sha256),
+        ("signer", measured.signature.certificate.subject if measured.signature else Cell("not signed", "dim")),
+        *pcr.as_hex(measured.pcrs).items(),
+    ]
+    if recorded:
+        found.append(("recorded", f"{recorded.entry.id}, {recorded.entry.status} ({recorded.outcome.value})"))
+    return found
