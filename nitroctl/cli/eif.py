@@ -20,6 +20,11 @@ app = lazy_noun(
             "verify",
             "Say whether an image is sound: every reader sees the same one, and nitro-cli takes it.",
         ),
+        "diff": (
+            "eif_diff",
+            "diff",
+            "Say which measurements of two images differ and why, down to the files in their ramdisks.",
+        ),
         "sign": ("eif_sign", "sign", "Sign an image, or sign it again, and change nothing else in it."),
         "unsign": ("eif_unsign", "unsign", "Take the signature out of an image, and change nothing else in it."),
     },
