@@ -131,6 +131,85 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("no ramdisk", "more than 32 sections", "a metadata or signature section that is too large"),
         "Change the part that the error names.",
     ),
+    "eif.source-changed": _E(
+        "A file became longer or shorter while it was read into an image, so the image would hold no one state of it.",
+        ("a build or a copy that still writes to it",),
+        "Wait until nothing writes to the source, and build again.",
+    ),
+    "eif.blobs": _E(
+        "Kernel, command line or init for an image is not where it was looked for.",
+        ("aws-nitro-enclaves-cli-devel is not installed", "NITRO_CLI_BLOBS names another directory"),
+        "Name nitro-cli's blobs directory with --blobs, or the files with --kernel, --cmdline, --init and --nsm.",
+    ),
+    "eif.architecture": _E(
+        "The parts of an image are for different processors, or nothing says which one the image is for. nitro-cli takes"
+        " the kernel of the machine it runs on and would mix them.",
+        ("an arm64 application and an x86_64 kernel", "a root file system, which does not say what it is for"),
+        "Take all parts for one processor; say which with --platform linux/amd64 or linux/arm64.",
+    ),
+    "eif.no-command": _E(
+        "Nothing says what the enclave is to run.",
+        ("an image without CMD and ENTRYPOINT", "a root file system: only images have a command"),
+        "Add --cmd, as a JSON array or in words.",
+    ),
+    "eif.custom-metadata": _E(
+        "The further metadata cannot be put into an image: it is not a JSON object, or has a member that the builder"
+        " writes, beside which nitro-cli describe-eif would show it.",
+        ("an array or a string", "a member named BuildTime or DockerInfo", "a member twice"),
+        "Write a JSON object with members of other names.",
+    ),
+    "build.entrypoint": _E(
+        "The image has ENTRYPOINT and CMD, and the enclave runs CMD alone, as it does when nitro-cli builds the image.",
+        ("an image written for docker run, which joins the two",),
+        "Add --join-entrypoint, or name the whole command with --cmd.",
+    ),
+    "build.working-directory": _E(
+        "The image's WORKDIR has no effect: init starts the command in the top directory.",
+        ("an image written for docker run",),
+        "Change the directory in the command itself, and name programs by their whole path.",
+    ),
+    "build.user": _E(
+        "The image's USER has no effect: init starts the command as root.",
+        ("an image written for docker run",),
+        "Give up root in the command itself, if it should not have it.",
+    ),
+    "build.left-out": _E(
+        "Files of the source are not in the image: .dockerenv, etc/hostname, dev/console, and what is in dev/pts and"
+        " dev/shm. A container engine leaves them behind or covers them, and nitro-cli leaves them out.",
+        ("an archive of docker export", "a root file system of a machine"),
+        "Nothing to do; --as-is keeps them.",
+    ),
+    "build.replaced": _E(
+        "etc/hosts and etc/resolv.conf of the source were replaced, as nitro-cli does: hosts knows localhost, and"
+        " resolv.conf is a link to /run/resolvconf/resolv.conf.",
+        ("an archive of docker export", "files that were copied into the image on purpose"),
+        "--as-is keeps the source's; or write them when the enclave starts.",
+    ),
+    "build.added": _E(
+        "Files that programs expect were added, as nitro-cli does: etc/hosts, etc/resolv.conf, etc/mtab.",
+        ("an image of one program and nothing else",),
+        "Nothing to do; --as-is adds none.",
+    ),
+    "build.mount-points": _E(
+        "Directories that init mounts over were made: without dev, proc, run, sys or tmp the enclave stops at once.",
+        ("an image of one program and nothing else",),
+        "Nothing to do.",
+    ),
+    "build.part": _E(
+        "A part of the image (kernel, command line, init, nsm.ko) is whatever the named file holds on this machine.",
+        ("another version of the package on another machine",),
+        "Compare its SHA-256 wherever the image is built again; PCR1 covers exactly these parts.",
+    ),
+    "build.source-date-epoch": _E(
+        "SOURCE_DATE_EPOCH was set, so the times in the image, and with them PCR0 and PCR2, depend on it.",
+        ("a build system that exports it",),
+        "Set it to the same number wherever the image is built again, or nowhere.",
+    ),
+    "build.signature-random": _E(
+        "The signature is another one each time, so the file's digest is too; no register depends on it.",
+        ("a key in KMS", "an OpenSSL that cannot make deterministic signatures"),
+        "Compare registers, not files; or compare the files after nitroctl eif unsign.",
+    ),
     "eif.signing-key": _E(
         "The private key cannot sign the image.",
         ("a key that is encrypted", "an RSA or Ed25519 key", "a key that is not the certificate's"),
@@ -1134,6 +1213,26 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("an earlier rollout was not finished", "two branches each activated a version"),
         "Retire what is no longer run: set its status to retired, with retired_at.",
     ),
+    "records.time-order": _E(
+        "The times of an entry go back: a step in its life is dated before the step it follows.",
+        ("the clock of a machine was wrong", "the file was edited by hand"),
+        "Set the clock; restore edited times from the file's history (git log -p).",
+    ),
+    "records.transition": _E(
+        "An entry only goes forward: candidate, active, retired, revoked. What was asked for would take it back.",
+        ("the wrong entry was named", "a retired image is to run again"),
+        "Name the right entry; to run the same image again, record it under a version of its own.",
+    ),
+    "records.last-active": _E(
+        "Nothing would be left active of this component in this environment, so every image would be refused.",
+        ("the successor was recorded but never rolled out", "the component is given up"),
+        "Roll out the successor first, or say --last when it is meant.",
+    ),
+    "records.reason": _E(
+        "A revocation is to be understood years later, by whoever is refused because of it.",
+        ("--reason is empty",),
+        "Say why in a sentence: what is wrong with the image, and where that is written down.",
+    ),
     "records.busy": _E(
         "The lock that keeps two writers of the ledger apart could not be had.",
         ("another recording hangs", "a network file system without locks"),
@@ -1314,6 +1413,17 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "The image that was built is well-formed, so that its measurements can be computed.",
         ("nitro-cli was interrupted or ran out of disk", "blobs that do not fit nitro-cli"),
         "Build it again; nitroctl eif inspect shows what is wrong with an image.",
+    ),
+    "build.written": _E(
+        "The registers of the finished file are those computed while it was written.",
+        ("a fault of the disk or the memory", "something else wrote to the file"),
+        "Do not use the image; build it again, on another machine.",
+    ),
+    "build.command": _E(
+        "The first word of the command is a program in the image, found as init finds it: from the top directory, or"
+        " along /sbin, /usr/sbin, /bin and /usr/bin whatever PATH says. A warning.",
+        ("a program in /usr/local/bin named without its path", "a path from the WORKDIR, which has no effect"),
+        "Name the program by its whole path.",
     ),
     "build.registers": _E(
         "The measurements nitro-cli printed are those of the file it wrote, computed by nitroctl.",

@@ -25,6 +25,11 @@ app = lazy_noun(
             "diff",
             "Say which measurements of two images differ and why, down to the files in their ramdisks.",
         ),
+        "build": (
+            "eif_build",
+            "build",
+            "Build an image from files alone, without Docker, nitro-cli, root or network: same inputs, same bytes.",
+        ),
         "sign": ("eif_sign", "sign", "Sign an image, or sign it again, and change nothing else in it."),
         "unsign": ("eif_unsign", "unsign", "Take the signature out of an image, and change nothing else in it."),
     },

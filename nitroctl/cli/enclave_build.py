@@ -187,6 +187,7 @@ def _result(
         "sha256": measured.sha256,
         "pcrs": pcr.as_hex(measured.pcrs),
         "nitro_cli_pcrs": pcr.as_hex(built.said),
+        "reproducible": None,
         "signed": measured.signature is not None,
         "recorded": recorded and {"id": recorded.entry.id, "outcome": recorded.outcome.value},
         "report": report.as_json(),
