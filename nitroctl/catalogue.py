@@ -142,7 +142,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Name nitro-cli's blobs directory with --blobs, or the files with --kernel, --cmdline, --init and --nsm.",
     ),
     "eif.architecture": _E(
-        "The parts of an image are for different processors, or nothing says which one the image is for. nitro-cli takes"
+        "The parts of an image are for different processors, or nothing says which it is for. nitro-cli takes"
         " the kernel of the machine it runs on and would mix them.",
         ("an arm64 application and an x86_64 kernel", "a root file system, which does not say what it is for"),
         "Take all parts for one processor; say which with --platform linux/amd64 or linux/arm64.",

@@ -16,9 +16,9 @@ from nitroctl.render.view import Block, Cell, Fields, Table
 
 if TYPE_CHECKING:
     from nitroctl.checks import Check, Report
-    from nitroctl.eif.blobs import Blobs, Given
     from nitroctl.eif.build import Plan
     from nitroctl.eif.measure import Measured
+    from nitroctl.eif.parts import Given, Parts
     from nitroctl.eif.sign import Signer
     from nitroctl.eif.tree import Remark, Tree
     from nitroctl.eif.write import Architecture, Written
@@ -83,7 +83,7 @@ def words(text: str | None, option: str) -> list[str] | None:
 
 def given(*, blobs: str | None, kernel: str | None, cmdline: str | None, init: str | None, nsm: str | None) -> "Given":
     """Return where kernel and the rest come from: the option, else NITRO_CLI_BLOBS, else where nitro-cli looks."""
-    from nitroctl.eif.blobs import DEFAULT_DIRECTORY, Given
+    from nitroctl.eif.parts import DEFAULT_DIRECTORY, Given
 
     directory = blobs or os.environ.get("NITRO_CLI_BLOBS") or DEFAULT_DIRECTORY
     return Given(directory=directory, kernel=kernel, cmdline=cmdline, init=init, nsm=nsm)
@@ -144,7 +144,7 @@ def make(request: Request, progress_mode: str) -> Made:
         planned, deterministic_signature=signer.deterministic if signer else None, epoch_given=bool(stated)
     )
     notes = [remark.detail for remark in remarks if remark.id in _TOLD]
-    notes += [*planned.blobs.remarks, *(signer.remarks if signer else ())]
+    notes += [*planned.parts.remarks, *(signer.remarks if signer else ())]
     return Made(
         request=request,
         plan=planned,
@@ -174,19 +174,19 @@ def _signer(request: Request) -> "Signer | None":
     return signer(request.private_key, request.certificate, kms=aws.kms_key)
 
 
-def _parts(request: Request, source: "Tree") -> "Blobs":
-    from nitroctl.eif import blobs
+def _parts(request: Request, source: "Tree") -> "Parts":
+    from nitroctl.eif import parts
 
     stated = source.config.architecture if source.config else _processor(request.platform)
     wanted: Architecture | None = None
     if stated:
-        wanted = blobs.PLATFORMS.get(stated)
+        wanted = parts.PLATFORMS.get(stated)
         if wanted is None:
             raise CannotAnswer(
                 f"{request.source}: is for {stated}, and enclaves run on amd64 (x86_64) and arm64 (aarch64)",
                 "eif.architecture",
             )
-    return blobs.find(request.given, architecture=wanted, wanted_by=request.source)
+    return parts.find(request.given, architecture=wanted, wanted_by=request.source)
 
 
 def _processor(platform: str | None) -> str:
@@ -257,10 +257,10 @@ def details(made: Made) -> dict[str, object]:
     """Return the members of the answer that are about how the image was made (schema: eif.build/1)."""
     import hashlib
 
-    plan, blobs = made.plan, made.plan.blobs
+    plan, parts = made.plan, made.plan.parts
     config = plan.source.config
     return {
-        "architecture": blobs.architecture,
+        "architecture": parts.architecture,
         "source": {
             "path": made.request.source,
             "kind": plan.source.kind,
@@ -269,17 +269,17 @@ def details(made: Made) -> dict[str, object]:
             "names": list(config.names) if config else [],
             "files": len(plan.source.nodes),
         },
-        "kernel": {"format": blobs.identity.format, "version": blobs.identity.version},
+        "kernel": {"format": parts.identity.format, "version": parts.identity.version},
         "parts": [
             *(
                 {"role": part.role, "path": part.path, "size_bytes": part.size, "sha256": part.sha256}
-                for part in blobs.inputs
+                for part in parts.inputs
             ),
             {
                 "role": "cmdline",
-                "path": blobs.cmdline_path,
-                "size_bytes": len(blobs.cmdline),
-                "sha256": hashlib.sha256(blobs.cmdline).hexdigest(),
+                "path": parts.cmdline_path,
+                "size_bytes": len(parts.cmdline),
+                "sha256": hashlib.sha256(parts.cmdline).hexdigest(),
             },
         ],
         "command": list(plan.start.words),
@@ -300,17 +300,17 @@ def details(made: Made) -> dict[str, object]:
 
 def made_of(made: Made) -> Fields:
     """Return what the image was made of, for people."""
-    plan, blobs = made.plan, made.plan.blobs
+    plan, parts = made.plan, made.plan.parts
     config = plan.source.config
     named = f" ({', '.join(config.names)})" if config and config.names else ""
-    kernel = " ".join(part for part in (blobs.identity.format, blobs.identity.version) if part)
+    kernel = " ".join(part for part in (parts.identity.format, parts.identity.version) if part)
     return Fields(
         [
             ("source", f"{made.request.source}: {plan.source.kind}, {len(plan.source.nodes)} files{named}"),
             ("command", shlex.join(plan.start.words)),
-            ("kernel", f"{blobs.kernel.path}: {kernel}, {blobs.architecture}"),
-            ("init", blobs.init.path),
-            ("driver", blobs.nsm.path if blobs.nsm else Cell("none", "dim")),
+            ("kernel", f"{parts.kernel.path}: {kernel}, {parts.architecture}"),
+            ("init", parts.init.path),
+            ("driver", parts.nsm.path if parts.nsm else Cell("none", "dim")),
             ("times", f"none after {_instant(plan.epoch)}"),
         ],
         title="Made of",

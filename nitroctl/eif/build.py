@@ -16,8 +16,8 @@ from typing import IO, Final
 import nitroctl
 from nitroctl.eif import metadata as metadata_section
 from nitroctl.eif import ramdisk, recipe, tree
-from nitroctl.eif.blobs import Blobs
 from nitroctl.eif.format import SectionType
+from nitroctl.eif.parts import Parts
 from nitroctl.eif.recipe import Application, Command
 from nitroctl.eif.tree import ImageConfig, Tree
 from nitroctl.eif.write import ImageWriter, SectionWriter, Written, metadata_json
@@ -50,7 +50,7 @@ class Plan:
     """Everything that decides the bytes of an image. ``sign``: from PCR0 to a signature section, None for unsigned."""
 
     source: Tree
-    blobs: Blobs
+    parts: Parts
     start: Command
     application: Application
     metadata: bytes
@@ -60,7 +60,7 @@ class Plan:
 
 def plan(  # noqa: PLR0913  (what decides an image)
     source: Tree,
-    blobs: Blobs,
+    parts: Parts,
     start: Command,
     *,
     epoch: int,
@@ -76,10 +76,10 @@ def plan(  # noqa: PLR0913  (what decides an image)
     """
     return Plan(
         source=source,
-        blobs=blobs,
+        parts=parts,
         start=start,
         application=recipe.application(source, start, epoch=epoch, as_is=as_is),
-        metadata=_metadata(source, blobs, epoch=epoch, name=name, version=version, custom=custom),
+        metadata=_metadata(source, parts, epoch=epoch, name=name, version=version, custom=custom),
         epoch=epoch,
         sign=sign,
     )
@@ -91,15 +91,15 @@ def write(stream: IO[bytes], planned: Plan, *, on_bytes: Callable[[int], object]
     ``on_bytes``: called with the size of each piece that was written. Raises CannotAnswer ``eif.not-buildable``,
     ``eif.source-changed``, ``file.*`` and what signing raises; OSError of ``stream`` passes through.
     """
-    blobs = planned.blobs
-    with ImageWriter(stream, architecture=blobs.architecture) as image:
+    parts = planned.parts
+    with ImageWriter(stream, architecture=parts.architecture) as image:
         with image.section(SectionType.KERNEL) as section:
-            for chunk in blobs.kernel.chunks():
+            for chunk in parts.kernel.chunks():
                 section.write(chunk)
                 on_bytes(len(chunk))
-        image.add(SectionType.CMDLINE, blobs.cmdline)
+        image.add(SectionType.CMDLINE, parts.cmdline)
         image.add(SectionType.METADATA, planned.metadata)
-        for nodes in (recipe.boot(blobs.init, blobs.nsm, epoch=planned.epoch), planned.application.nodes):
+        for nodes in (recipe.boot(parts.init, parts.nsm, epoch=planned.epoch), planned.application.nodes):
             with image.section(SectionType.RAMDISK) as section:
                 ramdisk.write_newc(_Watched(section, on_bytes), nodes)
         if planned.sign:
@@ -124,7 +124,7 @@ class _Watched:
 
 def _metadata(  # noqa: PLR0913  (what the section is made of)
     source: Tree,
-    blobs: Blobs,
+    parts: Parts,
     *,
     epoch: int,
     name: str | None,
@@ -139,8 +139,8 @@ def _metadata(  # noqa: PLR0913  (what the section is made of)
         build_time=datetime.fromtimestamp(epoch, UTC).isoformat().replace("+00:00", "Z"),
         build_tool="nitroctl",
         build_tool_version=nitroctl.__version__,
-        operating_system=blobs.system,
-        kernel_version=blobs.release,
+        operating_system=parts.system,
+        kernel_version=parts.release,
         docker_info=_docker_info(config) if config else None,
         custom=custom,
     )

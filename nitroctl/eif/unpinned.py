@@ -44,9 +44,9 @@ def remarks(planned: Plan, *, deterministic_signature: bool | None, epoch_given:
 
 def _parts(planned: Plan) -> list[Remark]:
     """Return the files that come with the machine, each with the digest that tells whether it is the same."""
-    blobs = planned.blobs
-    files = [(part.role, part.path, part.sha256) for part in blobs.inputs]
-    files.insert(1, ("cmdline", blobs.cmdline_path, hashlib.sha256(blobs.cmdline).hexdigest()))
+    parts = planned.parts
+    files = [(part.role, part.path, part.sha256) for part in parts.inputs]
+    files.insert(1, ("cmdline", parts.cmdline_path, hashlib.sha256(parts.cmdline).hexdigest()))
     return [
         Remark(
             id="build.part",
