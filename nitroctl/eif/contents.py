@@ -76,7 +76,11 @@ class Listing:
 
     def holder(self, index: int) -> Member:
         """Return the entry that has the content of entry ``index``: itself, or another hard link of the same file."""
-        return self.members[self._groups.get(index, (index, index))[1]]
+        return self.members[self.holder_index(index)]
+
+    def holder_index(self, index: int) -> int:
+        """Return the number of the entry that has the content of entry ``index``."""
+        return self._groups.get(index, (index, index))[1]
 
     def hard_link(self, index: int) -> bytes:
         """Return the name of the earlier entry that entry ``index`` is a hard link to; nothing when it is none."""
@@ -109,24 +113,44 @@ def path(name: bytes) -> bytes:
     return b"/".join(part for part in name.split(b"/") if part not in (b"", b".")) or b"."
 
 
-@contextlib.contextmanager
-def unchanged(path: str) -> Iterator[IO[bytes]]:
-    """Open the image ``path`` for several readings of one file.
+@dataclass(frozen=True, slots=True)
+class Image:
+    """An image file that is open, for several readings of the same bytes."""
 
-    Raises CannotAnswer ``file.unreadable``, ``file.not-regular``, and at the end ``eif.changed`` when the file, or the
-    file under that name, is another then.
+    path: str
+    stream: IO[bytes]
+    before: os.stat_result
+
+    def require_unchanged(self) -> None:
+        """Raise CannotAnswer ``eif.changed`` when the file, or the file under that name, is another by now."""
+        after, named = os.fstat(self.stream.fileno()), os.stat(self.path)  # noqa: PTH116  (as it was opened)
+        if not _identity(self.before) == _identity(after) == _identity(named):
+            raise CannotAnswer(
+                f"{self.path}: changed while it was read", "eif.changed", ["wait until it is written, then repeat"]
+            )
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[Image]:
+    """Open the image ``path``, and see at the end of the block that it is still the same.
+
+    Raises CannotAnswer ``file.unreadable``, ``file.not-regular`` or ``eif.changed``. OSError in the block is taken for
+    the image's.
     """
     with safefile.open_regular(path) as stream:
         try:
-            before = os.fstat(stream.fileno())
-            yield stream
-            after, named = os.fstat(stream.fileno()), os.stat(path)  # noqa: PTH116  (as it was opened)
+            image = Image(path, stream, os.fstat(stream.fileno()))
+            yield image
+            image.require_unchanged()
         except OSError as error:
             raise safefile.cannot_read(path, error) from error
-    if not _identity(before) == _identity(after) == _identity(named):
-        raise CannotAnswer(
-            f"{path}: changed while it was read", "eif.changed", ["wait until it is written, then repeat"]
-        )
+
+
+@contextlib.contextmanager
+def unchanged(path: str) -> Iterator[IO[bytes]]:
+    """Open the image ``path`` as :func:`opened` does, for who needs the stream alone."""
+    with opened(path) as image:
+        yield image.stream
 
 
 def _identity(found: os.stat_result) -> tuple[int, int, int, int]:
@@ -136,10 +160,10 @@ def _identity(found: os.stat_result) -> tuple[int, int, int, int]:
 def listing(path: str, section: Section, *, digests: bool = True, limits: Limits = LIMITS) -> Listing:
     """Return what is in the ramdisk ``section`` of the image ``path``; without ``digests`` no content is read.
 
-    A malformed ramdisk is an answer. Raises CannotAnswer as :func:`unchanged` does.
+    A malformed ramdisk is an answer. Raises CannotAnswer as :func:`opened` does.
     """
-    with unchanged(path) as stream:
-        return listing_of(stream, section.data, section.size, digests=digests, limits=limits)
+    with opened(path) as image:
+        return listing_of(image.stream, section.data, section.size, digests=digests, limits=limits)
 
 
 def listing_of(stream: IO[bytes], start: int, size: int, *, digests: bool = True, limits: Limits = LIMITS) -> Listing:
