@@ -9,70 +9,30 @@ import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
-from contextvars import ContextVar
-from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, Final, TextIO
+from typing import TYPE_CHECKING
 
+from nitroctl.cli.output import EXPORTS, Output, asking, is_coloured, no_checks, no_export, read, width_of
 from nitroctl.errors import CannotAnswer, ExitCode, NitroctlError, Terminated, UsageError
 
 if TYPE_CHECKING:
     from nitroctl.render.result import Result, Stream
 
-_COLOURS: Final = ("auto", "always", "never")
-#: Formats of others that few commands can answer in; a Result says which it can.
-EXPORTS: Final = ("ear", "vsa")
-#: Forms of an answer's checks.
-FOR_CHECKS: Final = ("sarif", "junit", "github")
-_FORMATS: Final = ("human", "json", *FOR_CHECKS, *EXPORTS)
-
-
-@dataclass(frozen=True, slots=True)
-class Output:
-    """How to answer, read from the arguments before they are parsed."""
-
-    form: str = "human"
-    colour: str = "auto"
-    quiet: bool = False
-    debug: bool = False
-
-
-_ASKED: Final = ContextVar("_ASKED", default=Output())  # noqa: B039  (it is frozen)
-
-
-@dataclass(frozen=True, slots=True)
-class Canvas:
-    """What stdout can show, for the parts of an answer that are drawn before it is shown: a Screen's arguments."""
-
-    colour: bool
-    width: int | None
-    encoding: str
-
-
-def canvas() -> Canvas:
-    """Return what stdout can show, as the running command was asked to use it."""
-    return Canvas(_colour(sys.stdout, asked().colour), _width(sys.stdout), sys.stdout.encoding)
-
-
-def asked() -> Output:
-    """Return how the running command was asked to answer, for what it says on stderr while it works."""
-    return _ASKED.get()
-
 
 def run(argv: Sequence[str]) -> int:
     """Do what ``argv`` (without the program name) asks for, print the answer, and return the exit status.
 
-    1 means "the answer is no" and nothing else: a crash is 70, a broken pipe 141, an interrupt 130.
+    1 means "the answer is no" and nothing else: a crash is 70, a broken pipe 141, an interrupt 130. With --exit-zero a
+    no is told and gives 0; what could not be looked at stays what it is.
     """
     output = Output()
-    before = _ASKED.set(output)
     try:
         signal.signal(signal.SIGTERM, _terminate)
         if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # a lost terminal cleans up too; nohup stays nohup
             signal.signal(signal.SIGHUP, _terminate)
-        output = _read_output_options(argv)
-        _ASKED.set(output)
-        status = _answer(list(argv), output)
+        output = read(argv)
+        with asking(output):
+            status = _answer(list(argv), output)
     except BrokenPipeError:
         _discard_stdout()
         status = ExitCode.BROKEN_PIPE
@@ -84,10 +44,8 @@ def run(argv: Sequence[str]) -> int:
         status = _failed(error, output)
     except Exception as error:  # noqa: BLE001  (the one catch-all: a bug gets 70, never 1)
         status = _failed(_nowhere(error) or _bug(error), output)
-    finally:
-        _ASKED.reset(before)
     _let_go_of_stderr()
-    return int(status)
+    return 0 if output.exit_zero and status == ExitCode.REFUSED else int(status)
 
 
 def _answer(argv: list[str], output: Output) -> int:
@@ -139,8 +97,8 @@ def _show(answer: "Result | Stream", output: Output) -> int:
         return _concluded(answer)
     from nitroctl.render.human import Screen
 
-    colour = _colour(sys.stdout, output.colour)
-    _put(Screen(colour=colour, width=_width(sys.stdout), encoding=sys.stdout.encoding).draw(answer.view))
+    colour = is_coloured(sys.stdout, output.colour)
+    _put(Screen(colour=colour, width=width_of(sys.stdout), encoding=sys.stdout.encoding).draw(answer.view))
     _note(answer.notes, output)
     return _concluded(answer)
 
@@ -174,24 +132,6 @@ def _exported(answer: "Result", output: Output) -> int:
     _put(export.text())
     _note([*answer.notes, export.note], output)
     return _concluded(answer)
-
-
-def no_export(form: str) -> UsageError:
-    """Return the error for a form of others that this answer has not."""
-    return UsageError(
-        f"--format {form} is for verdicts on one attestation document, and this is not one",
-        "usage.invalid",
-        ["use it with nitroctl attest verify FILE, or use --json"],
-    )
-
-
-def no_checks(form: str) -> UsageError:
-    """Return the error for a form that the answer of this command cannot take."""
-    return UsageError(
-        f"--format {form} is for commands that answer with checks, and this one does not",
-        "usage.invalid",
-        ["use --json"],
-    )
 
 
 def _note(notes: Sequence[str], output: Output) -> None:
@@ -251,32 +191,6 @@ def _pour(stream: "Stream", output: Output) -> int:
             close()
     _note(stream.notes, output)
     return stream.finish()
-
-
-def _read_output_options(argv: Sequence[str]) -> Output:
-    """Read --json, --format, --color, --quiet and --debug wherever they stand before ``--``.
-
-    The last one wins. Raises UsageError for a value that is not one of the choices.
-    """
-    words = list(argv[: argv.index("--")] if "--" in argv else argv)
-    form, colour = "human", os.environ.get("NITROCTL_COLOR", "auto")
-    for number, word in enumerate(words):
-        flag, sign, value = word.partition("=")
-        if flag in ("--format", "--color"):
-            value = value if sign else (words[number + 1] if number + 1 < len(words) else "")
-            if flag == "--format":
-                form = _choice(flag, value, _FORMATS)
-            else:
-                colour = _choice(flag, value, _COLOURS)
-        elif word == "--json":
-            form = "json"
-    return Output(form, colour if colour in _COLOURS else "auto", "--quiet" in words, "--debug" in words)
-
-
-def _choice(flag: str, value: str, choices: Sequence[str]) -> str:
-    if value not in choices:
-        raise UsageError(f"{flag}: not one of {', '.join(choices)}: {value!r}", "usage.invalid")
-    return value
 
 
 def _usage(error: Exception, output: Output) -> int:
@@ -379,26 +293,3 @@ def _discard_stdout() -> None:
 
 def _terminate(_signum: int, _frame: FrameType | None) -> None:
     raise Terminated
-
-
-def _colour(stream: TextIO, wanted: str) -> bool:
-    """Whether to colour ``stream``: the option, then NO_COLOR, FORCE_COLOR (0 is off), TERM=dumb, then a terminal."""
-    if wanted != "auto":
-        return wanted == "always"
-    if os.environ.get("NO_COLOR"):
-        return False
-    forced = os.environ.get("FORCE_COLOR", "")
-    if forced:
-        return forced != "0"
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def _width(stream: TextIO) -> int | None:
-    """Return the columns of ``stream``: COLUMNS, else the terminal's, else None (unlimited)."""
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns) > 0:
-        return int(columns)
-    try:
-        return os.get_terminal_size(stream.fileno()).columns or None
-    except (OSError, ValueError):
-        return None

@@ -54,7 +54,7 @@ def extract(
     import hashlib
 
     from nitroctl import safefile
-    from nitroctl.cli import asked
+    from nitroctl.cli.output import asked
 
     if pem and part not in (Part.PUBLIC_KEY, Part.CERTIFICATES):
         raise UsageError(f"--pem is for public-key, and {part.value} is not a key", "usage.invalid", ["leave it out"])

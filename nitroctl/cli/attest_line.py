@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nitroctl.cli import FOR_CHECKS, Canvas
+from nitroctl.cli.output import FOR_CHECKS, Canvas
 from nitroctl.errors import NitroctlError
 from nitroctl.render.result import Result, Subject
 from nitroctl.render.view import Row

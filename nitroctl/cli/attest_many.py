@@ -40,8 +40,8 @@ def verify_many(paths: Sequence[str], judge: "Judge", *, jobs: int = 1) -> Strea
 
     Exit status: 1 when any document is refused; else 3 when any could not be read; else 0. Raises UsageError.
     """
-    from nitroctl.cli import EXPORTS, asked, canvas
     from nitroctl.cli.attest_line import Clerk
+    from nitroctl.cli.output import EXPORTS, asked, canvas
     from nitroctl.evidence import sources
 
     if not 0 <= jobs <= _MOST_JOBS:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nitroctl.cli import asked, attest_file
+from nitroctl.cli import attest_file
+from nitroctl.cli.output import asked
 from nitroctl.errors import CannotAnswer, UsageError
 from nitroctl.render.result import Result, Stream
 from nitroctl.render.view import Fields, Headline, Raw

@@ -4,9 +4,15 @@ from typing import Annotated, Final
 
 import typer
 
-from nitroctl.cli.tree import verb
 from nitroctl.render.result import Result
 from nitroctl.render.view import Fields
+
+EXAMPLES = {
+    "role": "nitroctl pcr role arn:aws:iam::111122223333:role/signer",
+    "instance": "nitroctl pcr instance i-0123456789abcdef0",
+    "certificate": "nitroctl pcr certificate signing.pem",
+    "file": "nitroctl pcr file app.bin",
+}
 
 _CERTIFICATE_LIMIT: Final = 1024 * 1024
 
@@ -80,11 +86,3 @@ def file_(
         data={"file": file, "size_bytes": size, "sha384": digest.hex(), "register": value},
         view=[Fields([("register", value), ("SHA-384", digest.hex()), ("size", f"{size} bytes")])],
     )
-
-
-def add_to(app: typer.Typer) -> None:
-    """Add the calculators to ``app`` as verbs."""
-    verb(app, "role", "nitroctl pcr role arn:aws:iam::111122223333:role/signer")(role)
-    verb(app, "instance", "nitroctl pcr instance i-0123456789abcdef0")(instance)
-    verb(app, "certificate", "nitroctl pcr certificate signing.pem")(certificate)
-    verb(app, "file", "nitroctl pcr file app.bin")(file_)

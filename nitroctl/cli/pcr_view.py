@@ -32,6 +32,8 @@ def entry_fields(entry: "Entry") -> Fields:
     if entry.signer:
         rows.append(("signer", f"certificate with SHA-256 {entry.signer.certificate_sha256}"))
     rows += [(label, value) for label, value in _origin(entry) if value]
+    if entry.revoked_because:
+        times.append(("because", entry.revoked_because))
     return Fields([*rows, *times])
 
 

@@ -9,7 +9,7 @@ import shutil
 import sys
 from typing import Final
 
-from nitroctl.cli import asked
+from nitroctl.cli.output import asked
 from nitroctl.render.plain import encodable, inert, visible, visible_lines
 
 #: Seconds between two lines where nobody watches.

@@ -1,7 +1,7 @@
 """The command tree: nouns that import their module only when one of their verbs is asked for.
 
 ``GROUPS`` holds each noun's one-line summary, so that ``nitroctl --help`` imports none of them. The output options
-(``--json``, ``--format``, ``--color``, ``--quiet``, ``--debug``) belong to every verb and are read once by
+(``--json``, ``--format``, ``--color`` …) belong to every verb and are read once by
 :func:`nitroctl.cli.run`, before parsing, so that a parse error speaks JSON too.
 """
 
@@ -38,10 +38,11 @@ OUTPUT_OPTIONS: Final = (
     ("--format", "Form of the answer."),
     ("--color", "Colour: auto, always or never."),
     ("--quiet", "Print nothing on stderr but errors."),
+    ("--exit-zero", "Exit 0 also when the answer is no."),
     ("--debug", "Show the traceback of an error."),
 )
-_FLAGS = {"--json", "--quiet", "--debug"}
-_CHOICES = {"--format": "[human|json|sarif|junit|github|ear|vsa]", "--color": "[auto|always|never]"}
+_FLAGS = {"--json", "--quiet", "--exit-zero", "--debug"}
+_CHOICES = {"--format": "[human|json|sarif|junit|github|ear|vsa|nitro-cli]", "--color": "[auto|always|never]"}
 
 
 def _ignore(value: object) -> object:
@@ -69,10 +70,10 @@ def _require_form(command: str) -> None:
 
     Which answers have checks is what the schemas say. Raises UsageError ``usage.invalid``.
     """
-    from nitroctl.cli import EXPORTS, FOR_CHECKS, asked, no_checks, no_export
+    from nitroctl.cli.output import EXPORTS, FOR_CHECKS, asked, no_checks, no_export
 
     form, name = asked().form, ".".join(command.split()[1:])
-    if form in EXPORTS and name != "attest.verify":
+    if form in EXPORTS and name != EXPORTS[form].replace(" ", "."):
         raise no_export(form)
     if form not in FOR_CHECKS:
         return
@@ -243,7 +244,7 @@ def root() -> Any:
     app = typer.Typer(cls=Root, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
     @app.callback(
-        epilog="Every command takes --json, --format, --color, --quiet and --debug.\n"
+        epilog="Every command takes --json, --format, --color, --quiet, --exit-zero and --debug.\n"
         "Exit status: 0 yes or done, 1 no, 2 wrong invocation, 3 could not answer, 4 nitro-cli failed, 5 AWS failed.\n"
         "'nitroctl explain CODE' explains what stands in [brackets] after an error."
     )

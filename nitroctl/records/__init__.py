@@ -21,7 +21,8 @@ from nitroctl.records.entry import (
     new_entry,
 )
 from nitroctl.records.ledger import MAX_ACTIVE, Ledger, Nearest
-from nitroctl.records.store import Outcome, Recorded, load, record
+from nitroctl.records.lifecycle import Step
+from nitroctl.records.store import Outcome, Recorded, change, load, record
 
 __all__ = [
     "MAX_ACTIVE",
@@ -37,6 +38,8 @@ __all__ = [
     "Signer",
     "Source",
     "Status",
+    "Step",
+    "change",
     "load",
     "new_entry",
     "record",

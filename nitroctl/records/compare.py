@@ -11,7 +11,7 @@ from nitroctl.records.ledger import Ledger, Nearest
 _STANDING = {
     Status.CANDIDATE: "which is a candidate and accepts nothing yet",
     Status.RETIRED: "which is retired since {}",
-    Status.REVOKED: "which was revoked at {}",
+    Status.REVOKED: "which was revoked at {}{}",
 }
 
 
@@ -111,17 +111,21 @@ def _revoked(compared: Compared) -> list[Check]:
             title="No revoked record has the same registers",
             outcome=Outcome.FAIL,
             detail="the same image is "
-            + ", ".join(f"{each.id}, revoked at {time_text(each.since)}" for each in revoked),
+            + ", ".join(f"{each.id}, revoked at {time_text(each.since)}{_because(each)}" for each in revoked),
             remedy="run another image; if the revocation is of the name only, make that entry retired",
         )
     ]
+
+
+def _because(entry: Entry) -> str:
+    return f" ({entry.revoked_because})" if entry.revoked_because else ""
 
 
 def _why(compared: Compared) -> tuple[str, str]:
     """Return what the registers are instead, and what to do."""
     if compared.elsewhere:
         known = compared.elsewhere[-1]
-        standing = _STANDING[known.status].format(time_text(known.since))
+        standing = _STANDING[known.status].format(time_text(known.since), _because(known))
         return f"the registers are those of {known.id}, {standing}", "run a version that is active"
     if any(index in compared.pcrs and pcr.is_zero(compared.pcrs[index]) for index in (0, 1, 2)):
         return "PCR0, PCR1 or PCR2 is zero, as an enclave in debug mode attests", "run the enclave without debug mode"

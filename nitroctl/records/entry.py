@@ -104,6 +104,7 @@ class Entry:
     activated_at: datetime | None = None
     retired_at: datetime | None = None
     revoked_at: datetime | None = None
+    revoked_because: str = ""
     notes: str = ""
 
     @property
@@ -152,6 +153,7 @@ class Entry:
             "activated_at": self.activated_at and time_text(self.activated_at),
             "retired_at": self.retired_at and time_text(self.retired_at),
             "revoked_at": self.revoked_at and time_text(self.revoked_at),
+            "revoked_because": self.revoked_because,
             "notes": self.notes,
         }
         return {key: value for key, value in members.items() if value is not None and value != ""}
@@ -308,6 +310,26 @@ def _time_fault(entry: Entry) -> Fault | None:
     for name in _ALL_TIMES:
         if name not in allowed and getattr(entry, name) is not None:
             return Fault(f"/{name}", f"given, but the status is {entry.status}", "records.status")
+    if entry.revoked_because and entry.status is not Status.REVOKED:
+        return Fault("/revoked_because", f"given, but the status is {entry.status}", "records.status")
+    return _order_fault(entry)
+
+
+def _order_fault(entry: Entry) -> Fault | None:
+    """Return the fault of a life whose times go back."""
+    before, since = "recorded_at", entry.recorded_at
+    for name in _ALL_TIMES:
+        at = getattr(entry, name)
+        if at is None:
+            continue
+        if at < since:
+            return Fault(
+                f"/{name}",
+                f"{time_text(at)} is before {before}, {time_text(since)}",
+                "records.time-order",
+                "a clock was wrong, or the file was edited: restore the times from its history",
+            )
+        before, since = name, at
     return None
 
 
@@ -333,7 +355,7 @@ def _text_fault(entry: Entry) -> Fault | None:
 
 
 def _texts(entry: Entry) -> list[tuple[str, str]]:
-    found = [("/notes", entry.notes)]
+    found = [("/notes", entry.notes), ("/revoked_because", entry.revoked_because)]
     if entry.artifact:
         found.append(("/artifact/name", entry.artifact.name))
     if entry.source:

@@ -14,7 +14,7 @@ from nitroctl.errors import CannotAnswer
 from nitroctl.records import ledger as rules
 from nitroctl.records import strict_json
 from nitroctl.records.entry import Artifact, Build, Entry, Fault, Signer, Source, Status, first_fault
-from nitroctl.records.ledger import Ledger
+from nitroctl.records.ledger import MAX_ACTIVE, MAX_ACTIVE_LIMIT, Ledger
 
 #: Value of the member ``schema``; the last part is the version of the form.
 SCHEMA: Final = "urn:nitroctl:measurements:1"
@@ -28,13 +28,16 @@ _REQUIRED: Final = frozenset(
     {"id", "component", "environment", "platform", "version", "status", "measurements", "pin", "recorded_at"}
 )
 _OPTIONAL: Final = frozenset(
-    {"artifact", "source", "build", "signer", "activated_at", "retired_at", "revoked_at", "notes"}
+    {"artifact", "source", "build", "signer", "activated_at", "retired_at", "revoked_at", "revoked_because", "notes"}
 )
 
 
 def dumps(ledger: Ledger) -> str:
     """Return the canonical text of ``ledger``, ending in a line feed."""
-    document = {"schema": SCHEMA, "entries": [entry.as_json() for entry in Ledger.of(ledger.entries)]}
+    document: dict[str, object] = {"schema": SCHEMA}
+    if ledger.max_active != MAX_ACTIVE:
+        document["max_active"] = ledger.max_active
+    document["entries"] = [entry.as_json() for entry in Ledger.of(ledger.entries)]
     return json.dumps(document, indent=2) + "\n"
 
 
@@ -64,18 +67,25 @@ def _refuse(place: str, message: str, hint: str = "", code: str = "records.membe
 
 
 def _ledger(document: object) -> Ledger:
-    top = _object(document, "", frozenset({"schema", "entries"}), frozenset())
+    top = _object(document, "", frozenset({"schema", "entries"}), frozenset({"max_active"}))
     schema = _text(top["schema"], "/schema")
     if schema != SCHEMA:
         newer = schema.startswith(_SCHEMA_FAMILY)
         hint = "a newer nitroctl wrote it: upgrade this one" if newer else f'a ledger has "schema": "{SCHEMA}"'
         _refuse("/schema", f"not a form this nitroctl knows: {schema!r}", hint, "records.schema")
+    max_active = _max_active(top.get("max_active", MAX_ACTIVE))
     entries = [_entry(value, f"/entries/{number}") for number, value in enumerate(_list(top["entries"], "/entries"))]
-    broken = rules.first_fault(entries)
+    broken = rules.first_fault(entries, max_active)
     if broken:
         position, fault = broken
         raise _Wrong(Fault(f"/entries/{position}{fault.place}", fault.message, fault.code, fault.hint))
-    return Ledger.of(entries)
+    return Ledger.of(entries, max_active)
+
+
+def _max_active(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_ACTIVE_LIMIT:
+        _refuse("/max_active", f"not a whole number from 1 to {MAX_ACTIVE_LIMIT}: {_shown(value)}")
+    return value
 
 
 def _entry(value: object, at: str) -> Entry:
@@ -99,6 +109,9 @@ def _entry(value: object, at: str) -> Entry:
         activated_at=_time(members["activated_at"], f"{at}/activated_at") if "activated_at" in members else None,
         retired_at=_time(members["retired_at"], f"{at}/retired_at") if "retired_at" in members else None,
         revoked_at=_time(members["revoked_at"], f"{at}/revoked_at") if "revoked_at" in members else None,
+        revoked_because=_text(members["revoked_because"], f"{at}/revoked_because")
+        if "revoked_because" in members
+        else "",
         notes=_text(members["notes"], f"{at}/notes") if "notes" in members else "",
     )
     fault = first_fault(entry)

@@ -11,8 +11,10 @@ from nitroctl.records.entry import Entry, Fault, Status
 if TYPE_CHECKING:
     from datetime import datetime
 
-#: An old release and the one that replaces it; more at once is a rollout that was never finished.
+#: An old release and the one that replaces it; more at once is a rollout that was never finished. A ledger may say
+#: another number, up to this limit.
 MAX_ACTIVE: Final = 2
+MAX_ACTIVE_LIMIT: Final = 64
 
 _STATUS_RANK: Final = {Status.ACTIVE: 3, Status.CANDIDATE: 2, Status.RETIRED: 1, Status.REVOKED: 0}
 
@@ -44,14 +46,23 @@ class Nearest:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """Recorded entries in canonical order: component, environment, time of recording, version."""
+    """Recorded entries in canonical order: component, environment, time of recording, version.
+
+    ``max_active``: how many entries of one component in one environment may be active at a time.
+    """
 
     entries: tuple[Entry, ...] = ()
+    max_active: int = MAX_ACTIVE
 
     @classmethod
-    def of(cls, entries: Iterable[Entry]) -> "Ledger":
+    def of(cls, entries: Iterable[Entry], max_active: int = MAX_ACTIVE) -> "Ledger":
         """Return a ledger of ``entries`` in canonical order. The rules between entries are :func:`first_fault`'s."""
-        return cls(tuple(sorted(entries, key=_order)))
+        return cls(tuple(sorted(entries, key=_order)), max_active)
+
+    def replacing(self, changed: Iterable[Entry]) -> "Ledger":
+        """Return the ledger with the entries of ``changed`` in place of those of the same ids, new ones added."""
+        entries = {entry.id: entry for entry in self.entries} | {entry.id: entry for entry in changed}
+        return Ledger.of(entries.values(), self.max_active)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self.entries)
@@ -70,7 +81,8 @@ class Ledger:
                 if component in (None, entry.component)
                 and environment in (None, entry.environment)
                 and status in (None, entry.status)
-            )
+            ),
+            self.max_active,
         )
 
     def active(self, component: str | None = None, environment: str | None = None) -> tuple[Entry, ...]:
@@ -114,7 +126,7 @@ def _order(entry: Entry) -> tuple[object, ...]:
     return entry.component, entry.environment, entry.recorded_at, entry.version
 
 
-def first_fault(entries: Sequence[Entry]) -> tuple[int, Fault] | None:
+def first_fault(entries: Sequence[Entry], max_active: int = MAX_ACTIVE) -> tuple[int, Fault] | None:
     """Return the position of the first entry that breaks a rule between entries, and the rule; None when all hold."""
     seen = dict[str, int]()
     active = Counter[tuple[str, str]]()
@@ -127,11 +139,11 @@ def first_fault(entries: Sequence[Entry]) -> tuple[int, Fault] | None:
         if entry.status is Status.ACTIVE:
             group = (entry.component, entry.environment)
             active[group] += 1
-            if active[group] > MAX_ACTIVE:
+            if active[group] > max_active:
                 return position, Fault(
                     "/status",
-                    f"more than {MAX_ACTIVE} active entries of {entry.component} in {entry.environment}",
+                    f"more than {max_active} active entries of {entry.component} in {entry.environment}",
                     "records.too-many-active",
-                    "set the status of the ones no longer run to retired, with retired_at",
+                    "retire the ones that no longer run: nitroctl pcr finalize, or nitroctl pcr retire",
                 )
     return None

@@ -5,7 +5,7 @@ import dataclasses
 import fcntl
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -14,7 +14,8 @@ from nitroctl import pcr, safefile
 from nitroctl.errors import CannotAnswer, UsageError
 from nitroctl.records import form
 from nitroctl.records.entry import Entry, Status
-from nitroctl.records.ledger import MAX_ACTIVE, Ledger, first_fault
+from nitroctl.records.ledger import Ledger, first_fault
+from nitroctl.records.lifecycle import Step, changed, refuse_revoked
 
 #: The most a ledger may hold: some 250,000 entries.
 SIZE_LIMIT: Final = 256 * 1024 * 1024
@@ -69,8 +70,8 @@ def record(path: str, entry: Entry) -> Recorded:
 
     Recording what already stands is a no-op that says so; an active entry makes the same candidate active. Raises
     CannotAnswer ``records.version-taken`` for a version that stands with other registers or pins,
-    ``records.not-active`` for one that was retired or revoked, ``records.too-many-active``, ``records.busy``, and
-    whatever :func:`load` and :func:`safefile.replace` raise.
+    ``records.not-active`` for one that was retired or revoked, ``records.not-revoked`` for an active one whose image
+    was revoked under another name, ``records.too-many-active``, ``records.busy``, and whatever :func:`load` and :func:`safefile.replace` raise.
     """
     if path == safefile.STDIN:
         raise UsageError("the ledger to record in cannot be standard input", "usage.invalid", ["name a file"])
@@ -80,11 +81,32 @@ def record(path: str, entry: Entry) -> Recorded:
         done = _merged(path, standing, entry)
         if done.outcome is Outcome.UNCHANGED:
             return done
-        entries = [known for known in ledger if known is not standing]
-        changed = Ledger.of([*entries, done.entry])
-        _hold_to_rules(path, changed, done.entry)
-        safefile.replace(path, form.dumps(changed).encode("ascii"))
+        if done.entry.status is Status.ACTIVE:
+            refuse_revoked(ledger, done.entry)
+        after = ledger.replacing([done.entry])
+        _hold_to_rules(path, after, done.entry)
+        safefile.replace(path, form.dumps(after).encode("ascii"))
         return done
+
+
+def change(path: str, steps: Callable[[Ledger], Sequence[Step]]) -> tuple[Step, ...]:
+    """Take ``steps``, worked out from the ledger at ``path`` while its lock is held, and write what changed.
+
+    Returns the steps. All are taken or none; nothing is written when none changes anything. Raises what ``steps``
+    raises, CannotAnswer ``records.too-many-active``, ``records.busy``, and whatever :func:`load` and
+    :func:`safefile.replace` raise.
+    """
+    if path == safefile.STDIN:
+        raise UsageError("the ledger to change cannot be standard input", "usage.invalid", ["name a file"])
+    with _alone(path):
+        ledger = load(path)
+        taken = tuple(steps(ledger))
+        entries = changed(taken)
+        if entries:
+            after = ledger.replacing(entries)
+            _hold_to_rules(path, after, entries[0])
+            safefile.replace(path, form.dumps(after).encode("ascii"))
+        return taken
 
 
 def _merged(path: str, standing: Entry | None, entry: Entry) -> Recorded:
@@ -137,15 +159,15 @@ def _difference(standing: Entry, entry: Entry) -> str:
 
 
 def _hold_to_rules(path: str, ledger: Ledger, entry: Entry) -> None:
-    broken = first_fault(ledger.entries)
+    broken = first_fault(ledger.entries, ledger.max_active)
     if broken is None:
         return
     fault = broken[1]
     others = ", ".join(known.id for known in ledger.active(entry.component, entry.environment) if known.id != entry.id)
     raise CannotAnswer(
-        f"{path}: {entry.id} would be one more than {MAX_ACTIVE} active entries: {others}",
+        f"{path}: {entry.id} would be one more than {ledger.max_active} active entries: {others}",
         fault.code,
-        ["record it as a candidate (without --activate)", f"in {path}: {fault.hint}"],
+        ["record it as a candidate (without --activate)", fault.hint],
     )
 
 

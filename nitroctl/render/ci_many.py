@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from nitroctl import catalogue
 from nitroctl.render import ci
 from nitroctl.render.plain import visible
 from nitroctl.render.result import Result, Subject
@@ -18,9 +17,8 @@ def _findings(subject: Subject) -> list[ci.Finding]:
     error = subject.trouble
     if error is None:
         return [ci.finding(check, subject.name) for check in subject.findings]
-    title = catalogue.CATALOGUE[error.code].meaning if error.code in catalogue.CATALOGUE else error.code
     text = "; fix: ".join([error.message, *error.hints[:1]])
-    return [ci.Finding(error.code, title, "error", visible(text), subject.name.removeprefix("./"))]
+    return [ci.Finding(error.code, "it can be read", "error", visible(text), subject.name.removeprefix("./"))]
 
 
 def sarif(result: Result, subjects: Sequence[Subject]) -> str:

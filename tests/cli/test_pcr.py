@@ -22,7 +22,7 @@ SIGNER = ("--component", "signer", "--environment", "prod")
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Run in a directory of its own, at a fixed time."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("nitroctl.cli.pcr._now", lambda: AT)
+    monkeypatch.setattr("nitroctl.cli.pcr_record._now", lambda: AT)
     return tmp_path
 
 

@@ -13,6 +13,7 @@ import pytest
 
 import nitroctl.cli
 from nitroctl import __version__
+from nitroctl.cli import output
 from nitroctl.errors import Terminated
 from tests.conftest import Cli, Ran, program
 
@@ -218,4 +219,21 @@ def test_json_is_the_same_in_every_locale(cli: Cli) -> None:
 def test_how_one_run_was_asked_to_answer_is_forgotten_with_it(cli: Cli) -> None:
     ran = cli("pcr", "role", "arn:aws:iam::123456789012:role/signer", "--format", "sarif")
     assert ran.status == 2
-    assert nitroctl.cli.asked() == nitroctl.cli.Output()
+    assert output.asked() == output.Output()
+
+
+@pytest.mark.parametrize("form", ["human", "json", "github"])
+def test_a_no_can_be_told_without_failing_the_step(
+    cli: Cli, form: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bad.cbor").write_bytes(b"\x84")
+    no = cli("attest", "verify", "bad.cbor", "--authenticity-only", "--at", "document", "--format", form)
+    told = cli("attest", "verify", "bad.cbor", "--authenticity-only", "--at=document", "--format", form, "--exit-zero")
+    assert (no.status, told.status) == (1, 0)
+    assert no.stdout == told.stdout
+
+
+def test_what_could_not_be_looked_at_fails_the_step_all_the_same(cli: Cli) -> None:
+    assert cli("eif", "measure", "missing.eif", "--exit-zero").status == 3
+    assert cli("eif", "measure", "--exit-zero", "--no-such-option").status == 2

@@ -436,7 +436,7 @@ def test_every_member_of_an_entry_is_in_the_schema_and_in_its_order() -> None:
     schema = validator("measurements.1").schema
     assert isinstance(schema, dict)
     properties = list(schema["$defs"]["entry"]["properties"])
-    whole = dataclasses.replace(full(), status=Status.REVOKED, retired_at=AT, revoked_at=AT)
+    whole = dataclasses.replace(full(), status=Status.REVOKED, retired_at=AT, revoked_at=AT, revoked_because="x")
     assert list(whole.as_json()) == properties
     assert set(dataclasses.asdict(whole)) | {"id", "measurements"} == {*properties, "pcrs"}
 

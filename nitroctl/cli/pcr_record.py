@@ -1,0 +1,131 @@
+"""``nitroctl pcr record``: what an image measures to goes into the ledger."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nitroctl.cli.pcr_options import Records, agree, from_image, ledger_path, with_assignments
+from nitroctl.cli.pcr_view import entry_fields
+from nitroctl.errors import UsageError
+from nitroctl.render.result import Result
+from nitroctl.render.view import Headline
+
+if TYPE_CHECKING:
+    from nitroctl.records import Recorded
+    from nitroctl.records.entry import Artifact, Signer
+
+EXAMPLES = """
+nitroctl pcr record --eif app.eif --component signer --environment prod --release 1.4.2
+nitroctl pcr record --eif app.eif --component signer --environment prod --release 1.4.2 --activate
+nitroctl pcr record --measurements build.json --component signer --environment prod --release 1.4.2
+"""
+
+
+def record(
+    *,
+    component: Annotated[str, typer.Option("--component", help="What the image is.", metavar="NAME")],
+    environment: Annotated[str, typer.Option("--environment", help="Where it is to run.", metavar="NAME")],
+    release: Annotated[str, typer.Option("--release", help="The image's version.", metavar="VERSION")],
+    eif: Annotated[str | None, typer.Option("--eif", help="Measure this image.", metavar="FILE")] = None,
+    measurements: Annotated[
+        str | None,
+        typer.Option(
+            "--measurements",
+            help="Take what nitro-cli build-enclave or describe-eif printed; - is stdin.",
+            metavar="FILE",
+        ),
+    ] = None,
+    pcr: Annotated[
+        list[str] | None,
+        typer.Option("--pcr", help="Record this register too (PCR3, PCR4). Repeatable.", metavar="PCR=HEX"),
+    ] = None,
+    pin: Annotated[
+        list[str] | None,
+        typer.Option("--pin", help="Pin this register in place of all that are recorded. Repeatable.", metavar="PCR"),
+    ] = None,
+    activate: Annotated[
+        bool, typer.Option("--activate", help="Make it active: a reference value from now on.")
+    ] = False,
+    source_uri: Annotated[str, typer.Option("--source-uri", help="Repository it was built from.", metavar="URI")] = "",
+    source_ref: Annotated[str, typer.Option("--source-ref", help="Branch or tag.", metavar="REF")] = "",
+    source_commit: Annotated[str, typer.Option("--source-commit", help="Commit.", metavar="HASH")] = "",
+    notes: Annotated[str, typer.Option("--notes", help="A remark for whoever reads the record.", metavar="TEXT")] = "",
+    records: Records = None,
+) -> Result:
+    """Record what an image measures to, as a candidate or an active version.
+
+    The registers come from the image itself (--eif) or from nitro-cli's JSON (--measurements); with both they must
+    agree. A version keeps its measurements for ever: recording it again with others is refused.
+    """
+    from nitroctl import records as ledger
+    from nitroctl.pcr import parse_name
+
+    path = ledger_path(records)
+    registers, artifact, signer = _measured(eif, measurements, pcr or [])
+    entry = ledger.new_entry(
+        component=component,
+        environment=environment,
+        version=release,
+        pcrs=registers,
+        recorded_at=_now(),
+        status=ledger.Status.ACTIVE if activate else ledger.Status.CANDIDATE,
+        pin=[parse_name(name) for name in pin] if pin else None,
+        artifact=artifact,
+        signer=signer,
+        source=ledger.Source(uri=source_uri, ref=source_ref, commit=source_commit)
+        if source_uri or source_ref or source_commit
+        else None,
+        notes=notes,
+    )
+    return _recorded(path, ledger.record(path, entry))
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _measured(
+    eif: str | None, measurements: str | None, assignments: Sequence[str]
+) -> tuple[Mapping[int, bytes], "Artifact | None", "Signer | None"]:
+    """Return registers, artifact and signer from all that was given; what disagrees is refused."""
+    if eif is None and measurements is None:
+        raise UsageError("nothing to record", "usage.invalid", ["name the image with --eif FILE"])
+    registers = dict[int, bytes]()
+    artifact = signer = None
+    if eif is not None:
+        registers, artifact, signer = from_image(eif)
+    if measurements is not None:
+        from nitroctl.records import nitro_cli_json
+
+        told = nitro_cli_json.read(measurements)
+        if registers:
+            agree(registers, told, f"{eif} measures", f"{measurements} says")
+        registers = registers or dict(told)
+    return with_assignments(registers, assignments), artifact, signer
+
+
+def _recorded(path: str, done: "Recorded") -> Result:
+    from nitroctl.records import Outcome, Status
+
+    entry = done.entry
+    text = {
+        Outcome.ADDED: f"recorded {entry.id} in {path}: {entry.status}",
+        Outcome.ACTIVATED: f"activated {entry.id} in {path}",
+        Outcome.UNCHANGED: f"{entry.id} already stands in {path} with these measurements: {entry.status}",
+    }[done.outcome]
+    notes = []
+    if entry.status is Status.CANDIDATE:
+        notes.append("a candidate accepts nothing yet; pcr record … --activate makes it a reference value")
+    if entry.status in (Status.RETIRED, Status.REVOKED):
+        notes.append(f"this version is {entry.status}: it accepts nothing")
+    if done.ignored:
+        notes.append(f"what stands was kept where this recording differs: {', '.join(done.ignored)}")
+    data = {
+        "outcome": done.outcome.value,
+        "records": path,
+        "entry": entry.as_json(),
+        "ignored": list(done.ignored),
+    }
+    return Result(schema="pcr.record/1", data=data, view=[Headline(text), entry_fields(entry)], notes=notes)
