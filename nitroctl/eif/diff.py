@@ -229,7 +229,8 @@ def _ramdisks(one: Image, other: Image) -> Iterator[Difference]:
 
 def _ramdisk(one: Image, other: Image, before: Part | None, after: Part | None) -> Difference:
     if before is None or after is None:
-        return _lone(before, after, _ALL)  # those after it count as others now
+        first = any(part and part.number == 1 for part in (before, after))
+        return _lone(before, after, _ALL if first else _APPLICATION)  # the one after the first takes its place
     registers = tuple(sorted({index for part in (before, after) for index in (_BOOT, _APPLICATION)[part.number > 1]}))
     contents = diff_ramdisk.compare(one.listing(before), other.listing(after))
     return replace(_change(before, after, registers), contents=contents)
