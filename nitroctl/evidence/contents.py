@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
@@ -57,6 +57,11 @@ _TINK: Final = b"type.googleapis.com/google.crypto.tink."
 #: Text with more unprintable characters than this share is not text.
 _UNPRINTABLE_SHARE: Final = 4
 _MAX_JSON_DEPTH: Final = 32
+_PEM: Final = b"-----BEGIN"
+_PEM_SPKI: Final = b"-----BEGIN PUBLIC KEY-----"
+_SPKI_DER: Final = "SubjectPublicKeyInfo in DER"
+#: Major types (RFC 8949, 3.1) that bytes seldom have by chance: array, map, tag.
+_CONTAINERS: Final = (4, 5, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +94,6 @@ class PublicKey:
         return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
-_SPKI_DER: Final = "SubjectPublicKeyInfo in DER"
-
-
 @dataclass(frozen=True, slots=True)
 class Reading:
     """How a field's bytes can be read; None where they cannot. ``text``: as it is, unprintable characters included."""
@@ -109,9 +111,7 @@ def read(content: bytes, *, is_key: bool = False) -> Reading:
     key = public_key(content)
     document = _json(content)
     text = shown_text(content)
-    diagnosis = diagnose(content) if content and document is None and text is None and not key else None
-    whole = diagnosis is not None and diagnosis.fault is None and content[0] >> 5 in (4, 5, 6)
-    cbor = diagnosis.text if diagnosis and whole else None
+    cbor = _cbor(content) if text is None else None
     known = key or document is not None or cbor is not None
     return Reading(content, text, document, cbor, key, () if known else tuple(guesses(content, is_key=is_key)))
 
@@ -137,25 +137,37 @@ def shown_text(content: bytes) -> str | None:
 
 def public_key(content: bytes) -> PublicKey | None:
     """Return what key ``content`` is (SubjectPublicKeyInfo or PKCS #1, DER or PEM), or None when it is not one."""
-    pem = content.startswith(b"-----BEGIN")
+    load = load_pem_public_key if content.startswith(_PEM) else load_der_public_key
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # that a curve is old is not what was asked
         try:
-            key = (load_pem_public_key if pem else load_der_public_key)(content)
+            key = load(content)
             der = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
         except (ValueError, UnsupportedAlgorithm):
             return None
-    info = content.startswith(b"-----BEGIN PUBLIC KEY-----") if pem else content == der
-    form = f"{'SubjectPublicKeyInfo' if info else 'PKCS #1'} in {'PEM' if pem else 'DER'}"
-    if not info and not isinstance(key, rsa.RSAPublicKey):
-        form = f"an unusual SubjectPublicKeyInfo in {'PEM' if pem else 'DER'}"
-    fingerprint = hashlib.sha256(der).hexdigest()
+    form, fingerprint = _form(content, key, der), hashlib.sha256(der).hexdigest()
     if isinstance(key, rsa.RSAPublicKey):
         return PublicKey("RSA", key.key_size, fingerprint, form, der)
     if isinstance(key, ec.EllipticCurvePublicKey):
         return PublicKey(f"elliptic curve {key.curve.name}", key.key_size, fingerprint, form, der)
-    kind = "Ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else type(key).__name__.removesuffix("PublicKey")
-    return PublicKey(kind, None, fingerprint, form, der)
+    return PublicKey(type(key).__name__.removesuffix("PublicKey"), None, fingerprint, form, der)
+
+
+def _form(content: bytes, key: object, spki: bytes) -> str:
+    """Return how ``content`` writes ``key``, which is ``spki`` in exact DER."""
+    if content.startswith(_PEM):
+        return f"{'SubjectPublicKeyInfo' if content.startswith(_PEM_SPKI) else 'PKCS #1'} in PEM"
+    if content == spki:
+        return _SPKI_DER
+    if isinstance(key, rsa.RSAPublicKey) and content == key.public_bytes(Encoding.DER, PublicFormat.PKCS1):
+        return "PKCS #1 in DER"
+    return "an unusual SubjectPublicKeyInfo in DER"
+
+
+def _cbor(content: bytes) -> str | None:
+    """Return ``content`` in diagnostic notation when it is one CBOR array, map or tagged item; else None."""
+    diagnosis = diagnose(content)
+    return diagnosis.text if diagnosis.fault is None and content[0] >> 5 in _CONTAINERS else None
 
 
 def _json(content: bytes) -> Any:  # noqa: ANN401  (whatever it holds)

@@ -22,6 +22,7 @@ KEYS = [
     (P256.public_bytes(Encoding.DER, SPKI), "elliptic curve secp256r1, 256 bits", "SubjectPublicKeyInfo in DER", False),
     (ED.public_bytes(Encoding.DER, SPKI), "Ed25519", "SubjectPublicKeyInfo in DER", False),
 ]
+UNUSUAL = "an unusual SubjectPublicKeyInfo in DER"
 BEGINS = "it begins with the"
 GUESSES = [
     (bytes(20), "every byte is 00: a placeholder"),
@@ -70,6 +71,37 @@ def test_points_are_told_from_bytes_of_their_length() -> None:
     assert contents.read(b"\x04" + b"\xfe" * 64, is_key=True).guesses == ()
 
 
+def test_an_rsa_key_without_the_null_parameters_is_not_called_pkcs1() -> None:
+    key = KEYS[0][0]
+    without = bytes.fromhex("30820120300b06092a864886f70d010101") + key[19:]
+    found = contents.public_key(without)
+    assert found is not None
+    assert (found.name, found.form, found.serves_kms, found.spki) == ("RSA, 2048 bits", UNUSUAL, False, key)
+
+
+def test_a_compressed_point_in_a_subject_public_key_info_is_unusual() -> None:
+    head = bytes.fromhex("3039301306072a8648ce3d020106082a8648ce3d030107032200")
+    found = contents.public_key(head + P256.public_bytes(Encoding.X962, PublicFormat.CompressedPoint))
+    assert found is not None
+    assert (found.name, found.form) == ("elliptic curve secp256r1, 256 bits", UNUSUAL)
+
+
+def test_a_key_on_an_unknown_curve_is_not_one() -> None:
+    known, unknown = bytes.fromhex("2a8648ce3d030107"), bytes.fromhex("2a8648ce3d030177")
+    spki = P256.public_bytes(Encoding.DER, SPKI).replace(known, unknown)
+    assert contents.public_key(spki) is None
+
+
+def test_what_is_readable_is_not_guessed_at() -> None:
+    tink = b"type.googleapis.com/google.crypto.tink."
+    key = rsa.RSAPublicNumbers(65537, int.from_bytes(b"\xc0" + tink + b"\x01" * 216)).public_key()
+    assert contents.read(key.public_bytes(Encoding.DER, SPKI)).guesses == ()
+    unprintable = '["{}a"]'.format("\u200b" * 9).encode()
+    assert len(unprintable) == 32
+    reading = contents.read(unprintable)
+    assert (reading.text, reading.json, reading.guesses) == (None, ["\u200b" * 9 + "a"], ())
+
+
 def test_a_32_byte_key_is_only_a_length() -> None:
     raw = ED.public_bytes(Encoding.Raw, PublicFormat.Raw)
     (guess,) = contents.read(raw, is_key=True).guesses
@@ -94,6 +126,9 @@ def test_nitridings_two_multihashes(second: bytes) -> None:
         (b"\xff\xfe", None),
         (b"\x01" * 8, None),
         (b"\x00\x01\x02abc", None),
+        (b"abc\x1b", "abc\x1b"),
+        (b"ab\x1b", None),
+        (b"a\r\n\t\r\n\t", "a\r\n\t\r\n\t"),
     ],
 )
 def test_text_is_what_is_mostly_printable(content: bytes, text: str | None) -> None:
@@ -106,6 +141,28 @@ def test_json_and_cbor_are_shown_as_such_and_not_guessed_at() -> None:
     assert (reading.cbor, reading.json, reading.guesses) == (f"{{\n  1: h'{'00' * 40}'\n}}", None, ())
     assert contents.read(cbor2.dumps(5)).cbor is None
     assert contents.read(cbor2.dumps({1: 2}) + b"\x00").cbor is None
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [([1, b"\xff"], "[1, h'ff']"), ({1: b"\xff"}, "{1: h'ff'}"), (cbor2.CBORTag(18, b"\xff"), "18(h'ff')")],
+)
+def test_a_whole_array_map_or_tagged_item_is_cbor(value: object, shown: str) -> None:
+    assert contents.read(cbor2.dumps(value)).cbor == shown
+
+
+@pytest.mark.parametrize("content", [b"\x44\xff\xfe\xfd\xfc", b"\x38\xff", b"\xf9\xff\xff"])
+def test_bytes_numbers_and_simple_values_are_too_easily_cbor(content: bytes) -> None:
+    assert contents.read(content).cbor is None
+
+
+def test_text_that_is_also_cbor_is_shown_as_text() -> None:
+    reading = contents.read("À".encode())  # c3 80: in CBOR, tag 3 of an empty array
+    assert (reading.text, reading.cbor) == ("À", None)
+
+
+def test_only_text_without_any_unprintable_character_is_given_as_text() -> None:
+    assert [contents.text_of(content) for content in (b"a b", b"a\n", b"", b"\xff")] == ["a b", None, None, None]
 
 
 def test_nothing_is_nothing() -> None:
