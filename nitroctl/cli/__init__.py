@@ -94,6 +94,10 @@ def _show(answer: "Result | Stream", output: Output) -> int:
         return _exported(answer, output)
     if output.form != "human":
         _put(_for_ci(answer, output.form))
+        if output.form == "github":
+            from nitroctl.cli import github
+
+            github.hand_over(answer)
         return _concluded(answer)
     from nitroctl.render.human import Screen
 

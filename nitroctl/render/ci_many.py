@@ -13,7 +13,8 @@ from nitroctl.render.plain import visible
 from nitroctl.render.result import Result, Subject
 
 
-def _findings(subject: Subject) -> list[ci.Finding]:
+def lines(subject: Subject) -> list[ci.Finding]:
+    """Return what there is to say of one of several things: its findings, or why it could not be looked at."""
     error = subject.trouble
     if error is None:
         return [ci.finding(check, subject.name) for check in subject.findings]
@@ -23,7 +24,7 @@ def _findings(subject: Subject) -> list[ci.Finding]:
 
 def sarif(result: Result, subjects: Sequence[Subject]) -> str:
     """Return one SARIF log with the findings about all ``subjects``, and a rule for each check that found something."""
-    found = [line for subject in subjects for line in _findings(subject)]
+    found = [line for subject in subjects for line in lines(subject)]
     return ci.sarif_log({line.rule: line.title for line in found}, found, otherwise=result.schema)
 
 
@@ -45,11 +46,11 @@ def junit(result: Result, subjects: Sequence[Subject]) -> str:
         if subject.trouble is not None:
             ET.SubElement(case, "error", type=subject.trouble.code, message=visible(subject.trouble.message))
             continue
-        lines = [ci.finding(check, subject.name) for check in subject.findings]
-        for line in lines:
+        found = lines(subject)
+        for line in found:
             if line.level == "error":
                 ET.SubElement(case, "failure", type=line.rule, message=line.text)
-        warnings = [f"warning: {line.text}" for line in lines if line.level == "warning"]
+        warnings = [f"warning: {line.text}" for line in found if line.level == "warning"]
         if warnings:
             ET.SubElement(case, "system-out").text = "\n".join(warnings)
     suites = ET.Element("testsuites")
@@ -60,7 +61,7 @@ def junit(result: Result, subjects: Sequence[Subject]) -> str:
 
 def github(result: Result, subjects: Sequence[Subject]) -> str:
     """Return GitHub annotations, the first ten of each kind, with one line that sums them up."""
-    found = [line for subject in subjects for line in _findings(subject)]
+    found = [line for subject in subjects for line in lines(subject)]
     outcomes = Counter(
         "not read" if subject.trouble else "refused" if subject.refused else "ok" for subject in subjects
     )
