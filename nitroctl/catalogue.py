@@ -472,6 +472,135 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("eif_build run with --algo",),
         "Sign the image again without --algo.",
     ),
+    "eif.source-kind": _E(
+        "The source is of none of the kinds that an image is built from, or not of the kind that was asked for.",
+        ("another kind of file", "an archive of a kind that is not tar", "a directory in place of an archive"),
+        "Give an OCI image layout, an archive of docker save, or a root file system in a directory or a tar archive.",
+    ),
+    "eif.source-tar": _E(
+        "A tar archive is damaged, cut short, or written so that the tools in use would read it differently.",
+        ("an incomplete copy", "an archive edited by hand", "a global pax header, as release tools may write"),
+        "Make the archive again with GNU tar or the tool that it came from.",
+    ),
+    "eif.source-compression": _E(
+        "Packed data ends early, is damaged, or is followed by other bytes.",
+        ("an incomplete copy", "a damaged disk or download"),
+        "Copy, save or pull it again.",
+    ),
+    "eif.source-zstd": _E(
+        "A layer or archive is packed with zstd, and nothing that reads it is installed.",
+        ("Python before 3.14 without the package zstandard",),
+        "Install it with nitroctl's zstd extra, or pack the layers with gzip.",
+    ),
+    "eif.source-digest": _E(
+        "A part of an image does not have the digest or size by which it is referred to. Nothing of it was used.",
+        ("an incomplete or damaged copy", "a layout that was edited by hand", "a part that was exchanged"),
+        "Save or pull the image again, and compare its digest with the one that was published.",
+    ),
+    "eif.source-format": _E(
+        "The JSON that describes an image is not of the published shape, or refers to what cannot be used.",
+        (
+            "an archive of something else than an image",
+            "a foreign or encrypted layer",
+            "an archive saved before Docker 1.10",
+            "parts that contradict each other",
+        ),
+        "Save the image again with a current tool.",
+    ),
+    "eif.source-choice": _E(
+        "The source does not hold the image that was asked for, or several that fit.",
+        ("an image for several platforms", "an archive of several images", "a misspelt tag"),
+        "Name the platform, the tag or, best, the digest; the hints list what there is.",
+    ),
+    "eif.source-name": _E(
+        "A name cannot be one in a ramdisk: it leads outside, is empty, or is longer than a kernel unpacks.",
+        ("an archive made to write outside of its directory", "a name of thousands of bytes"),
+        "Leave the file out, or give it another name; do not unpack the archive with other tools.",
+    ),
+    "eif.source-layer": _E(
+        "A layer cannot be put over those below it, as a container engine could not either.",
+        (
+            "a hard link to a file that is not there",
+            "a name below something that is no directory",
+            "symbolic links in a circle",
+        ),
+        "Build the image again; if it came from elsewhere, ask where it came from.",
+    ),
+    "eif.source-limit": _E(
+        "The source holds, or unpacks to, more than is read: a million names, 16 GiB, 200 times its packed size.",
+        ("an archive made to fill a disk", "an image with data in it that an enclave could not hold in memory either"),
+        "Leave out what the application does not need.",
+    ),
+    "source.times-clamped": _E(
+        "Modification times later than the stated one were set to it: the image is the same whenever it is built.",
+        ("files made by this build", "a layer that is newer than SOURCE_DATE_EPOCH"),
+        "Nothing, or set SOURCE_DATE_EPOCH to the time of the last commit.",
+    ),
+    "source.times-set": _E(
+        "All modification times were set to the stated one: those of a directory tell when it was copied.",
+        ("a root file system that is given as a directory",),
+        "Nothing; give a tar archive to keep the times that are in it.",
+    ),
+    "source.owners-set": _E(
+        "All owners were set to 0:0: those of a directory tell who copied it.",
+        ("a root file system that is given as a directory",),
+        "Nothing; give a tar archive to keep the owners that are in it.",
+    ),
+    "source.modes-set": _E(
+        "Modes were set to 0755 or 0644: the rest of a directory's modes comes from the umask of whoever copied it.",
+        ("a umask such as 027", "files with narrower modes than they need"),
+        "Nothing; give a tar archive to keep the modes that are in it.",
+    ),
+    "source.special-bits": _E(
+        "Set-user-id, set-group-id and sticky bits of a directory's files were dropped, as a checkout would drop them.",
+        ("a root file system that was unpacked as root", "programs such as su and mount"),
+        "Nothing, if the enclave runs as root; give a tar archive to keep the bits.",
+    ),
+    "source.links-split": _E(
+        "Names of one file became files of their own: a copy of the directory may have lost the links.",
+        ("a root file system that was unpacked by a package manager",),
+        "Nothing; give a tar archive to keep the links.",
+    ),
+    "source.parents-made": _E(
+        "Directories that no entry of the source describes were made, with mode 0755 and owner 0:0.",
+        ("a builder that writes files only",),
+        "Nothing, unless an application needs another mode or owner: then have the builder describe the directory.",
+    ),
+    "source.capabilities": _E(
+        "Files have capabilities, which a ramdisk has no place for: programs that need one fail unless run as root.",
+        ("programs such as ping",),
+        "Run the program as root, or give it the capability when it is started.",
+    ),
+    "source.xattrs": _E(
+        "Files have extended attributes or access lists, which a ramdisk has no place for.",
+        ("labels of SELinux", "access lists set with setfacl"),
+        "Nothing, unless an application reads them.",
+    ),
+    "source.sockets": _E(
+        "Sockets in the directory were left out; no archive has them either.",
+        ("a program that was running when the directory was copied",),
+        "Nothing; the program that listens makes its socket.",
+    ),
+    "source.housekeeping": _E(
+        "Entries by which a storage driver kept its own books were left out, as container engines do.",
+        ("a layer that was saved from an aufs host",),
+        "Nothing.",
+    ),
+    "source.whiteout-names": _E(
+        "The archive has names that begin with .wh. and would hide others in a layer; here they are plain files.",
+        ("one layer of an image, given in place of the whole",),
+        "Save the whole image with docker save, or ask for an OCI layout.",
+    ),
+    "source.tag": _E(
+        "The image was chosen by a tag, which can be given to another image at any time.",
+        ("a reference without digest",),
+        "Name the digest that the build prints.",
+    ),
+    "source.platform-label": _E(
+        "The index says that the image is for another platform than its configuration says.",
+        ("an image that was built on one platform for another without saying so",),
+        "See that its programs are for the enclave's processor.",
+    ),
     # -- evidence, appraisal
     "standin.pki": _E(
         "The stand-in's directory does not hold its root certificate and key.",

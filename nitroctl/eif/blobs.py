@@ -1,265 +1,314 @@
-"""The parts of an image that do not come from the application: kernel, command line, init and driver.
+"""The parts of an image by their names: files of a directory, or members of an archive that is not unpacked.
 
-nitro-cli takes them from its blobs directory, by fixed names, for the processor of the machine it runs on; the
-processor that an image is marked with comes from elsewhere, so the two can be mixed there. Here each part is asked
-which processor it is for, and a mixture is refused. Kernel and driver belong together: with another kernel, the driver
-of the blobs directory would not load and init would stop, so it is left out.
-Source: aws-nitro-enclaves-cli, blobs; System V ABI, ELF header.
+And what reads one to its end with its digest and size checked. Source: OCI image specification, "Content Descriptors".
 """
 
 import hashlib
+import io
 import os
 import re
-import struct
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import IO, Final
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import IO, TYPE_CHECKING, Any, Final, Protocol
 
-from nitroctl import safefile
-from nitroctl.eif import kernel as kernel_file
-from nitroctl.eif.format import ARCHITECTURES
-from nitroctl.eif.kernel import Kernel
+from nitroctl.eif import tar
+from nitroctl.eif.compression import compression, unpacked
+from nitroctl.eif.layers import Budget, FileSystem
 from nitroctl.eif.tree import CHUNK
-from nitroctl.eif.write import Architecture
 from nitroctl.errors import CannotAnswer
+from nitroctl.safefile import cannot_read, cannot_write, open_regular
 
-DEFAULT_DIRECTORY: Final = "/usr/share/nitro_enclaves/blobs"
-KERNELS: Final[dict[str, Architecture]] = {"bzImage": "x86_64", "Image": "aarch64"}
-#: What OCI and Docker call the processors that enclaves run on.
-PLATFORMS: Final[dict[str, Architecture]] = {"amd64": "x86_64", "arm64": "aarch64"}
-_CONFIG_LIMIT: Final = 4 * 1024 * 1024
-_CMDLINE_LIMIT: Final = 64 * 1024
-#: Linux cuts the command line here, on both processors, and boots with what is left.
-CMDLINE_MAX: Final = 2047
-_ELF: Final = {62: "x86_64", 183: "aarch64"}
-_CONFIG_LINE: Final = re.compile(r"#\s*([^\s/]{1,64})/\S+ (\S{1,128}) ")
+if TYPE_CHECKING:
+    from collections.abc import Buffer  # type: ignore[attr-defined]  # 3.12
 
-
-@dataclass(slots=True)
-class Input:
-    """A file that goes into an image as it is: opened only to be read, and digested as it passes.
-
-    ``size``: bytes, when it was found. ``sha256``: of what was read last, empty until then.
-    """
-
-    role: str
-    path: str
-    size: int
-    sha256: str = ""
-
-    @classmethod
-    def find(cls, role: str, path: str) -> "Input":
-        """Return the file ``path``. Raises CannotAnswer ``file.*``, and ``eif.not-buildable`` for an empty file."""
-        with safefile.open_regular(path) as stream:
-            size = os.fstat(stream.fileno()).st_size
-        if not size:
-            raise CannotAnswer(f"{path}: empty, it cannot be the image's {role}", "eif.not-buildable")
-        return cls(role, path, size)
-
-    def chunks(self) -> Iterator[bytes]:
-        """Yield the content. Raises CannotAnswer ``file.*``, and ``eif.source-changed`` when its size is another."""
-        digest, left = hashlib.sha256(), self.size
-        with safefile.open_regular(self.path) as stream:
-            while chunk := self._read(stream):
-                left -= len(chunk)
-                digest.update(chunk)
-                yield chunk
-        if left:
-            raise CannotAnswer(
-                f"{self.path}: changed while it was read",
-                "eif.source-changed",
-                ["wait until nothing writes to it, then build again"],
-            )
-        self.sha256 = digest.hexdigest()
-
-    def _read(self, stream: IO[bytes]) -> bytes:
-        try:
-            return stream.read(CHUNK)
-        except OSError as error:
-            raise safefile.cannot_read(self.path, error) from error
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+#: The longest JSON blob that is read; registries take manifests of at most 4 MiB.
+MAX_JSON: Final = 8 << 20
+_MAX_LINKS: Final = 8
+_READ: Final = 1 << 18
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Blobs:
-    """The parts, found and known to be for ``architecture``.
+@dataclass(frozen=True, slots=True)
+class Digest:
+    """``algorithm:hex`` as OCI writes it; sha256 or sha512."""
 
-    ``cmdline``: as it will be measured. ``release``: the kernel's own, or the configuration's; with ``system`` it goes
-    into the metadata. ``pinned``: every file there is a digest to give of.
-    """
-
-    architecture: Architecture
-    kernel: Input
-    cmdline: bytes
-    cmdline_path: str
-    init: Input
-    nsm: Input | None
-    identity: Kernel
-    system: str = "Linux"
-    release: str = "unknown"
-    remarks: tuple[str, ...] = field(default=())
+    text: str
 
     @property
-    def inputs(self) -> tuple[Input, ...]:
-        """The files, in the order in which they are measured."""
-        return tuple(part for part in (self.kernel, self.init, self.nsm) if part)
+    def algorithm(self) -> str:
+        """``sha256`` or ``sha512``."""
+        return self.text.partition(":")[0]
+
+    @property
+    def path(self) -> str:
+        """Where the blob lies in a layout."""
+        return "blobs/" + self.text.replace(":", "/", 1)
+
+
+def digest(text: str, *, where: str) -> Digest:
+    """Return ``text`` as a digest. Raises CannotAnswer ``eif.source-format``."""
+    if not _DIGEST.fullmatch(text):
+        raise CannotAnswer(f"{where}: {text[:200]!r} is no sha256 or sha512 digest", "eif.source-format")
+    return Digest(text)
+
+
+class Blobs(Protocol):
+    """Named parts. ``where`` is how errors name the whole."""
+
+    where: str
+
+    def has(self, name: str) -> bool:
+        """Say whether there is a part called ``name``."""
+
+    def open(self, name: str) -> AbstractContextManager[io.RawIOBase | IO[bytes]]:
+        """Open a part. Raises CannotAnswer ``file.*`` or ``eif.source-format``."""
+
+
+class Directory:
+    """A layout in a directory. Links are followed, as other readers do: every part has a digest, which is checked."""
+
+    def __init__(self, path: str) -> None:
+        self.where = path
+
+    def has(self, name: str) -> bool:
+        """Say whether there is a part called ``name``."""
+        return os.path.lexists(self._path(name))
+
+    def open(self, name: str) -> AbstractContextManager[IO[bytes]]:
+        """Open a part. Raises CannotAnswer ``file.*`` or ``eif.source-format``."""
+        return open_regular(self._path(name))
+
+    def _path(self, name: str) -> str:
+        if ".." in name.split("/") or name.startswith("/") or "\0" in name:
+            raise CannotAnswer(f"{self.where}: {name[:200]!r} is no name of a part", "eif.source-format")
+        return os.path.join(self.where, name)  # noqa: PTH118  (the path as the user wrote it, for errors)
+
+
+class Packed:
+    """An archive of parts: where each lies. ``stream`` is a file, uncompressed."""
+
+    def __init__(self, stream: IO[bytes], *, where: str, budget: Budget) -> None:
+        self.where = where
+        self._stream = stream
+        self._parts: dict[str, tuple[int, int]] = {}
+        self._links: dict[str, str] = {}
+        archive = tar.Archive(io.BufferedReader(Slice(stream, where=where), _READ), where=where)
+        for member in archive:
+            budget.entry()
+            name = _plain(member.name)
+            if member.kind == tar.DIRECTORY:
+                continue
+            if name in self._parts or name in self._links:
+                raise CannotAnswer(f"{where}: two members are called {name!r}", "eif.source-format")
+            if member.kind == tar.REGULAR and member.segments is None:
+                self._parts[name] = (archive.offset, member.size)
+            elif member.kind == tar.SYMLINK:
+                self._links[name] = _plain(os.path.dirname(member.name) + b"/" + member.link)  # noqa: PTH120
+            elif member.kind == tar.LINK:
+                self._links[name] = _plain(member.link)
+
+    def has(self, name: str) -> bool:
+        """Say whether there is a part called ``name``."""
+        return self._resolved(name) in self._parts
+
+    def _resolved(self, name: str) -> str:
+        """Follow the links by which docker stores one layer under two names."""
+        name = _plain(name.encode("utf-8", "surrogateescape"))
+        for _ in range(_MAX_LINKS):
+            if name not in self._links:
+                break
+            name = self._links[name]
+        return name
+
+    @contextmanager
+    def open(self, name: str) -> Iterator[io.RawIOBase]:
+        """Open a part. Raises CannotAnswer ``eif.source-format``."""
+        try:
+            start, size = self._parts[self._resolved(name)]
+        except KeyError as error:
+            raise CannotAnswer(f"{self.where}: {name!r} is missing from the archive", "eif.source-format") from error
+        yield Slice(self._stream, start, size, where=self.where)
+
+
+def _plain(name: bytes) -> str:
+    """Return a member's name without ``.`` and ``..``, which may not lead further up than the top."""
+    parts: list[bytes] = []
+    for part in name.split(b"/"):
+        if part == b"..":
+            del parts[-1:]
+        elif part not in (b"", b"."):
+            parts.append(part)
+    return b"/".join(parts).decode("utf-8", "surrogateescape")
+
+
+class Slice(io.RawIOBase):
+    """A part of a file, read by position so that many can be open at once."""
+
+    def __init__(self, stream: IO[bytes], start: int = 0, size: int | None = None, *, where: str) -> None:
+        self._descriptor, self._start, self._where = stream.fileno(), start, where
+        self._at, self._size = 0, os.fstat(self._descriptor).st_size if size is None else size
+
+    def readable(self) -> bool:
+        """Say that this can be read."""
+        return True
+
+    def seekable(self) -> bool:
+        """Say that this can be read anywhere."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place in this part."""
+        self._at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at}.get(whence, self._size))
+        return self._at
+
+    def readinto(self, buffer: "Buffer") -> int:
+        """Fill ``buffer`` as far as one read goes. Raises CannotAnswer ``file.unreadable``."""
+        view = memoryview(buffer).cast("B")
+        try:
+            count = os.preadv(
+                self._descriptor, [view[: max(0, min(len(view), self._size - self._at))]], self._start + self._at
+            )
+        except OSError as error:
+            raise cannot_read(self._where, error) from error
+        self._at += count
+        return count
+
+
+class Tap(io.RawIOBase):
+    """A stream that is counted, in ``budget`` too, and hashed as it is read."""
+
+    def __init__(
+        self,
+        stream: "io.RawIOBase | IO[bytes] | io.BufferedReader[Any]",
+        algorithms: Iterable[str],
+        *,
+        budget: Budget | None = None,
+    ) -> None:
+        self._stream = stream
+        self._hashes = {name: hashlib.new(name) for name in algorithms}
+        self._budget = budget
+        self.count = 0
+
+    def readable(self) -> bool:
+        """Say that this can be read."""
+        return True
+
+    def readinto(self, buffer: "Buffer") -> int:
+        """Fill ``buffer`` as far as one read goes."""
+        view = memoryview(buffer).cast("B")
+        count = self._stream.readinto(view) or 0  # type: ignore[union-attr]  # every binary stream has it
+        for found in self._hashes.values():
+            found.update(view[:count])
+        self.count += count
+        if self._budget is not None:
+            self._budget.bytes(count)
+        return count
+
+    def has(self, expected: Digest) -> bool:
+        """Say whether what was read has the digest ``expected``."""
+        return self._hashes[expected.algorithm].hexdigest() == expected.text.partition(":")[2]
+
+    def drain(self) -> None:
+        """Read to the end."""
+        buffer = bytearray(_READ)
+        while self.readinto(buffer):
+            pass
+
+
+def mismatch(where: str, expected: Digest) -> CannotAnswer:
+    """Return the error for content that is not what was promised."""
+    return CannotAnswer(
+        f"{where}: the content does not have the digest {expected.text}",
+        "eif.source-digest",
+        ["the source is damaged or was changed; save or pull the image again"],
+    )
+
+
+def json_blob(blobs: Blobs, name: str, *, expected: Digest | None = None, size: int | None = None) -> bytes:
+    """Return a JSON part whole, of the digest and size that were promised.
+
+    Raises CannotAnswer ``eif.source-digest``, ``eif.source-format``, ``file.*``.
+    """
+    where = f"{blobs.where}: {name}"
+    with blobs.open(name) as stream:
+        tap = Tap(stream, [expected.algorithm] if expected else [])
+        raw = io.BufferedReader(tap).read(MAX_JSON + 1)
+    if len(raw) > MAX_JSON:
+        raise CannotAnswer(f"{where}: larger than {MAX_JSON} bytes, the most that is read", "eif.source-limit")
+    if expected is not None and not tap.has(expected):
+        raise mismatch(where, expected)
+    if size is not None and len(raw) != size:
+        raise _wrong_size(where, len(raw), size)
+    return raw
+
+
+def _wrong_size(where: str, found: int, size: int) -> CannotAnswer:
+    return CannotAnswer(f"{where}: has {found} bytes, but its descriptor says {size}", "eif.source-digest")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
-    """Where the parts are to come from: ``directory``, and files that take the place of what is in it."""
+class Layer:
+    """One layer, the part ``name``. ``diff``: digest when unpacked; ``blob``, ``size``: of the part itself."""
 
-    directory: str = DEFAULT_DIRECTORY
-    kernel: str | None = None
-    cmdline: str | None = None
-    init: str | None = None
-    nsm: str | None = None
+    name: str
+    diff: Digest
+    blob: Digest | None = None
+    size: int | None = None
 
 
-def find(given: Given, *, architecture: Architecture | None, wanted_by: str = "the image") -> Blobs:
-    """Return the parts for ``architecture``, or, when it is None, for the one that the kernel is for.
+def apply_layer(files: FileSystem, blobs: Blobs, layer: Layer, budget: Budget) -> None:
+    """Put ``layer`` over ``files``, both digests checked when it has been read to the end.
 
-    ``wanted_by``: what says the architecture, for the error. Raises CannotAnswer ``eif.blobs`` for a part that is
-    missing, ``eif.architecture`` for parts of different processors or when nothing says which, ``eif.not-buildable``
-    for a command line that Linux would not take as it is, and ``file.*``.
+    A damaged blob is told as that, not as the fault of the archive in it that comes of the damage. Raises CannotAnswer
+    ``eif.source-digest`` or whatever is wrong with the archive.
     """
-    kernel = _kernel(given, architecture)
-    with safefile.open_regular(kernel.path) as stream:
+    where = f"{blobs.where}: {layer.name}"
+    algorithms = {layer.diff.algorithm, layer.blob.algorithm if layer.blob else layer.diff.algorithm}
+    with blobs.open(layer.name) as stream:
+        packed = Tap(stream, algorithms)
+        buffered = io.BufferedReader(packed, _READ)
         try:
-            identity = kernel_file.identify(stream, 0, kernel.size)
-        except OSError as error:
-            raise safefile.cannot_read(kernel.path, error) from error
-    found = next((known for known in ARCHITECTURES if known == identity.architecture), None)
-    if identity.architecture and found is None:
-        raise _mixed(f"{kernel.path} is a kernel for {identity.architecture}, enclaves run on x86_64 and aarch64")
-    if architecture and found and architecture != found:
-        raise _mixed(f"{wanted_by} is for {architecture}, and {kernel.path} is a kernel for {found}")
-    decided = architecture or _narrowed(found)
-    if decided is None:
-        raise CannotAnswer(
-            f"{kernel.path}: nothing says which processor the image is for, and this is no kernel that is known",
-            "eif.architecture",
-            ["add --platform linux/amd64 or --platform linux/arm64"],
-        )
-    init = _part(given, given.init, "init")
-    nsm = _driver(given)
-    for part in (init, nsm):
-        machine = _machine(part) if part else ""
-        if part and machine and machine != decided:
-            raise _mixed(f"the image is for {decided}, and {part.path} is a program for {machine}")
-    cmdline_path = given.cmdline or os.path.join(given.directory, "cmdline")  # noqa: PTH118  (as it was written)
-    system, release = _release(kernel.path)
-    return Blobs(
-        architecture=decided,
-        kernel=kernel,
-        cmdline=_cmdline(cmdline_path, given),
-        cmdline_path=cmdline_path,
-        init=init,
-        nsm=nsm,
-        identity=identity,
-        system=system or "Linux",
-        release=release or identity.version or "unknown",
-        remarks=() if nsm else (_NO_DRIVER,),
-    )
+            is_packed = bool(compression(buffered.peek(8)[:8]))
+            content = Tap(unpacked(buffered, where=where), [layer.diff.algorithm] if is_packed else [], budget=budget)
+            files.apply(io.BufferedReader(content, CHUNK), where=where, layer=True)
+            content.drain()
+        except CannotAnswer as error:
+            if layer.blob is not None and error.code in ("eif.source-tar", "eif.source-compression"):
+                _check_blob(layer, packed, where)
+            raise
+        _check_blob(layer, packed, where)
+    if not (content if is_packed else packed).has(layer.diff):
+        raise mismatch(f"{where}, unpacked", layer.diff)
 
 
-_NO_DRIVER: Final = "no nsm.ko: the kernel must have the driver built in, or the enclave cannot attest"
+def _check_blob(layer: Layer, packed: Tap, where: str) -> None:
+    packed.drain()
+    if layer.size is not None and packed.count != layer.size:
+        raise _wrong_size(where, packed.count, layer.size)
+    if layer.blob is not None and not packed.has(layer.blob):
+        raise mismatch(where, layer.blob)
 
 
-def _narrowed(name: str | None) -> Architecture | None:
-    return next((known for known in KERNELS.values() if known == name), None)
+def opened_archive(path: str, owned: ExitStack, budget: Budget, scratch: str | None) -> IO[bytes]:
+    """Return the archive ``path`` as an uncompressed file: itself, or unpacked into an unnamed one.
 
-
-def _kernel(given: Given, architecture: Architecture | None) -> Input:
-    if given.kernel is not None:
-        return Input.find("kernel", given.kernel)
-    there = [name for name in KERNELS if _exists(given.directory, name)]
-    fitting = [name for name in there if architecture in (None, KERNELS[name])]
-    if len(fitting) == 1:
-        return Input.find("kernel", os.path.join(given.directory, fitting[0]))  # noqa: PTH118
-    if fitting:
-        raise CannotAnswer(
-            f"{given.directory}: has a kernel for each processor, and nothing says which one is wanted",
-            "eif.architecture",
-            ["add --platform linux/amd64 or --platform linux/arm64"],
-        )
-    if there:
-        raise _mixed(f"the image is for {architecture}, and {given.directory} has a kernel for {KERNELS[there[0]]}")
-    raise _missing(given, "a kernel (bzImage or Image)", "--kernel")
-
-
-def _part(given: Given, path: str | None, name: str) -> Input:
-    if path is None:
-        if not _exists(given.directory, name):
-            raise _missing(given, name, f"--{name}")
-        path = os.path.join(given.directory, name)  # noqa: PTH118
-    return Input.find(name, path)
-
-
-def _driver(given: Given) -> Input | None:
-    if given.nsm is not None:
-        return Input.find("nsm.ko", given.nsm)
-    if given.kernel is None and _exists(given.directory, "nsm.ko"):
-        return Input.find("nsm.ko", os.path.join(given.directory, "nsm.ko"))  # noqa: PTH118
-    return None
-
-
-def _exists(directory: str, name: str) -> bool:
-    return os.path.exists(os.path.join(directory, name))  # noqa: PTH110, PTH118  (pathlib's raises where one may not look)
-
-
-def _cmdline(path: str, given: Given) -> bytes:
-    if given.cmdline is None and not _exists(given.directory, "cmdline"):
-        raise _missing(given, "cmdline", "--cmdline")
-    text = safefile.read_bytes(path, limit=_CMDLINE_LIMIT).strip()
-    if any(not 0x20 <= byte <= 0x7E for byte in text):  # noqa: PLR2004  (printable ASCII)
-        raise CannotAnswer(
-            f"{path}: has control or non-ASCII characters; all of it would be measured, and Linux reads one plain line",
-            "eif.not-buildable",
-        )
-    if len(text) > CMDLINE_MAX:
-        raise CannotAnswer(
-            f"{path}: {len(text)} characters, and Linux takes {CMDLINE_MAX} and drops the rest", "eif.not-buildable"
-        )
-    return text
-
-
-def _release(kernel: str) -> tuple[str, str]:
-    """Return system and release from line 3 of the configuration beside the kernel, empty where there is none."""
-    path = f"{kernel}.config"
-    if not Path(path).is_file():
-        return "", ""
-    lines = safefile.read_bytes(path, limit=_CONFIG_LIMIT).decode("utf-8", "replace").splitlines()
-    match = _CONFIG_LINE.match(f"{lines[2]} " if len(lines) > 2 else "")  # noqa: PLR2004  (the third line)
-    return (match[1], match[2]) if match else ("", "")
-
-
-def _machine(part: Input) -> str:
-    """Return the processor of an ELF file, empty for another kind of file."""
-    with safefile.open_regular(part.path) as stream:
-        try:
-            head = stream.read(20)
-        except OSError as error:
-            raise safefile.cannot_read(part.path, error) from error
-    if head[:4] != b"\x7fELF" or len(head) < 20:  # noqa: PLR2004
-        return ""
-    number = struct.unpack_from(">H" if head[5] == 2 else "<H", head, 18)[0]  # noqa: PLR2004  (ELFDATA2MSB)
-    return _ELF.get(number, f"machine {number}")
-
-
-def _missing(given: Given, what: str, option: str) -> CannotAnswer:
-    there = Path(given.directory).is_dir()
-    return CannotAnswer(
-        f"{given.directory}: has no {what}" if there else f"{given.directory}: no such directory to take {what} from",
-        "eif.blobs",
-        [
-            "name nitro-cli's blobs directory with --blobs or NITRO_CLI_BLOBS (package aws-nitro-enclaves-cli-devel)",
-            f"or name the file with {option}",
-        ],
-    )
-
-
-def _mixed(text: str) -> CannotAnswer:
-    return CannotAnswer(
-        text, "eif.architecture", ["take kernel, init, nsm.ko and application for one and the same processor"]
-    )
+    Raises CannotAnswer ``file.*``, ``eif.source-compression``, ``eif.source-limit``.
+    """
+    stream = owned.enter_context(open_regular(path))
+    reader = io.BufferedReader(Slice(stream, where=path), _READ)
+    if not compression(reader.peek(8)[:8]):
+        return stream
+    where = scratch or tempfile.gettempdir()
+    try:
+        made: IO[bytes] = tempfile.TemporaryFile(dir=scratch)  # noqa: SIM115  (closed with the tree)
+        owned.callback(made.close)
+        content = unpacked(reader, where=path)
+        while piece := content.read(CHUNK):
+            budget.bytes(len(piece))
+            made.write(piece)
+        made.flush()
+    except OSError as error:
+        raise cannot_write(where, error) from error
+    return made

@@ -145,11 +145,13 @@ class Tree:
 class Limits:
     """How much a source may make us keep: against archives that unpack to more than anybody has.
 
-    ``entries``: names in all layers together; ``size``: bytes of all their contents, holes included.
+    ``entries``: names in all layers together; ``size``: unpacked bytes of all layers together, holes included;
+    ``names``: bytes of all full names of the result.
     """
 
     entries: int = 1_000_000
     size: int = 16 << 30
+    names: int = 256 << 20
 
 
 def open_source(  # noqa: PLR0913  (what a build of an image can ask of its files)
@@ -171,4 +173,15 @@ def open_source(  # noqa: PLR0913  (what a build of an image can ask of its file
     unnamed file in the directory ``scratch`` (default: the system's for temporary files). Raises CannotAnswer
     ``eif.source-*`` or ``file.*``.
     """
-    raise NotImplementedError
+    from nitroctl.eif.source import Source  # noqa: PLC0415  (the readers build on the values above)
+
+    return Source(
+        path=path,
+        kind=kind,
+        platform=platform,
+        reference=reference,
+        epoch=epoch,
+        exact=exact,
+        scratch=scratch,
+        limits=limits or Limits(),
+    ).read()
