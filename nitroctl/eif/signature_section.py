@@ -35,7 +35,9 @@ _COSE_SIGN1_TAG: Final = b"\xd2"
 _BYTES, _TEXT, _ARRAY, _MAP = 2, 3, 4, 5
 _BEGIN: Final = re.compile(rb"-----BEGIN ([^\r\n]*?)-----")
 _BLOCK: Final = re.compile(
-    rb"^-----BEGIN CERTIFICATE-----[ \t]*\r?\n(?:[A-Za-z0-9+/=]{1,76}[ \t]*\r?\n)+?-----END CERTIFICATE-----[ \t]*\r?$",
+    rb"^-----BEGIN CERTIFICATE-----[ \t]*\r?\n"
+    rb"(?:[A-Za-z0-9+/=]{1,254}[ \t]*\r?\n)+"
+    rb"-----END CERTIFICATE-----[ \t]*\r?$",
     re.MULTILINE,
 )
 
@@ -226,7 +228,7 @@ def read_certificate(pem: bytes) -> tuple[Certificate, ec.EllipticCurvePublicKey
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an odd serial number is the signer's choice: nothing rests on it
             der = pcr.certificate_der(pem, where="signing_certificate")
-            loaded = x509.load_pem_x509_certificate(pem)
+            loaded = x509.load_der_x509_certificate(der)
             key = loaded.public_key()
             certificate = Certificate(
                 der=der,
@@ -241,23 +243,28 @@ def read_certificate(pem: bytes) -> tuple[Certificate, ec.EllipticCurvePublicKey
             )
     except (CannotAnswer, ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise Malformed(f"cannot be read: {_first_line(error)}") from error
-    if loaded.public_bytes(serialization.Encoding.DER) != der or not _unmistakable(pem):
-        raise Malformed("reads as one certificate here and as another there")
+    if loaded.public_bytes(serialization.Encoding.DER) != der or not _unmistakable(pem, der):
+        raise Malformed("is not written so that every reader finds the same one")
     if not isinstance(key, ec.EllipticCurvePublicKey) or algorithm_of(key) is None:
         raise Malformed(f"has a key that is not on {CURVES}")
     return certificate, key
 
 
-def _unmistakable(pem: bytes) -> bool:
-    """Whether OpenSSL and GnuTLS take the same block of ``pem`` for the first certificate.
+def _unmistakable(pem: bytes, der: bytes) -> bool:
+    """Whether every reader of ``pem`` takes the block with ``der`` for the first certificate.
 
-    OpenSSL takes lines that are a BEGIN of CERTIFICATE or X509 CERTIFICATE; GnuTLS looks for either name anywhere, the
-    second first, and takes CERTIFICATE REQUEST for a certificate. So: no name but CERTIFICATE, in lines of its own.
+    OpenSSL takes a line that is a BEGIN of CERTIFICATE or X509 CERTIFICATE; GnuTLS looks for either name anywhere, the
+    second first, and takes CERTIFICATE REQUEST for a certificate. So: no such name but CERTIFICATE, the first one in
+    lines of its own, no longer than OpenSSL reads at once, and what precedes it no obstacle to a third reader.
     """
-    names = [name for name in _BEGIN.findall(pem) if b"CERTIFICATE" in name]
+    names = {name for name in _BEGIN.findall(pem) if b"CERTIFICATE" in name}
     block = _BLOCK.search(pem)
-    first = pem.find(b"-----BEGIN CERTIFICATE")
-    return set(names) == {b"CERTIFICATE"} and block is not None and block.start() == first
+    if names != {b"CERTIFICATE"} or block is None or block.start() != pem.find(b"-----BEGIN CERTIFICATE"):
+        return False
+    try:
+        return x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER) == der
+    except ValueError:
+        return False
 
 
 def _first_line(error: Exception) -> str:
