@@ -126,6 +126,33 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("a build that is still writing it", "a copy in progress"),
         "Wait until the file is complete and run the command again.",
     ),
+    "eif.no-ramdisk": _E(
+        "The image has no ramdisk of that number, or readers do not agree on which ramdisks it has.",
+        ("ramdisks are numbered from 1", "the header's table and the section sizes lead to different sections"),
+        "nitroctl eif inspect FILE shows the ramdisks and what is wrong with the image.",
+    ),
+    "eif.no-description": _E(
+        "nitro-cli describe-eif would fail on this image, or describe another one than the header's table holds, so"
+        " there is nothing that --format nitro-cli could print.",
+        ("metadata that nitro-cli does not read", "a signature that does not verify", "readers that do not agree"),
+        "nitroctl eif inspect FILE, without --format nitro-cli, shows what is wrong with the image.",
+    ),
+    "eif.too-many-files": _E(
+        "A ramdisk holds more files and directories than nitroctl makes in one go; nothing was left on the disk.",
+        ("an archive made to fill the disk",),
+        "nitroctl eif inspect FILE --ramdisk N --list shows them; take out single files with --extract.",
+    ),
+    "eif.ramdisk-contents": _E(
+        "Something in a ramdisk is nothing that Linux unpacks: it stops there, passes over it, or reads it otherwise"
+        " than other programs. The bytes are measured all the same.",
+        (
+            "a ramdisk that is a file system, not an archive",
+            "an archive cut short, or put together by hand",
+            "bytes hidden after a name or between archives",
+            "a compression that nitroctl does not read",
+        ),
+        "Look at it with nitroctl eif inspect FILE --ramdisk N --list, and ask how the image was made.",
+    ),
     "eif.not-buildable": _E(
         "The parts given do not make an image that any reader would take.",
         ("no ramdisk", "more than 32 sections", "a metadata or signature section that is too large"),
@@ -1538,6 +1565,16 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Add --yes.",
     ),
     "enclave.declined": _E("The question was answered with no; nothing was done.", ("the operator",), "Nothing."),
+    "docker.missing": _E(
+        "An image is to be taken from docker, and there is no docker program that can be started.",
+        ("a machine without docker", "docker is not on PATH"),
+        "Save the image where docker is (docker save -o image.tar NAME) and name the file with --image-archive.",
+    ),
+    "docker.failed": _E(
+        "docker could not build, pull or save the image; the message is its last line.",
+        ("the daemon does not run", "no such image, or no permission to pull it", "a Dockerfile that fails"),
+        "Run the docker command by hand; or name an archive of docker save with --image-archive.",
+    ),
     "build.measurable": _E(
         "The image that was built is well-formed, so that its measurements can be computed.",
         ("nitro-cli was interrupted or ran out of disk", "blobs that do not fit nitro-cli"),

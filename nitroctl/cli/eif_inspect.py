@@ -1,74 +1,169 @@
-"""``nitroctl eif inspect``: everything an image file says."""
+"""``nitroctl eif inspect``: everything an image file says, down to the files in its ramdisks."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from nitroctl.cli.eif_view import ImageFile, identity, section_json, section_table, time, view_json, views
-from nitroctl.render.result import Result
+import typer
+
+from nitroctl.cli import eif_contents
+from nitroctl.cli.eif_image import Found, opened
+from nitroctl.cli.eif_view import ImageFile, identity, instant, section_json, section_table, time, view_json, views
+from nitroctl.render.result import Export, Result, Stream
 from nitroctl.render.view import Block, Checks, Fields, Heading, Headline, Value
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from nitroctl.checks import Report
     from nitroctl.eif.measure import Measured
 
 EXAMPLES = """
 nitroctl eif inspect image.eif
-nitroctl eif inspect image.eif --json
+nitroctl eif inspect image.eif --ramdisk 1 --list
+nitroctl eif inspect image.eif --ramdisk 1 --extract init --output init.bin
 """
 
 
-def inspect(file: ImageFile) -> Result:
+def inspect(
+    file: ImageFile,
+    ramdisk: Annotated[
+        int | None,
+        typer.Option("--ramdisk", help="Which ramdisk to list or extract from: 1 is the first.", metavar="N"),
+    ] = None,
+    list_: Annotated[
+        bool, typer.Option("--list", help="List what is in the ramdisk (without --ramdisk: in all of them).")
+    ] = False,
+    extract: Annotated[
+        str | None, typer.Option("--extract", help="Write one file of the ramdisk to --output.", metavar="PATH")
+    ] = None,
+    output: Annotated[
+        str, typer.Option(help="The file that --extract writes, whole or not at all; - is stdout.", metavar="FILE")
+    ] = "-",
+    extract_to: Annotated[
+        str | None,
+        typer.Option("--extract-to", help="Write all files of the ramdisk below a new directory.", metavar="DIRECTORY"),
+    ] = None,
+    at: Annotated[
+        str,
+        typer.Option("--at", help="The instant to judge the certificate's dates at: now, or RFC 3339.", metavar="TIME"),
+    ] = "now",
+) -> Result | Stream:
     """Show everything an image file says, and whether it is built so that every reader sees the same image.
 
     Metadata is whatever the builder wrote: it is neither measured nor signed. The signing certificate is whatever the
-    signer chose: compare PCR8, or the fingerprint, with what you expect.
+    signer chose: compare PCR8, or the fingerprint, with what you expect. A kernel and the files in a ramdisk are
+    measured; what a kernel says of itself is its builder's word. --extract-to makes files and directories only: no
+    links, devices or owners. --format nitro-cli prints what nitro-cli describe-eif does.
     """
-    from datetime import UTC, datetime
+    from nitroctl.cli import eif_extract
 
+    wanted = eif_extract.wanted(ramdisk=ramdisk, path=extract, output=output, directory=extract_to, listed=list_)
+    now = instant(at)
+    with opened(file, ramdisk, listed=list_, needed=list_ or wanted is not None) as found:
+        answer = _answer(found, now, listed=list_)
+        return eif_extract.extract(found, wanted, answer) if wanted else answer
+
+
+def _answer(found: Found, now: "datetime", *, listed: bool) -> Result:
     from nitroctl import pcr
-    from nitroctl.checks import Outcome, Report
-    from nitroctl.eif.measure import measure as measure_file
+    from nitroctl.checks import Outcome
 
-    now = datetime.now(UTC).replace(microsecond=0)
-    measured = measure_file(file)
-    report = measured.report
-    if measured.signature:
-        from nitroctl.eif.signature import dates
-
-        report += Report((dates(measured.signature.certificate, now),))
+    measured, report = found.measured, _report(found, now)
     sections = measured.layout.sections if measured.layout.agreed else ()
     data = {
-        "file": file,
+        "file": measured.path,
         "as_of": time(now),
         "size_bytes": measured.size,
         "sha256": measured.sha256 or None,
         "measurable": measured.measurable,
         "header": _header_json(measured),
         "sections": [section_json(section) for section in sections],
+        "kernel": eif_contents.kernel_json(found.kernel) if found.kernel else None,
         "cmdline": _cmdline_json(measured),
+        "ramdisks": [
+            eif_contents.ramdisk_json(number, listing, entries=listed and found.chosen in (None, number))
+            for number, listing in enumerate(found.listings, 1)
+        ],
         "metadata": _metadata_json(measured),
         "signature": _signature_json(measured),
         "pcrs": pcr.as_hex(measured.pcrs),
         "views": [] if measured.measurable else [view_json(view) for view in measured.views],
         "report": report.as_json(),
+        "extracted": None,
+        "unpacked": None,
     }
     if measured.measurable:
-        headline = Headline(f"{file} is well-formed: every known reader sees the same image", Outcome.PASS)
+        headline = Headline(f"{measured.path} is well-formed: every known reader sees the same image", Outcome.PASS)
     else:
-        headline = Headline(f"{file} is refused: {report.refusals[0].detail}", Outcome.FAIL)
-    view: list[Block] = [headline, Fields([*identity(measured), *_header_rows(measured)])]
-    if measured.measurable:
-        view.append(Fields(list(pcr.as_hex(measured.pcrs).items()), title="Measurements"))
-    if sections:
-        view.append(section_table(sections, "Sections"))
-    view += _contents(measured, now)
-    view += [Heading("Checks"), Checks(report)]
-    if not measured.measurable:
-        view += views(measured)
-    return Result(schema="eif.inspect/1", data=data, view=view, refused=not report.passed, report=report)
+        headline = Headline(f"{measured.path} is refused: {report.refusals[0].detail}", Outcome.FAIL)
+    return Result(
+        schema="eif.inspect/1",
+        data=data,
+        view=[headline, *(_listed(found) if listed else _everything(found, report, now))],
+        refused=not report.passed,
+        report=report,
+        subject=measured.path,
+        exports={} if listed else {"nitro-cli": _as_nitro_cli(measured, report)},
+    )
+
+
+def _report(found: Found, now: "datetime") -> "Report":
+    """Return the checks of the image, of the certificate's dates, and of what Linux makes of the ramdisks."""
+    from nitroctl.checks import Report
+
+    report = found.measured.report
+    if found.listings:
+        report += Report((eif_contents.check(found.listings, found.measured.path),))
+    if found.measured.signature:
+        from nitroctl.eif.signature import dates
+
+        report += Report((dates(found.measured.signature.certificate, now),))
+    return report
+
+
+def _as_nitro_cli(measured: "Measured", report: "Report") -> Export:
+    """Return the answer in the words of nitro-cli, which has no word for most of what can be wrong."""
+    from nitroctl.eif import describe
+
+    note = (
+        "as nitro-cli describe-eif prints it; that judges neither dates nor the header's table"
+        if measured.measurable
+        else f"nitroctl refuses this image: {report.refusals[0].detail}"
+    )
+    return Export(lambda: describe.text(describe.describe(measured)), note)
 
 
 # -- for people
+
+
+def _everything(found: Found, report: "Report", now: "datetime") -> list[Block]:
+    from nitroctl import pcr
+
+    measured = found.measured
+    view: list[Block] = [Fields([*identity(measured), *_header_rows(measured)])]
+    if measured.measurable:
+        view.append(Fields(list(pcr.as_hex(measured.pcrs).items()), title="Measurements"))
+    if measured.layout.agreed and measured.layout.sections:
+        view.append(section_table(measured.layout.sections, "Sections"))
+    if found.kernel:
+        view.append(eif_contents.kernel_block(found.kernel))
+    view += _cmdline(measured)
+    if found.listings:
+        view += [
+            eif_contents.ramdisks_block(found.listings),
+            *eif_contents.faults_block(list(enumerate(found.listings, 1))),
+        ]
+    view += [*_metadata(measured), *_signature(measured, now), Heading("Checks"), Checks(report)]
+    return view if measured.measurable else [*view, *views(measured)]
+
+
+def _listed(found: Found) -> list[Block]:
+    """Return the entries of the ramdisks that were asked for."""
+    from nitroctl.cli.output import canvas
+
+    width = canvas().width
+    chosen = [(number, listing) for number, listing in enumerate(found.listings, 1) if found.chosen in (None, number)]
+    blocks = [block for number, listing in chosen for block in eif_contents.listing_blocks(number, listing, width)]
+    return [*blocks, *eif_contents.faults_block(chosen)]
 
 
 def _header_rows(measured: "Measured") -> "list[tuple[str, Value]]":
@@ -83,45 +178,46 @@ def _header_rows(measured: "Measured") -> "list[tuple[str, Value]]":
     ]
 
 
-def _contents(measured: "Measured", now: "datetime") -> list[Block]:
-    blocks: list[Block] = []
+def _cmdline(measured: "Measured") -> list[Block]:
     cmdline = _cmdline_json(measured)
-    if cmdline:
-        more = f" (the first {len(measured.cmdline or b'')} bytes)" if cmdline["truncated"] else ""
-        blocks.append(
-            Fields([("text", str(cmdline["text"]))], title=f"Command line, {cmdline['size_bytes']} bytes{more}")
-        )
-    if measured.metadata:
-        found = measured.metadata
-        rows: list[tuple[str, Value]] = [
-            ("image name", found.image_name),
-            ("image version", found.image_version),
-            ("built at", found.build_time),
-            ("built by", f"{found.build_tool} {found.build_tool_version}"),
-            ("operating system", f"{found.operating_system} {found.kernel_version}"),
-            ("Docker info", "null" if found.docker_info is None else "present (shown by --json)"),
-            ("custom", "null" if found.custom is None else "present (shown by --json)"),
-        ]
-        blocks.append(Fields(rows, title="Metadata (neither measured nor signed)"))
-    if measured.signature:
-        certificate = measured.signature.certificate
-        blocks.append(
-            Fields(
-                [
-                    ("algorithm", measured.signature.algorithm),
-                    ("subject", certificate.subject),
-                    ("issuer", certificate.issuer),
-                    ("serial", certificate.serial),
-                    ("sha256", certificate.sha256),
-                    ("PCR8", certificate.pcr8.hex()),
-                    ("from", time(certificate.not_before)),
-                    ("to", time(certificate.not_after)),
-                    ("as of", time(now)),
-                ],
-                title="Signing certificate (chosen by the signer)",
-            )
-        )
-    return blocks
+    if not cmdline:
+        return []
+    more = f" (the first {len(measured.cmdline or b'')} bytes)" if cmdline["truncated"] else ""
+    return [Fields([("text", str(cmdline["text"]))], title=f"Command line, {cmdline['size_bytes']} bytes{more}")]
+
+
+def _metadata(measured: "Measured") -> list[Block]:
+    found = measured.metadata
+    if not found:
+        return []
+    rows: list[tuple[str, Value]] = [
+        ("image name", found.image_name),
+        ("image version", found.image_version),
+        ("built at", found.build_time),
+        ("built by", f"{found.build_tool} {found.build_tool_version}"),
+        ("operating system", f"{found.operating_system} {found.kernel_version}"),
+        ("Docker info", "null" if found.docker_info is None else "present (shown by --json)"),
+        ("custom", "null" if found.custom is None else "present (shown by --json)"),
+    ]
+    return [Fields(rows, title="Metadata (neither measured nor signed)")]
+
+
+def _signature(measured: "Measured", now: "datetime") -> list[Block]:
+    if not measured.signature:
+        return []
+    certificate = measured.signature.certificate
+    rows: list[tuple[str, Value]] = [
+        ("algorithm", measured.signature.algorithm),
+        ("subject", certificate.subject),
+        ("issuer", certificate.issuer),
+        ("serial", certificate.serial),
+        ("sha256", certificate.sha256),
+        ("PCR8", certificate.pcr8.hex()),
+        ("from", time(certificate.not_before)),
+        ("to", time(certificate.not_after)),
+        ("as of", time(now)),
+    ]
+    return [Fields(rows, title="Signing certificate (trusted by nobody: chosen by the signer)")]
 
 
 # -- for machines

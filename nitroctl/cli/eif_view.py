@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nitroctl.errors import UsageError
 from nitroctl.render.view import Block, Cell, Fields, Heading, Table, Value
 
 if TYPE_CHECKING:
@@ -19,6 +20,21 @@ _READERS = {
     "sequence": "A reader that follows the section sizes (nitro-cli)",
     "table": "A reader that follows the header's table (QEMU)",
 }
+
+
+def instant(text: str) -> "datetime":
+    """Return the instant that ``--at`` names: the clock's for ``now``. Raises UsageError ``usage.invalid``."""
+    from nitroctl.cli import attest_options
+
+    try:
+        found = attest_options.instant(text)
+    except UsageError:
+        found = None
+    if found is None:  # "document": an image has no time of its own
+        raise UsageError(
+            f"--at: neither now nor an RFC 3339 time: {text!r}", "usage.invalid", ["write 2026-11-20T10:00:00Z"]
+        )
+    return found
 
 
 def told(report: "Report") -> "Report":

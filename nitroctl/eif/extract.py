@@ -192,20 +192,20 @@ class _Tree:
             if reason:
                 self._skip(index, reason)
             elif stat.S_ISDIR(mode):
-                with self._tolerant(index):
+                try:
                     os.close(self._enter([] if name == b"." else name.split(b"/")))
+                except OSError as error:
+                    self._refused(index, error)
             else:
                 self.wanted.setdefault(self.listing.holder_index(index), []).append(index)
 
     def _create(self, names: list[int]) -> IO[bytes] | None:
         """Open the first of ``names`` that can be made; the others become hard links of it."""
         while names:
-            opened: IO[bytes] | None = None
-            with self._tolerant(names[0]):
-                opened = self._open(names[0])
-            if opened is not None:
-                return opened
-            names.pop(0)
+            try:
+                return self._open(names[0])
+            except OSError as error:
+                self._refused(names.pop(0), error)
         return None
 
     def _open(self, index: int) -> IO[bytes]:
@@ -226,8 +226,10 @@ class _Tree:
         self.size += self.listing.holder(names[0]).size
         self._stamp(names[0])
         for other in names[1:]:
-            with self._tolerant(other):
+            try:
                 self._link(names[0], other)
+            except OSError as error:
+                self._refused(other, error)
 
     def _stamp(self, index: int) -> None:
         member = self.listing.members[index]
@@ -268,15 +270,11 @@ class _Tree:
             current = below
         return current
 
-    @contextlib.contextmanager
-    def _tolerant(self, index: int) -> Iterator[None]:
-        """Skip an entry whose name the file system does not take."""
-        try:
-            yield
-        except OSError as error:
-            if error.errno not in _NAME_ERRORS:
-                raise
-            self._skip(index, (error.strerror or "the file system does not take it").lower())
+    def _refused(self, index: int, error: OSError) -> None:
+        """Skip an entry whose name the file system does not take; raise ``error`` when it is about something else."""
+        if error.errno not in _NAME_ERRORS:
+            raise error
+        self._skip(index, (error.strerror or "the file system does not take it").lower())
 
     def _skip(self, index: int, reason: str) -> None:
         member = self.listing.members[index]

@@ -1,0 +1,235 @@
+"""What an image's kernel and ramdisks hold, for people and for machines."""
+
+import stat
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from nitroctl.cli.eif_view import time
+from nitroctl.render.view import Block, Cell, Fields, Heading, Lines, Table, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from nitroctl.checks import Check
+    from nitroctl.eif.contents import Listing
+    from nitroctl.eif.cpio import Member
+    from nitroctl.eif.kernel import Kernel
+
+_DIGEST_COLUMNS: Final = 64
+#: Narrower than this, the digest of a file stands on a line of its own.
+_ONE_LINE: Final = 130
+_PLURALS: Final = {"directory": "directories"}
+
+
+def text_of(name: bytes) -> str:
+    r"""Return a name as text, with bytes that are no UTF-8 as ``\xNN``."""
+    return name.decode("utf-8", "backslashreplace")
+
+
+# -- the kernel
+
+
+def kernel_block(kernel: "Kernel") -> Block:
+    """Return what a kernel says it is."""
+    boot = f", boot protocol {kernel.protocol}" if kernel.protocol else ""
+    rows: list[tuple[str, Value]] = [
+        ("kind", Cell("not recognised", "warn") if kernel.format == "unknown" else f"{kernel.format}{boot}")
+    ]
+    rows += [
+        (label, value)
+        for label, value in (
+            ("version", kernel.banner or kernel.version),
+            ("processor", kernel.architecture),
+            ("compression", kernel.compression),
+        )
+        if value
+    ]
+    return Fields(rows, title="Kernel")
+
+
+def kernel_json(kernel: "Kernel") -> dict[str, object]:
+    """Return what a kernel says it is, as JSON members."""
+    return {
+        "format": kernel.format,
+        "version": kernel.version or None,
+        "banner": kernel.banner or None,
+        "architecture": kernel.architecture or None,
+        "compression": kernel.compression or None,
+        "boot_protocol": kernel.protocol or None,
+    }
+
+
+# -- the ramdisks
+
+
+def ramdisks_block(listings: "Sequence[Listing]") -> Block:
+    """Return one row a ramdisk, numbered from 1."""
+    rows: list[list[Value]] = [
+        [
+            str(number),
+            "PCR0, PCR1" if number == 1 else "PCR0, PCR2",
+            str(listing.size_bytes),
+            ", ".join(dict.fromkeys(listing.compressions)) or "–",
+            str(len(listing.members)),
+            str(listing.content_bytes),
+            Cell("whole") if listing.complete else Cell("in part", "warn"),
+        ]
+        for number, listing in enumerate(listings, 1)
+    ]
+    columns = ("#", "measured in", "bytes", "compression", "entries", "bytes in files", "read")
+    return Table(columns, rows, title="Ramdisks", empty="no ramdisk")
+
+
+def faults_block(listings: "Sequence[tuple[int, Listing]]") -> list[Block]:
+    """Return what is wrong with the ramdisks, a line each; nothing when nothing is."""
+    lines = [
+        f"ramdisk {number}, byte {fault.offset}: {fault.text}{' (reading ended there)' if fault.final else ''}"
+        for number, listing in listings
+        for fault in listing.faults
+    ]
+    more = sum(listing.more_faults for _, listing in listings)
+    if more:
+        lines.append(f"and {more} more")
+    return [Heading("Faults of ramdisks"), *(Lines(_line(line), "warn") for line in lines)] if lines else []
+
+
+def check(listings: "Sequence[Listing]", file: str) -> "Check":
+    """Return whether every ramdisk is something that Linux unpacks whole; a WARN when not, for it may be meant so."""
+    from nitroctl.checks import Check, Outcome
+
+    worst = next(
+        (
+            (number, fault)
+            for final in (True, False)
+            for number, listing in enumerate(listings, 1)
+            for fault in listing.faults
+            if fault.final is final
+        ),
+        None,
+    )
+    number, fault = worst or (0, None)
+    return Check(
+        id="eif.ramdisk-contents",
+        title="Linux unpacks every ramdisk whole, and nothing in it is passed over",
+        outcome=Outcome.WARN if fault else Outcome.PASS,
+        detail=f"ramdisk {number}, byte {fault.offset}: {fault.text}" if fault else "",
+        remedy=f"look at it with nitroctl eif inspect {file} --ramdisk {number} --list, and ask how it was made"
+        if fault
+        else None,
+        source="Linux, initramfs buffer format",
+        required=False,
+    )
+
+
+def ramdisk_json(number: int, listing: "Listing", *, entries: bool) -> dict[str, object]:
+    """Return one ramdisk as JSON members; its entries only when they were asked for."""
+    return {
+        "ramdisk": number,
+        "measured_in": ["PCR0", "PCR1" if number == 1 else "PCR2"],
+        "size_bytes": listing.size_bytes,
+        "expanded_bytes": listing.expanded_bytes,
+        "compressions": list(dict.fromkeys(listing.compressions)),
+        "archives": listing.archives,
+        "counts": listing.counts(),
+        "content_bytes": listing.content_bytes,
+        "complete": listing.complete,
+        "faults": [{"offset": fault.offset, "text": fault.text, "final": fault.final} for fault in listing.faults],
+        "more_faults": listing.more_faults,
+        "entries": [entry_json(listing, index) for index in range(len(listing.members))] if entries else None,
+    }
+
+
+# -- entries
+
+
+def listing_blocks(number: int, listing: "Listing", width: int | None) -> list[Block]:
+    """Return every entry of a ramdisk, a line each on a wide screen, two where the digest needs its own."""
+    from nitroctl.eif.contents import KINDS
+
+    counts = ", ".join(
+        f"{count} {_PLURALS.get(kind, kind.replace('-', ' ') + 's') if count > 1 else kind.replace('-', ' ')}"
+        for kind, count in sorted(listing.counts().items(), key=lambda item: list(KINDS.values()).index(item[0]))
+    )
+    wide = width is None or width >= _ONE_LINE
+    owners = [f"{member.uid}:{member.gid}" for member in listing.members]
+    sizes = [_size(listing, index) for index in range(len(listing.members))]
+    owner_width, size_width = max(map(len, owners), default=0), max(map(len, sizes), default=0)
+    lines = []
+    for index, member in enumerate(listing.members):
+        digest = _digest(listing, index)
+        start = (
+            f"{stat.filemode(member.mode)} {owners[index]:<{owner_width}} {sizes[index]:>{size_width}} {_mtime(member)}"
+        )
+        name = _line(f"{text_of(member.name)}{_leads(listing, index)}")
+        if wide:
+            lines.append(f"{start} {digest:<{_DIGEST_COLUMNS}} {name}")
+        else:
+            lines.append(f"{start} {name}")
+            lines += [f"           {digest}"] if digest else []
+    blocks: list[Block] = [Heading(f"Ramdisk {number}: {counts or 'no entry'}")]
+    return [*blocks, Lines("\n".join(lines))] if lines else blocks
+
+
+def entry_json(listing: "Listing", index: int) -> dict[str, object]:
+    """Return one entry as JSON members; size and digest are those of what Linux finds under its name."""
+    from nitroctl.eif.contents import KINDS
+
+    member = listing.members[index]
+    kind = stat.S_IFMT(member.mode)
+    is_device = kind in (stat.S_IFCHR, stat.S_IFBLK)
+    link = listing.hard_link(index)
+    return {
+        "name": text_of(member.name),
+        "name_hex": None if _is_text(member.name) else member.name.hex(),
+        "kind": KINDS[kind],
+        "mode": f"{stat.S_IMODE(member.mode):04o}",
+        "uid": member.uid,
+        "gid": member.gid,
+        "mtime": _mtime(member),
+        "size_bytes": listing.holder(index).size,
+        "sha256": _digest(listing, index) or None,
+        "target": text_of(member.target) if kind == stat.S_IFLNK else None,
+        "hard_link_to": text_of(link) if link else None,
+        "device": {"major": member.rdev[0], "minor": member.rdev[1]} if is_device else None,
+        "archive": member.archive,
+        "compression": member.compression,
+    }
+
+
+def _is_text(name: bytes) -> bool:
+    try:
+        name.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _digest(listing: "Listing", index: int) -> str:
+    found = listing.holder(index).sha256
+    return found.hex() if found else ""
+
+
+def _size(listing: "Listing", index: int) -> str:
+    member = listing.members[index]
+    if stat.S_ISCHR(member.mode) or stat.S_ISBLK(member.mode):
+        return f"{member.rdev[0]},{member.rdev[1]}"
+    return str(listing.holder(index).size)
+
+
+def _leads(listing: "Listing", index: int) -> str:
+    member = listing.members[index]
+    if stat.S_ISLNK(member.mode):
+        return f" -> {text_of(member.target)}"
+    link = listing.hard_link(index)
+    return f" = {text_of(link)}" if link else ""
+
+
+def _mtime(member: "Member") -> str:
+    return time(datetime.fromtimestamp(member.mtime, UTC))
+
+
+def _line(text: str) -> str:
+    """Return ``text`` on one line: a name may hold line feeds, and tabs that would be drawn as spaces."""
+    from nitroctl.render.plain import visible
+
+    return visible(text)
