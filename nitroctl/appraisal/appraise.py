@@ -80,8 +80,8 @@ class Appraised:
 def compare(pcrs: Mapping[int, bytes], policy: Policy) -> Comparison | None:
     """Return the accepted set that matches, else the nearest set of all; None when several are equally far.
 
-    Nearest: most equal registers, then fewest that differ, then sets that may accept before others. The PCR2 of an
-    image without an application ramdisk is everybody's and makes no two images near.
+    Nearest: most equal registers, then fewest that differ, then sets that may accept before others, which is the order
+    they are looked at. The PCR2 of an image without an application ramdisk is everybody's and makes no two images near.
     """
     every = [(reference, "") for reference in policy.accepted] + list(policy.known)
     found = []
@@ -96,8 +96,8 @@ def compare(pcrs: Mapping[int, bytes], policy: Policy) -> Comparison | None:
     return nearest if nearest and (len(found) == 1 or _telling(nearest)) else None
 
 
-def _distance(item: Comparison) -> tuple[bool, int, int, bool]:
-    return bool(item.differing), -_telling(item), len(item.differing), bool(item.standing)
+def _distance(item: Comparison) -> tuple[bool, int, int]:
+    return bool(item.differing), -_telling(item), len(item.differing)
 
 
 def _telling(item: Comparison) -> int:

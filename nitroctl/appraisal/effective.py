@@ -41,7 +41,7 @@ def _members(policy: "Policy") -> dict[str, object]:
 
 
 def _canonical(value: object) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, default=_plain)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), default=_plain)
 
 
 def _plain(value: object) -> object:
@@ -51,7 +51,7 @@ def _plain(value: object) -> object:
     if isinstance(value, timedelta):
         return value.total_seconds()
     if isinstance(value, frozenset):
-        return sorted(value, key=_canonical)
+        return sorted(value)
     if is_dataclass(value):
         return {each.name: getattr(value, each.name) for each in fields(value)}
     raise TypeError(f"a policy has no {type(value).__name__}")

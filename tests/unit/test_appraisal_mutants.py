@@ -10,23 +10,30 @@ import pytest
 
 from nitroctl import pcr
 from nitroctl.appraisal.appraise import (
+    AGE,
+    FUTURE,
+    KIND,
     Comparison,
     _age,
     _debug,
     _future,
     _kind,
+    _measurements,
     _nonce,
     _partition,
+    appraise,
     compare,
     debug_registers,
     duration,
     listed,
 )
+from nitroctl.appraisal.effective import _plain
 from nitroctl.appraisal.judge import Judge
-from nitroctl.appraisal.policy import Content, KeyContent, Policy, ReferenceValues, RegisterRule
+from nitroctl.appraisal.policy import Content, KeyContent, Policy, ReferenceValues, RegisterRule, Source
 from nitroctl.appraisal.requirements import PUBLIC_KEY, USER_DATA, _held, _parent, _registers, _role
-from nitroctl.checks import Check, Outcome
+from nitroctl.checks import Check, Outcome, Report
 from nitroctl.errors import CannotAnswer, UsageError
+from nitroctl.evidence.chain import Chain
 from nitroctl.evidence.document import Document, Kind, parse
 from nitroctl.evidence.roots import AWS_ROOTS
 from nitroctl.standin.lab_change import AT, INSTANCE, NONCE, accepted, make
@@ -189,6 +196,80 @@ def test_debug_mode_is_said_in_good_grammar(registers: dict[str, bytes], verb: s
     policy = Policy(accepted=(reference("x", pcr0=A),))
     assert _debug(document, policy).detail.startswith(f"{verb}: the enclave runs in debug mode")
     assert _debug(document, replace(policy, allow_debug=True)).detail.endswith("; allowed by --allow-debug")
+
+
+@pytest.mark.parametrize("overridden", [(), ("nonce",)])
+def test_debug_mode_that_the_policy_file_allows_is_said_to_be_that(overridden: tuple[str, ...]) -> None:
+    policy = Policy(accepted=(), allow_debug=True, source=Source(file="p", sha256="", overridden=overridden))
+    assert _debug(shown(), policy).detail.endswith("; allowed by the policy")
+
+
+def test_debug_mode_that_a_flag_allows_beside_a_policy_file_is_said_to_be_that() -> None:
+    policy = Policy(accepted=(), allow_debug=True, source=Source(file="p", sha256="", overridden=("debug",)))
+    assert _debug(shown(), policy).detail.endswith("; allowed by --allow-debug")
+
+
+# -- what is judged of evidence that must not be
+NO_DOCUMENT, NO_ROOT, NOT_AUTHENTIC = {"document": None}, {"chain": Chain((), None)}, {"authentic": Report.of([])}
+
+
+@pytest.mark.parametrize("missing", [NO_DOCUMENT, NO_ROOT, NOT_AUTHENTIC], ids=["document", "root", "report"])
+def test_without_authentic_evidence_every_check_is_blocked(missing: dict[str, Any]) -> None:
+    root = accepted()[0]
+    policy = Policy(accepted=(), parent_instance=True, regions=frozenset({"eu-west-1"}), max_age=timedelta(1))
+    whole = {"authentic": Report.of([KIND.passed()]), "document": shown(), "chain": Chain((), root)}
+    found = appraise(**{**whole, **missing}, policy=policy, at=AT)
+    assert found.comparison is None
+    assert [(check.id, check.outcome, check.required, check.detail) for check in found.report] == [
+        (each, Outcome.SKIP, True, "not checked: blocked by evidence")
+        for each in (
+            *("appraisal.kind", "appraisal.debug", "measurement.match", "appraisal.parent-instance"),
+            *("appraisal.region", "freshness.nonce", "freshness.future", "freshness.age"),
+        )
+    ]
+
+
+def test_the_check_that_refused_the_evidence_is_named_as_what_blocks() -> None:
+    authentic = Report.of([FUTURE.passed(), AGE.failed("x"), KIND.failed("y")])
+    found = appraise(authentic, shown(), Chain((), accepted()[0]), Policy(accepted=()), at=AT)
+    assert {check.detail for check in found.report} == {"not checked: blocked by freshness.age"}
+
+
+# -- what is said of the registers
+@pytest.mark.parametrize(
+    ("accepted_count", "known_count", "detail"),
+    [
+        (0, 0, "the policy has no reference values, so nothing is acceptable"),
+        (2, 0, "no register equals that of any of 2 records"),
+        (0, 2, "no register equals that of any of 2 records"),
+        (1, 3, "no register equals that of any of 4 records"),
+    ],
+)
+def test_how_many_records_have_nothing_in_common(accepted_count: int, known_count: int, detail: str) -> None:
+    one = reference("x", pcr0=D)
+    policy = Policy(accepted=(one,) * accepted_count, known=((one, "retired"),) * known_count)
+    (check,) = _measurements(shown(pcr0=A, pcr1=B, pcr2=C), policy, None)
+    assert (check.detail, check.remedy) == (detail, WANTED)
+    (check,) = _measurements(shown(pcr0=pcr.ZERO), policy, None)
+    assert (check.detail, check.remedy) == (detail, IN_DEBUG_MODE)
+
+
+WANTED = "if this image is wanted, record it as active; if not, find out who runs it"
+IN_DEBUG_MODE = "in debug mode PCR0 to PCR2 are zero whatever runs: no record of an image can match"
+
+
+@pytest.mark.parametrize(("kind", "warned"), [(Kind.ENCLAVE, ["measurement.image"]), (Kind.NITROTPM, [])])
+def test_only_of_an_enclave_are_registers_expected_that_name_the_image(kind: Kind, warned: list[str]) -> None:
+    policy = Policy(accepted=(reference("x", pcr4=D),), kind=kind)
+    document = shown(kind, pcr4=D)
+    checks = _measurements(document, policy, compare(document.pcrs, policy))
+    assert [check.id for check in checks if check.outcome is Outcome.WARN] == warned
+
+
+# -- what the digest of what was required is made of
+def test_a_value_that_no_policy_has_is_not_digested() -> None:
+    with pytest.raises(TypeError, match="a policy has no object"):
+        _plain(object())
 
 
 # -- which sets say anything
