@@ -213,17 +213,20 @@ def _cmdlines(first: bytes, second: bytes) -> Cmdlines:
 
 
 def _ramdisks(one: Image, other: Image) -> Iterator[Difference]:
-    """Pair the ramdisks, equal ones first, so that one that was put in does not make all that follow it differ."""
+    """Pair the ramdisks by their numbers; where one was put in or left out, those around it by being equal."""
     before, after = one.of_type(SectionType.RAMDISK), other.of_type(SectionType.RAMDISK)
     old, new = ([part.sha384 for part in parts] for parts in (before, after))
-    if old == new:
-        return
-    if Counter(old) == Counter(new):
+    if old != new and Counter(old) == Counter(new):
         yield Difference(part="ramdisks", cause=Cause.ORDER, registers=_ALL)
         return
-    for tag, start, end, begin, stop in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
-        if tag != "equal":
-            for left, right in _paired(before[start:end], after[begin:stop]):
+    runs = [("replace", 0, len(old), 0, len(new))]
+    if len(old) != len(new):
+        runs = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    for tag, start, end, begin, stop in runs:
+        if tag == "equal":
+            continue
+        for left, right in _paired(before[start:end], after[begin:stop]):
+            if not (left and right and left.sha384 == right.sha384):
                 yield _ramdisk(one, other, left, right)
 
 
