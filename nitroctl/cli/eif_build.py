@@ -7,7 +7,6 @@ import typer
 from nitroctl.cli import image_build, image_output
 from nitroctl.errors import UsageError
 from nitroctl.render.result import Result
-from nitroctl.render.view import Block, Checks, Fields, Headline
 
 EXAMPLES: Final = """
 nitroctl eif build signer.tar --output-file signer.eif
@@ -91,8 +90,7 @@ def build(
     whole or not at all. Its registers differ from those of an image that nitro-cli makes of the same files: there,
     their order and times are those of the build.
     """
-    from nitroctl import pcr, settings
-    from nitroctl.checks import Outcome
+    from nitroctl import settings
 
     image_output.require_file(output_file)
     image_output.require_pair(signing_certificate, private_key)
@@ -125,36 +123,15 @@ def build(
         private_key=private_key,
     )
     made = image_build.make(request, setting["progress"])
-    measured, report = made.measured, made.report
-    recorded, trouble = image_output.record(naming if report.passed else None, measured, output_file)
-    data: dict[str, object] = {
-        "output_file": output_file,
-        "written": report.passed,
-        "size_bytes": measured.size,
-        "sha256": measured.sha256,
-        "pcrs": pcr.as_hex(measured.pcrs),
-        "signed": measured.signature is not None,
-        "recorded": recorded and {"id": recorded.entry.id, "outcome": recorded.outcome.value},
-        **image_build.details(made),
-        "report": report.as_json(),
-    }
-    view: list[Block]
-    if report.passed:
-        view = [Headline(f"{output_file}: built, and it measures what was written", Outcome.PASS)]
-        view += [Fields(image_output.rows(measured, recorded)), image_build.made_of(made)]
-        view += [Checks(report, every=False)] if report.having(Outcome.WARN) else []
-    else:
-        view = [Headline(f"{output_file}: not written: {report.refusals[0].detail}", Outcome.FAIL)]
-        view += [Checks(report, every=True)]
-    if explain:
-        view += image_build.explained(made)
+    recorded, trouble = image_output.record(naming if made.report.passed else None, made.measured, output_file)
+    data = {**image_build.outcome(made, recorded), **image_build.details(made), "report": made.report.as_json()}
     return Result(
         schema="eif.build/1",
         data=data,
-        view=view,
-        refused=not report.passed,
+        view=image_build.view(made, recorded, explain=explain),
+        refused=not made.report.passed,
         notes=[*setting.notes, *made.notes],
-        report=report,
+        report=made.report,
         trouble=trouble,
     )
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from nitroctl.cli import image_output
-from nitroctl.errors import CannotAnswer, NitroctlError
+from nitroctl.cli import image_build, image_output
+from nitroctl.errors import CannotAnswer, NitroctlError, UsageError
 from nitroctl.render.result import Result
 from nitroctl.render.view import Block, Checks, Fields, Headline
 
@@ -22,6 +22,7 @@ EXAMPLES: Final = """
 nitroctl enclave build --docker-uri signer:1.0.0 --output-file signer.eif
 nitroctl enclave build --docker-uri signer:1.0.0 --docker-dir signer --output-file signer.eif \
 --record --component signer --environment prod --release 1.0.0
+nitroctl enclave build --docker-uri signer:1.0.0 --output-file signer.eif --reproducible --image-archive signer.tar
 """
 
 
@@ -49,6 +50,24 @@ def build(
     name: image_output.Name = None,
     image_version: image_output.ImageVersion = None,
     metadata: image_output.Metadata = None,
+    reproducible: Annotated[
+        bool, typer.Option("--reproducible", help="Build without nitro-cli: the same bytes on every machine.")
+    ] = False,
+    image_archive: Annotated[
+        str | None,
+        typer.Option(
+            "--image-archive",
+            help="With --reproducible: the image from docker save or an OCI layout; docker is not asked.",
+            metavar="PATH",
+        ),
+    ] = None,
+    join_entrypoint: Annotated[
+        bool, typer.Option("--join-entrypoint", help="With --reproducible: run ENTRYPOINT and CMD as one command.")
+    ] = False,
+    explain: Annotated[
+        bool,
+        typer.Option("--explain-reproducibility", help="With --reproducible: list the inputs that nothing pins."),
+    ] = False,
     record: image_output.Record = False,
     activate: image_output.Activate = False,
     component: image_output.Component = None,
@@ -61,9 +80,12 @@ def build(
     The file appears whole or not at all; what was there before stays until then. When signing was asked for, a missing
     signature, or one by another certificate, is refused: some nitro-cli versions build an unsigned image and say
     nothing. Builds can run side by side.
+
+    With --reproducible nitroctl builds the image itself (as nitroctl eif build does), with kernel, init and nsm.ko from
+    the directory that NITRO_CLI_BLOBS names, and its registers are other ones than nitro-cli's. The Docker image comes
+    from --image-archive, or else from docker save.
     """
     from nitroctl import settings
-    from nitroctl.host import nitro_cli
 
     image_output.require_file(output_file)
     image_output.require_pair(signing_certificate, private_key)
@@ -76,6 +98,33 @@ def build(
         release=release,
         records=setting["records"],
     )
+    if reproducible:
+        if docker_dir is not None and image_archive is not None:
+            raise UsageError(
+                "--docker-dir and --image-archive: the image is built, or it is there already", "usage.invalid"
+            )
+        request_of = image_build.Request(
+            source=image_archive or "",
+            output=output_file,
+            given=image_build.given(blobs=None, kernel=None, cmdline=None, init=None, nsm=None),
+            join=join_entrypoint,
+            name=name,
+            version=image_version,
+            metadata=metadata,
+            certificate=signing_certificate,
+            private_key=private_key,
+        )
+        made = _reproducibly(request_of, docker_uri, docker_dir, setting["progress"])
+        recorded, trouble = image_output.record(naming if made.report.passed else None, made.measured, output_file)
+        return _reproduced(made, recorded, trouble, setting.notes, explain=explain)
+    if image_archive is not None or join_entrypoint or explain:
+        raise UsageError(
+            "--image-archive, --join-entrypoint and --explain-reproducibility are for --reproducible",
+            "usage.invalid",
+            ["add --reproducible"],
+        )
+    from nitroctl.host import nitro_cli
+
     certificate_pcr8 = _register_of(signing_certificate) if signing_certificate is not None else None
     request = nitro_cli.Build(
         docker_uri=docker_uri,
@@ -99,6 +148,51 @@ def build(
     built = _Built(output_file, said, measured, report)
     recorded, trouble = image_output.record(naming if report.passed else None, measured, output_file)
     return _result(built, recorded, trouble, setting.notes)
+
+
+def _reproducibly(request: image_build.Request, uri: str, directory: str | None, mode: str) -> image_build.Made:
+    """Build with nitroctl's own builder from the archive that ``request`` names, or else from docker's image."""
+    import dataclasses
+
+    from nitroctl.cli.progress import Progress
+    from nitroctl.host import docker
+
+    request = dataclasses.replace(request, reference=docker.tagged(uri))
+    if request.source:
+        return image_build.make(request, mode)
+    with image_output.scratch(request.output) as scratch:
+        archive = str(scratch / "image.tar")
+        progress = Progress(f"saving {uri}", mode)
+        try:
+            docker.save(uri, archive, directory=directory, on_line=progress.line, on_tick=progress.tick)
+        finally:
+            progress.clear()
+        return image_build.make(dataclasses.replace(request, source=archive, shown=f"docker: {uri}"), mode)
+
+
+def _reproduced(
+    made: image_build.Made,
+    recorded: "Recorded | None",
+    trouble: Sequence[NitroctlError],
+    notes: Sequence[str],
+    *,
+    explain: bool,
+) -> Result:
+    data = {
+        **image_build.outcome(made, recorded),
+        "nitro_cli_pcrs": {},
+        "reproducible": image_build.details(made),
+        "report": made.report.as_json(),
+    }
+    return Result(
+        schema="enclave.build/1",
+        data=data,
+        view=image_build.view(made, recorded, explain=explain),
+        refused=not made.report.passed,
+        notes=[*notes, *made.notes],
+        report=made.report,
+        trouble=trouble,
+    )
 
 
 def _register_of(certificate: str) -> bytes:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from nitroctl.cli import image_output
 from nitroctl.errors import CannotAnswer, UsageError
-from nitroctl.render.view import Block, Cell, Fields, Table
+from nitroctl.render.view import Block, Cell, Checks, Fields, Headline, Table
 
 if TYPE_CHECKING:
     from nitroctl.checks import Check, Report
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from nitroctl.eif.sign import Signer
     from nitroctl.eif.tree import Remark, Tree
     from nitroctl.eif.write import Architecture, Written
+    from nitroctl.records import Recorded
 
 _METADATA_LIMIT = 4096
 #: Remarks that say something about how the enclave will behave: told without being asked for.
@@ -30,7 +31,10 @@ _TOLD = ("build.entrypoint", "build.working-directory", "build.user")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """What is to be built. ``source``, ``kind``, ``platform``, ``reference``: see open_source. Paths are as given."""
+    """What is to be built. ``source``, ``kind``, ``platform``, ``reference``: see open_source. Paths are as given.
+
+    ``shown``: what the answer calls the source, when its path says nothing.
+    """
 
     source: str
     output: str
@@ -49,6 +53,12 @@ class Request:
     metadata: str | None = None
     certificate: str | None = None
     private_key: str | None = None
+    shown: str = ""
+
+    @property
+    def called(self) -> str:
+        """What people know the source by."""
+        return self.shown or self.source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,10 +193,10 @@ def _parts(request: Request, source: "Tree") -> "Parts":
         wanted = parts.PLATFORMS.get(stated)
         if wanted is None:
             raise CannotAnswer(
-                f"{request.source}: is for {stated}, and enclaves run on amd64 (x86_64) and arm64 (aarch64)",
+                f"{request.called}: is for {stated}, and enclaves run on amd64 (x86_64) and arm64 (aarch64)",
                 "eif.architecture",
             )
-    return parts.find(request.given, architecture=wanted, wanted_by=request.source)
+    return parts.find(request.given, architecture=wanted, wanted_by=request.called)
 
 
 def _processor(platform: str | None) -> str:
@@ -253,6 +263,38 @@ def _judge(written: "Written", measured: "Measured", program: "Check", signer: "
 # -- what is said about it
 
 
+def outcome(made: Made, recorded: "Recorded | None") -> dict[str, object]:
+    """Return the members of the answer that are about the finished file."""
+    from nitroctl import pcr
+
+    measured = made.measured
+    return {
+        "output_file": made.request.output,
+        "written": made.report.passed,
+        "size_bytes": measured.size,
+        "sha256": measured.sha256,
+        "pcrs": pcr.as_hex(measured.pcrs),
+        "signed": measured.signature is not None,
+        "recorded": recorded and {"id": recorded.entry.id, "outcome": recorded.outcome.value},
+    }
+
+
+def view(made: Made, recorded: "Recorded | None", *, explain: bool) -> list[Block]:
+    """Return the answer for people."""
+    from nitroctl.checks import Outcome
+
+    output, report = made.request.output, made.report
+    blocks: list[Block]
+    if report.passed:
+        blocks = [Headline(f"{output}: built, and it measures what was written", Outcome.PASS)]
+        blocks += [Fields(image_output.rows(made.measured, recorded)), _made_of(made)]
+        blocks += [Checks(report, every=False)] if report.having(Outcome.WARN) else []
+    else:
+        blocks = [Headline(f"{output}: not written: {report.refusals[0].detail}", Outcome.FAIL)]
+        blocks += [Checks(report, every=True)]
+    return [*blocks, _explained(made)] if explain else blocks
+
+
 def details(made: Made) -> dict[str, object]:
     """Return the members of the answer that are about how the image was made (schema: eif.build/1)."""
     import hashlib
@@ -262,7 +304,7 @@ def details(made: Made) -> dict[str, object]:
     return {
         "architecture": parts.architecture,
         "source": {
-            "path": made.request.source,
+            "path": made.request.called,
             "kind": plan.source.kind,
             "image_id": config.id if config else None,
             "manifest": (config.manifest or None) if config else None,
@@ -298,7 +340,7 @@ def details(made: Made) -> dict[str, object]:
     }
 
 
-def made_of(made: Made) -> Fields:
+def _made_of(made: Made) -> Fields:
     """Return what the image was made of, for people."""
     plan, parts = made.plan, made.plan.parts
     config = plan.source.config
@@ -306,7 +348,7 @@ def made_of(made: Made) -> Fields:
     kernel = " ".join(part for part in (parts.identity.format, parts.identity.version) if part)
     return Fields(
         [
-            ("source", f"{made.request.source}: {plan.source.kind}, {len(plan.source.nodes)} files{named}"),
+            ("source", f"{made.request.called}: {plan.source.kind}, {len(plan.source.nodes)} files{named}"),
             ("command", shlex.join(plan.start.words)),
             ("kernel", f"{parts.kernel.path}: {kernel}, {parts.architecture}"),
             ("init", parts.init.path),
@@ -324,13 +366,13 @@ def _instant(epoch: int) -> str:
 _CONCERNS = {"unpinned": "not pinned", "lost": "not carried over", "changed": "set by nitroctl"}
 
 
-def explained(made: Made) -> list[Block]:
+def _explained(made: Made) -> Table:
     """Return all remarks, for people."""
     rows = [
         (Cell(_CONCERNS[remark.concern.value], "warn" if remark.concern.value == "unpinned" else ""), _told(remark))
         for remark in made.remarks
     ]
-    return [Table(("what", "input"), rows, title="Reproducibility", empty="every input is pinned")]
+    return Table(("what", "input"), rows, title="Reproducibility", empty="every input is pinned")
 
 
 def _told(remark: "Remark") -> str:
