@@ -1,12 +1,17 @@
 """The newc writer: the same bytes every time, and AWS's bytes for AWS's parts."""
 
+import io
+import itertools
 import stat
 import struct
+from collections.abc import Iterator
 
 import pytest
 
 from nitroctl.eif import ramdisk
-from nitroctl.eif.ramdisk import Entry, directory, newc, regular, symlink
+from nitroctl.eif.ramdisk import Bytes, Entry, directory, newc, regular, symlink, write_newc
+from nitroctl.eif.tree import Node
+from nitroctl.errors import CannotAnswer
 from tests.conftest import vectors
 
 
@@ -124,3 +129,116 @@ def test_a_boot_ramdisk_shaped_by_linuxkit_is_reproduced_byte_for_byte() -> None
     reference = image[at + 12 : at + 12 + size]
     contents = {name: data for name, _, data in members(reference)}
     assert ramdisk.boot(init=contents["init"], nsm=contents["nsm.ko"]) == reference
+
+
+# -- the stream
+
+
+def file(name: bytes, data: bytes = b"", *, permissions: int = 0o644, hard_link: bytes = b"") -> Node:
+    content = None if hard_link else Bytes(data)
+    return Node(name=name, mode=stat.S_IFREG | permissions, content=content, hard_link=hard_link)
+
+
+def archived(*nodes: Node) -> list[tuple[str, list[int], bytes]]:
+    stream = io.BytesIO()
+    size = write_newc(stream, nodes)
+    assert size == len(stream.getvalue())
+    assert size % 512 == 0
+    return members(stream.getvalue())
+
+
+def refusal(*nodes: Node) -> str:
+    with pytest.raises(CannotAnswer) as caught:
+        archived(*nodes)
+    assert caught.value.code == "eif.not-buildable"
+    return caught.value.message.removeprefix("the ramdisk cannot be written: ")
+
+
+def test_names_of_one_file_share_its_number_and_the_last_brings_the_content() -> None:
+    holder = file(b"b", b"content", permissions=0o755)
+    found = archived(holder, file(b"c", hard_link=b"b"), file(b"d"), file(b"e", hard_link=b"b"))
+    assert [(name, numbers[0], oct(numbers[1]), numbers[4], data) for name, numbers, data in found] == [
+        ("b", 721, "0o100755", 3, b""),
+        ("c", 721, "0o100755", 3, b""),
+        ("d", 722, "0o100644", 1, b""),
+        ("e", 721, "0o100755", 3, b"content"),
+        ("TRAILER!!!", 723, "0o0", 1, b""),
+    ]
+
+
+def test_an_empty_file_may_have_two_names() -> None:
+    found = archived(file(b"a"), file(b"b", hard_link=b"a"))
+    assert [(name, numbers[4], data) for name, numbers, data in found[:-1]] == [("a", 2, b""), ("b", 2, b"")]
+
+
+def test_devices_and_owners_are_carried() -> None:
+    node = Node(name=b"null", mode=stat.S_IFCHR | 0o666, uid=7, gid=8, mtime=9, rdev=(1, 3))
+    ((_, numbers, _), _) = archived(node)
+    assert numbers == [721, stat.S_IFCHR | 0o666, 7, 8, 1, 9, 0, 3, 1, 1, 3, 5, 0]
+
+
+def test_what_linux_would_skip_is_refused() -> None:
+    assert refusal(file(b"a" * 256)) == f"{'a' * 256}: its name or target is longer than Linux takes"
+    long = b"/".join([b"a" * 255] * 16)
+    assert archived(file(long[:4095]))
+    assert refusal(file(long + b"a")).endswith("a: its name or target is longer than Linux takes")
+    link = Node(name=b"l", mode=stat.S_IFLNK | 0o777, target=b"a" * 4096)
+    assert refusal(link) == "l: its name or target is longer than Linux takes"
+    assert refusal(Node(name=b"l", mode=stat.S_IFLNK | 0o777)) == "l: it is a symbolic link to nothing"
+
+
+def test_a_name_that_ends_the_archive_is_refused_only_where_it_would() -> None:
+    assert refusal(file(b"TRAILER!!!")) == "TRAILER!!!: it is not a name for a ramdisk entry"
+    assert [name for name, _, _ in archived(file(b"d/TRAILER!!!"))] == ["d/TRAILER!!!", "TRAILER!!!"]
+
+
+def test_a_file_larger_than_the_form_holds_is_refused_before_it_is_read() -> None:
+    class Endless:
+        size = 1 << 32
+
+        def chunks(self) -> Iterator[bytes]:
+            raise AssertionError
+
+    node = Node(name=b"a", mode=stat.S_IFREG | 0o644, content=Endless())
+    assert refusal(node) == "a: a number in it (size, owner or time) is beyond 32 bits"
+
+
+@pytest.mark.parametrize("there", [b"", b"1234", b"123456"])
+def test_a_content_that_is_not_as_long_as_it_was_is_refused(there: bytes) -> None:
+    class Moving:
+        size = 5
+
+        def chunks(self) -> Iterator[bytes]:
+            yield from (there[:3], there[3:])
+
+    with pytest.raises(CannotAnswer) as caught:
+        archived(Node(name=b"a", mode=stat.S_IFREG | 0o644, content=Moving()))
+    assert (caught.value.code, caught.value.message) == (
+        "eif.source-changed",
+        "a: its content changed while it was read",
+    )
+
+
+def test_a_link_to_what_is_no_file_is_refused() -> None:
+    assert refusal(file(b"b", hard_link=b"a")) == "b: it is a hard link to a, and there is no such file"
+    directory_ = Node(name=b"a", mode=stat.S_IFDIR | 0o755)
+    assert refusal(directory_, file(b"b", hard_link=b"a")) == "b: it is a hard link to a, and there is no such file"
+
+
+def test_nothing_is_held_in_memory() -> None:
+    """A file of 64 MiB passes in the pieces it comes in."""
+    largest = 0
+
+    class Large:
+        size = 64 << 20
+
+        def chunks(self) -> Iterator[bytes]:
+            return itertools.repeat(bytes(1 << 20), 64)
+
+    class Drain:
+        def write(self, data: bytes) -> None:
+            nonlocal largest
+            largest = max(largest, len(data))
+
+    assert write_newc(Drain(), [Node(name=b"a", mode=stat.S_IFREG | 0o644, content=Large())]) == (64 << 20) + 512
+    assert largest == 1 << 20

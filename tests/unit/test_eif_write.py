@@ -1,5 +1,6 @@
 """The image writer: nitro-cli's order, a right table and checksum, AWS's bytes for AWS's parts."""
 
+import hashlib
 import io
 import json
 import struct
@@ -7,7 +8,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from nitroctl.eif.write import metadata_json, write_image
+from nitroctl.eif.format import SectionType
+from nitroctl.eif.write import ImageWriter, metadata_json, write_image
 from nitroctl.errors import CannotAnswer
 from tests import images
 from tests.conftest import vectors
@@ -142,3 +144,95 @@ def test_metadata_that_is_no_json_is_not_written(name: str, custom: dict[str, ob
             custom=custom,
         )
     assert caught.value.code == "eif.not-buildable"
+
+
+# -- the stream
+
+
+def streamed(piece: int) -> tuple[bytes, ImageWriter]:
+    """The image of tests.images, its data handed over ``piece`` bytes at a time."""
+    stream = io.BytesIO()
+    with ImageWriter(stream, architecture="x86_64") as image:
+        for kind, data in images.GOOD:
+            with image.section(SectionType(kind)) as section:
+                for start in range(0, len(data), piece):
+                    section.write(data[start : start + piece])
+        written_ = image.finish()
+    assert written_.pcrs == images.registers(stream.getvalue())
+    assert written_.size == len(stream.getvalue())
+    assert [(section.kind, section.size) for section in written_.sections] == [
+        ("kernel", len(images.KERNEL_BYTES)),
+        ("cmdline", len(images.CMDLINE_BYTES)),
+        ("metadata", len(images.METADATA_JSON)),
+        ("ramdisk", len(images.BOOT_BYTES)),
+        ("ramdisk", len(images.APPLICATION_BYTES)),
+    ]
+    return stream.getvalue(), image
+
+
+@pytest.mark.parametrize("piece", [1, 7, 1000])
+def test_how_the_data_is_cut_does_not_matter(piece: int) -> None:
+    assert streamed(piece)[0] == images.forge()
+
+
+def test_data_larger_than_a_block_is_hashed_and_summed_whole() -> None:
+    large = bytes(range(256)) * 12345  # 3 MiB and a bit
+    parts = [*images.GOOD, (images.RAMDISK, large)]
+    stream = io.BytesIO()
+    with ImageWriter(stream, architecture="x86_64") as image:
+        for kind, data in parts:
+            with image.section(SectionType(kind)) as section:
+                for start in range(0, len(data), 700_001):
+                    section.write(memoryview(data)[start : start + 700_001])
+        assert image.pcrs == image.finish().pcrs
+    assert stream.getvalue() == images.forge(parts)
+
+
+def test_a_buffer_may_be_used_again_after_it_was_written() -> None:
+    stream, buffer = io.BytesIO(), bytearray(b"first")
+    with ImageWriter(stream, architecture="x86_64") as image, image.section(SectionType.RAMDISK) as section:
+        section.write(memoryview(buffer))
+        buffer[:] = b"other"
+    assert stream.getvalue().endswith(b"first")
+
+
+def test_one_ramdisk_leaves_pcr2_at_nothing() -> None:
+    stream = io.BytesIO()
+    with ImageWriter(stream, architecture="x86_64") as image:
+        for kind, data in images.GOOD[:4]:
+            image.add(SectionType(kind), data)
+        pcrs = image.finish().pcrs
+    assert pcrs == images.registers(stream.getvalue())
+    assert pcrs[0] == pcrs[1]
+    assert pcrs[2].hex().startswith("21b9efbc1848")
+
+
+def test_an_image_that_was_not_finished_is_none() -> None:
+    stream = io.BytesIO()
+    with ImageWriter(stream, architecture="x86_64") as image:
+        image.add(SectionType.KERNEL, b"kernel")
+        with pytest.raises(CannotAnswer, match="no ramdisk"):
+            image.finish()
+    assert stream.getvalue()[:548] == bytes(548)
+
+
+def test_what_is_measured_comes_in_the_order_of_the_registers() -> None:
+    with ImageWriter(io.BytesIO(), architecture="x86_64") as image:
+        image.add(SectionType.RAMDISK, b"")
+        with pytest.raises(CannotAnswer, match="the kernel comes after a ramdisk"):
+            image.add(SectionType.KERNEL, b"")
+
+
+def test_more_sections_than_the_table_holds() -> None:
+    with ImageWriter(io.BytesIO(), architecture="x86_64") as image:
+        for _ in range(32):
+            image.add(SectionType.RAMDISK, b"")
+        with pytest.raises(CannotAnswer, match="more than 32 sections"):
+            image.add(SectionType.RAMDISK, b"")
+
+
+def test_a_section_that_no_reader_would_take() -> None:
+    with ImageWriter(io.BytesIO(), architecture="x86_64") as image:
+        with pytest.raises(CannotAnswer, match="32769 bytes of signature, at most 32768 are read"):
+            image.add(SectionType.SIGNATURE, bytes(32769))
+        assert image.pcrs == {index: images.extended(hashlib.sha384().digest()) for index in range(3)}
