@@ -219,7 +219,7 @@ def _ramdisks(one: Image, other: Image) -> Iterator[Difference]:
     if old != new and Counter(old) == Counter(new):
         yield Difference(part="ramdisks", cause=Cause.ORDER, registers=_ALL)
         return
-    runs = [("replace", 0, len(old), 0, len(new))]
+    runs: Sequence[tuple[str, int, int, int, int]] = [("replace", 0, len(old), 0, len(new))]
     if len(old) != len(new):
         runs = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
     for tag, start, end, begin, stop in runs:
