@@ -34,19 +34,20 @@ def as_json(document: Document, links: Sequence[Certificate]) -> dict[str, objec
 
 
 def _content(content: bytes | None) -> dict[str, object] | None:
-    if content is None:
-        return None
-    from nitroctl.evidence.contents import text_of  # noqa: PLC0415  (start-up: most documents have no such field)
-
-    return {"size_bytes": len(content), "hex": content.hex(), "text": text_of(content)}
+    return None if content is None else _bytes(content)
 
 
 def _key_content(content: bytes | None) -> dict[str, object] | None:
-    members = _content(content)
-    if members is None or content is None:
+    if content is None:
         return None
-    from nitroctl.evidence.contents import public_key  # noqa: PLC0415
+    from nitroctl.evidence.contents import public_key  # noqa: PLC0415  (start-up: most documents have no such field)
 
     key = public_key(content)
-    members["key"] = {"kind": key.kind, "bits": key.bits, "sha256": key.fingerprint} if key else None
-    return members
+    read = {"kind": key.kind, "bits": key.bits, "sha256": key.fingerprint} if key else None
+    return {**_bytes(content), "key": read}
+
+
+def _bytes(content: bytes) -> dict[str, object]:
+    from nitroctl.evidence.contents import text_of  # noqa: PLC0415  (start-up)
+
+    return {"size_bytes": len(content), "hex": content.hex(), "text": text_of(content)}
