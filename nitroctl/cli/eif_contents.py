@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from nitroctl.cli.eif_view import time
-from nitroctl.render.view import Block, Cell, Fields, Heading, Lines, Table, Value
+from nitroctl.render.view import Block, Cell, Fields, Heading, Lines, Table, Text, Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -90,7 +90,7 @@ def faults_block(listings: "Sequence[tuple[int, Listing]]") -> list[Block]:
     more = sum(listing.more_faults for _, listing in listings)
     if more:
         lines.append(f"and {more} more")
-    return [Heading("Faults of ramdisks"), *(Lines(_line(line), "warn") for line in lines)] if lines else []
+    return [Heading("Faults of ramdisks"), *(Text(line) for line in lines)] if lines else []
 
 
 def check(listings: "Sequence[Listing]", file: str) -> "Check":

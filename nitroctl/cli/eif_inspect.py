@@ -148,10 +148,9 @@ def _everything(found: Found, report: "Report", now: "datetime") -> list[Block]:
         view.append(eif_contents.kernel_block(found.kernel))
     view += _cmdline(measured)
     if found.listings:
-        view += [
-            eif_contents.ramdisks_block(found.listings),
-            *eif_contents.faults_block(list(enumerate(found.listings, 1))),
-        ]
+        view.append(eif_contents.ramdisks_block(found.listings))
+    if sum(len(listing.faults) + listing.more_faults for listing in found.listings) > 1:  # one is told by the check
+        view += eif_contents.faults_block(list(enumerate(found.listings, 1)))
     view += [*_metadata(measured), *_signature(measured, now), Heading("Checks"), Checks(report)]
     return view if measured.measurable else [*view, *views(measured)]
 

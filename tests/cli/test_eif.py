@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from nitroctl.eif.ramdisk import directory, newc, regular
 from nitroctl.eif.signature import sign
 from tests import images
 from tests.conftest import Cli, vectors
@@ -194,6 +195,14 @@ Checks
 ✓ The metadata section is JSON of the published shape
 """
 
+NO_ARCHIVE = "neither an archive in the newc form nor a compression that Linux knows: it begins"
+ODD_RAMDISK = (
+    "! Linux unpacks every ramdisk whole, and nothing in it is passed over\n"
+    f"  ramdisk 1, byte 0: {NO_ARCHIVE} 62 6f 6f 74 20 72\n"
+    "  fix: look at it with nitroctl eif inspect image.eif --ramdisk 1 --list, and ask how it was made\n"
+    "  [eif.ramdisk-contents]\n"
+)
+
 
 def test_inspect_shows_everything_an_unsigned_image_says(cli: Cli) -> None:
     ran = cli("eif", "inspect", save(forge()))
@@ -219,8 +228,20 @@ def test_inspect_shows_everything_an_unsigned_image_says(cli: Cli) -> None:
         "3  ramdisk   905     36     0x0000\n"
         "4  ramdisk   953     95     0x0000\n"
         "\n"
+        "Kernel\n"
+        "  kind  not recognised\n"
+        "\n"
         "Command line, 22 bytes\n"
         "  text  console=ttyS0 panic=30\n"
+        "\n"
+        "Ramdisks\n"
+        "#  measured in  bytes  compression  entries  bytes in files  read\n"
+        "1  PCR0, PCR1   36     –            0        0               in part\n"
+        "2  PCR0, PCR2   95     –            0        0               in part\n"
+        "\n"
+        "Faults of ramdisks\n"
+        f"ramdisk 1, byte 0: {NO_ARCHIVE} 62 6f 6f 74 20 72 (reading ended there)\n"
+        f"ramdisk 2, byte 0: {NO_ARCHIVE} 61 70 70 6c 69 63 (reading ended there)\n"
         "\n"
         "Metadata (neither measured nor signed)\n"
         "  image name        signer\n"
@@ -234,6 +255,7 @@ def test_inspect_shows_everything_an_unsigned_image_says(cli: Cli) -> None:
         "– The signature verifies with the certificate stored beside it\n"
         "  not checked: the image has no such section\n"
         "  [eif.signature]\n"
+        f"{ODD_RAMDISK}"
     )
     assert (ran.stderr, ran.status) == ("", 0)
 
@@ -245,7 +267,7 @@ def test_inspect_shows_the_certificate_of_a_signed_image_and_never_vouches_for_i
     as_of = re.search(r"as of +(\S+)", ran.stdout)
     assert as_of
     assert (
-        "Signing certificate (chosen by the signer)\n"
+        "Signing certificate (trusted by nobody: chosen by the signer)\n"
         "  algorithm  ES384\n"
         "  subject    CN=tests\n"
         "  issuer     CN=tests\n"
@@ -259,10 +281,12 @@ def test_inspect_shows_the_certificate_of_a_signed_image_and_never_vouches_for_i
         "✓ The signature section is written as nitro-cli writes it\n"
         "✓ The signature verifies with the certificate stored beside it\n"
         "✓ The signature covers the PCR0 computed from the image\n"
+        f"{ODD_RAMDISK}"
+        "✓ The signing certificate is within its dates\n"
     ) in ran.stdout
     assert f"  PCR8  {pcr8}\n" in ran.stdout
     assert ran.status == 0
-    assert not re.search(r"trusted|valid|golden|quote", ran.stdout)
+    assert not re.search(r"trusted(?! by nobody)|valid|golden|quote", ran.stdout)
 
 
 def test_inspect_in_json(cli: Cli) -> None:
@@ -402,10 +426,11 @@ def test_as_a_program_with_warnings_as_errors(cli: Cli, verb: str) -> None:
 
 @pytest.mark.parametrize("verb", ["inspect", "measure"])
 def test_the_examples_in_the_help_work(cli: Cli, verb: str) -> None:
-    save(forge())
+    boot = newc([directory("dev"), regular("init", b"#!/bin/sh\n", permissions=0o755)])
+    save(forge([*GOOD[:3], (images.RAMDISK, boot)]))
     text = cli("eif", verb, "--help").stdout
     examples = [line.split()[1:] for line in text.splitlines() if line.startswith(f"  nitroctl eif {verb}")]
-    assert len(examples) == 2
+    assert len(examples) >= 2
     for example in examples:
         assert cli(*example).status == 0
 
