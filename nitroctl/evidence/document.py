@@ -94,11 +94,11 @@ def parse(data: bytes, *, strict: bool = False) -> Parsed:
     try:
         scanned = cbor.scan(data, leading_tag=True)
         envelope_checks, envelope = cose.open_envelope(scanned)
-        sized = next((check for check in envelope_checks if check.id == rules.COSE_PAYLOAD_SIZE.id), None)
-        if envelope is None or sized is None or sized.outcome is not Outcome.PASS:
+        failed = [check for check in envelope_checks if check.outcome is Outcome.FAIL]
+        if envelope is None or rules.COSE_PAYLOAD_SIZE.id in {check.id for check in failed}:
             reached = "in the envelope; the payload was not looked at"
             stopped = [*(rule.passed(reached) for rule in rules.CBOR_RULES), *envelope_checks]
-            return _stopped(stopped, next(check for check in envelope_checks if check.outcome is Outcome.FAIL))
+            return _stopped(stopped, failed[0])
         payload = _payload(envelope)
     except cbor.CborFault as fault:
         return _cbor_refused(fault)

@@ -15,7 +15,7 @@ from nitroctl.checks import Outcome
 from nitroctl.evidence import cbor, certificate, document, roots
 from nitroctl.evidence.cose import Envelope
 from nitroctl.evidence.verify import verify
-from nitroctl.standin import lab, lab_change
+from nitroctl.standin import lab, lab_change, pki
 from nitroctl.standin.lab_change import AT, Change, accepted, good_chain, make, profile, put
 from tests.conftest import ROOT
 from tests.lab_sentences import sentences
@@ -188,6 +188,20 @@ def test_a_pinned_root_of_aws_is_told_with_its_partition(number: int, words: str
     check = verify(parsed, roots.AWS_ROOTS[1 - number : 2 - number], at=AT).report["chain.root-pinned"]
     assert check.outcome is Outcome.FAIL
     assert check.detail == f"the bundle begins with {known.name}, which is not among the roots given"
+
+
+@pytest.mark.parametrize("name", ["aws.nitro-enclaves", "aws-us-gov.nitro-enclaves"])
+def test_a_root_with_the_name_of_aws_is_told_from_aws(name: str) -> None:
+    subject = pki.name(CN=name, order=("CN",))
+    der = pki.issue(pki.Profile(subject=subject, not_before=AT, not_after=AT, ca=True), None).der
+    check = verify(document.parse(make(Change(fields=put(cabundle=[der])))), at=AT).report["chain.root-pinned"]
+    assert check.outcome is Outcome.FAIL
+    assert check.detail == (
+        f"the bundle begins with CN={name}, which is not an accepted root: "
+        "it has that name, but is not that certificate"
+    )
+    assert check.expected == f"{roots.AWS_ROOTS[0].fingerprint} or {roots.AWS_ROOTS[1].fingerprint}"
+    assert check.remedy == "a root that is not AWS's is accepted only when --root names it"
 
 
 def test_of_the_periods_that_have_not_begun_the_last_to_begin_is_named() -> None:
