@@ -272,7 +272,7 @@ def apply_layer(files: FileSystem, blobs: Blobs, layer: Layer, budget: Budget) -
         try:
             is_packed = bool(compression(buffered.peek(8)[:8]))
             content = Tap(unpacked(buffered, where=where), [layer.diff.algorithm] if is_packed else [], budget=budget)
-            files.apply(io.BufferedReader(content, CHUNK), where=where, layer=True)
+            files.apply(io.BufferedReader(content, CHUNK), where=where)
             content.drain()
         except CannotAnswer as error:
             if layer.blob is not None and error.code in ("eif.source-tar", "eif.source-compression"):

@@ -13,7 +13,7 @@ from typing import Final
 
 from nitroctl.eif import tar
 from nitroctl.eif.remarks import Remarks
-from nitroctl.eif.spool import Spool, Stored
+from nitroctl.eif.spool import Spool, Stored, Unmoved
 from nitroctl.eif.tree import Limits, Node
 from nitroctl.errors import CannotAnswer
 
@@ -108,9 +108,14 @@ class FileSystem:
         self._root = _Inode(stat.S_IFDIR | 0o755, mtime=epoch)
         self._where = ""
 
-    def apply(self, stream: io.BufferedIOBase, *, where: str, layer: bool) -> None:
-        """Put the archive ``stream`` over what is there; in a ``layer`` names with ``.wh.`` hide others."""
+    def apply(self, stream: io.BufferedIOBase, *, where: str, place: Unmoved | None = None) -> None:
+        """Put the archive ``stream`` over what is there.
+
+        With ``place`` it is a root file system, whose contents stay where they are; else a layer, in which names with
+        ``.wh.`` hide others.
+        """
         self._where = where
+        layer = place is None
         archive = tar.Archive(stream, where=where, end=not layer)
         members: list[tuple[Parts, tar.Member, Stored | None]] = []
         hidden: list[Parts] = []
@@ -122,16 +127,19 @@ class FileSystem:
                 continue
             if parts and parts[-1].startswith(WHITEOUT):
                 self._remarks.about("source.whiteout-names", b"/".join(parts))
-            members.append((parts, member, self._content(archive, member)))
+            members.append((parts, member, self._content(archive, member, place)))
         named = {parts for parts, _, _ in members} if hidden else set[Parts]()
         for parts in hidden:
             self._apply_whiteout(parts, named)
         for parts, member, content in members:
             self._put(parts, member, content)
 
-    def _content(self, archive: tar.Archive, member: tar.Member) -> Stored | None:
+    def _content(self, archive: tar.Archive, member: tar.Member, place: Unmoved | None) -> Stored | None:
         if member.kind != tar.REGULAR:
             return None
+        if place is not None:
+            self._budget.bytes(member.size)
+            return place.store(archive.offset, member.size, member.segments)
         if member.segments is not None:
             self._budget.bytes(member.size)
         return self._spool.store(archive.chunks(), member.size, member.segments)

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import IO, Final
 
 from nitroctl.eif import docker_archive, oci, tar
-from nitroctl.eif.blobs import Blobs, Directory, Packed, Slice, Tap, apply_layer, json_blob, opened_archive
+from nitroctl.eif.blobs import Blobs, Directory, Packed, Slice, apply_layer, json_blob, opened_archive
 from nitroctl.eif.directory import Reader
 from nitroctl.eif.image import parsed
 from nitroctl.eif.layers import Budget, FileSystem
 from nitroctl.eif.remarks import Remarks
-from nitroctl.eif.spool import Spool
+from nitroctl.eif.spool import Spool, Unmoved
 from nitroctl.eif.tree import CHUNK, Kind, Limits, Tree
 from nitroctl.errors import CannotAnswer
 
@@ -66,8 +66,8 @@ class Source:
         if kind != "tar":
             return self._of_image(kind, Packed(stream, where=self.path, budget=budget), owned, budget, remarks)
         files = self._files(owned, budget, remarks)
-        content = Tap(Slice(stream, where=self.path), (), budget=budget)
-        files.apply(io.BufferedReader(content, CHUNK), where=self.path, layer=False)
+        reader = io.BufferedReader(Slice(stream, where=self.path), CHUNK >> 2)
+        files.apply(reader, where=self.path, place=Unmoved(stream, self.path))
         return self._tree(kind, files, owned, remarks)
 
     def _recognised(self, stream: IO[bytes]) -> Kind:

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Final
+from typing import IO, Final, Protocol
 
 from nitroctl.eif.tree import CHUNK
 from nitroctl.errors import CannotAnswer
@@ -18,20 +18,27 @@ from nitroctl.safefile import cannot_read, cannot_write
 _ZEROS: Final = bytes(CHUNK)
 
 
+class Bytes(Protocol):
+    """What contents are kept in."""
+
+    def read(self, start: int, length: int) -> Iterator[bytes]:
+        """Yield ``length`` bytes from ``start`` on, in pieces of at most 1 MiB."""
+
+
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The content of one file. ``pieces``: offset in the content, offset in the spool, length; zeros between them."""
+    """The content of one file. ``pieces``: offset in the content, offset in what keeps it, length; else zeros."""
 
     size: int
     pieces: tuple[tuple[int, int, int], ...]
-    spool: "Spool" = field(repr=False, compare=False)
+    keeper: Bytes = field(repr=False, compare=False)
 
     def chunks(self) -> Iterator[bytes]:
         """Yield the content in pieces of at most 1 MiB."""
         position = 0
         for offset, start, length in self.pieces:
             yield from _zeros(offset - position)
-            yield from self.spool.read(start, length)
+            yield from self.keeper.read(start, length)
             position = offset + length
         yield from _zeros(self.size - position)
 
@@ -96,14 +103,55 @@ class Spool:
             raise cannot_write(self._where, error) from error
 
     def read(self, start: int, length: int) -> Iterator[bytes]:
-        """Yield ``length`` bytes from ``start`` on, in pieces of at most 1 MiB."""
-        descriptor = self._stream.fileno()
-        while length:
-            try:
-                piece = os.pread(descriptor, min(length, CHUNK), start)
-            except OSError as error:
-                raise cannot_read(self._where, error) from error
+        """Yield ``length`` bytes from ``start`` on, in pieces of at most 1 MiB. Raises CannotAnswer ``file.*``."""
+        for piece in _read(self._stream.fileno(), start, length, self._where):
             if not piece:
                 raise CannotAnswer(f"{self._where}: a temporary file lost its end", "file.unreadable")
             yield piece
-            start, length = start + len(piece), length - len(piece)
+
+
+class Unmoved:
+    """An archive whose contents are read where they lie, as long as it is the file that was looked at."""
+
+    def __init__(self, stream: IO[bytes], where: str) -> None:
+        self._descriptor, self._where = stream.fileno(), where
+        self._listed = self._state()
+
+    def store(self, start: int, size: int, segments: Sequence[tuple[int, int]] | None) -> Stored:
+        """Return the content that is stored from ``start`` on; ``segments`` as in :meth:`Spool.store`."""
+        pieces = []
+        for offset, length in segments if segments is not None else ((0, size),):
+            if length:
+                pieces.append((offset, start, length))
+            start += length
+        return Stored(size, tuple(pieces), self)
+
+    def read(self, start: int, length: int) -> Iterator[bytes]:
+        """Yield ``length`` bytes from ``start`` on. Raises CannotAnswer ``eif.source-changed``, ``file.unreadable``."""
+        self._check()
+        for piece in _read(self._descriptor, start, length, self._where):
+            if not piece:
+                break
+            yield piece
+        self._check()
+
+    def _check(self) -> None:
+        if self._state() != self._listed:
+            raise CannotAnswer(f"{self._where}: changed while it was read", "eif.source-changed")
+
+    def _state(self) -> tuple[int, int]:
+        found = os.fstat(self._descriptor)
+        return found.st_size, found.st_mtime_ns
+
+
+def _read(descriptor: int, start: int, length: int, where: str) -> Iterator[bytes]:
+    """Yield pieces of at most 1 MiB; an empty one where the file ends too early, and then no more."""
+    while length:
+        try:
+            piece = os.pread(descriptor, min(length, CHUNK), start)
+        except OSError as error:
+            raise cannot_read(where, error) from error
+        yield piece
+        if not piece:
+            return
+        start, length = start + len(piece), length - len(piece)

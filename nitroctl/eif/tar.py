@@ -162,8 +162,8 @@ class Archive:
         if not _OCTAL.fullmatch(text) or not text:
             return False
         rest = block[:148] + b" " * 8 + block[156:]
-        unsigned = sum(rest)
-        return int(text, 8) in (unsigned, unsigned - 256 * sum(byte > 127 for byte in rest))  # noqa: PLR2004
+        unsigned, stated = sum(rest), int(text, 8)
+        return stated == unsigned or stated == unsigned - 256 * sum(byte > 127 for byte in rest)  # noqa: PLR2004
 
     def _no_archive(self) -> CannotAnswer:
         return CannotAnswer(f"{self._where}: not a tar archive", "eif.source-kind")
