@@ -20,7 +20,7 @@ from nitroctl.evidence.roots import AWS_ROOTS, Root
 from nitroctl.evidence.verify import Verified, verify
 
 #: Handed on when the document's own time was asked for and there is no document: nothing is judged then.
-_NEVER: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_NEVER: Final = datetime.min.replace(tzinfo=UTC)
 _WORDS: Final = {"now": "now", "document": "document time", "given": "as asked"}
 _OF_TIME: Final = ("chain.begun", "chain.unexpired")
 

@@ -52,9 +52,9 @@ def nonce(value: tuple[bytes | None, bool]) -> dict[str, object]:
     return _given(equals=equals.hex() if equals else None, required=required or None)
 
 
-def content(wanted: Content | None) -> object:
+def content(wanted: Content) -> object:
     """Return the form of what is required of user data or of the public key."""
-    if wanted is None or wanted.absent:
+    if wanted.absent:
         return "absent"
     members = _given(
         equals=wanted.equals.hex() if wanted.equals else None,
@@ -66,14 +66,14 @@ def content(wanted: Content | None) -> object:
     return members or "present"
 
 
-def names(value: tuple[str, ...] | None) -> list[str]:
+def names(value: tuple[str, ...]) -> list[str]:
     """Return the form of a list of which any one will do."""
-    return sorted(value or ())
+    return sorted(value)
 
 
-def duration(span: "timedelta | None") -> str:
+def duration(span: "timedelta") -> str:
     """Return a time span in seconds."""
-    return f"{int(span.total_seconds())}s" if span is not None else "0s"
+    return f"{int(span.total_seconds())}s"
 
 
 def _given(**members: object) -> dict[str, object]:

@@ -73,6 +73,7 @@ _NO_REFERENCES: Final[tuple["Records | None", tuple[ReferenceValues, ...]]] = (N
 _NO_RULES: Final[tuple[RegisterRule, ...]] = ()
 _NO_NONCE: Final[tuple[bytes | None, bool]] = (None, False)
 _T = TypeVar("_T")
+_D = TypeVar("_D")
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,9 +213,9 @@ class _Reading(Values):
         self,
         name: str,
         read: Callable[[object, Path], _T],
-        default: _T,
+        default: _D,
         written: Callable[[_T], object] = lambda value: value,
-    ) -> _T:
+    ) -> _T | _D:
         """Return a field's value, noting its canonical form unless it is the default; the default after a fault."""
         if name not in self.top:
             return default
@@ -235,7 +236,7 @@ class _Reading(Values):
                 self.refuse(path, f"not {says}: {shown(text)}")
             return text.lower() if name == "roots" else text
 
-        def read(value: object, path: Path) -> tuple[str, ...] | None:
+        def read(value: object, path: Path) -> tuple[str, ...]:
             return self.texts(value, path, check)
 
         return self.field(name, read, None, canonical.names)
@@ -307,7 +308,7 @@ class _Reading(Values):
         equals = self.hexadecimal(members["equals"], (*path, "equals")) if "equals" in members else None
         return equals, self.boolean(members["required"], (*path, "required")) if "required" in members else False
 
-    def user_data(self, value: object, path: Path) -> Content | None:
+    def user_data(self, value: object, path: Path) -> Content:
         if isinstance(value, str):
             return Content(absent=self.choice(value, path, ("absent", "present")) == "absent")
         members = self.members(value, path, ("equals", "sha256", "json"), scalars="absent or present")
@@ -317,7 +318,7 @@ class _Reading(Values):
             members=self.json(members["json"], (*path, "json")) if "json" in members else (),
         )
 
-    def public_key(self, value: object, path: Path) -> KeyContent | None:
+    def public_key(self, value: object, path: Path) -> KeyContent:
         if isinstance(value, str):
             return KeyContent(absent=self.choice(value, path, ("absent", "present")) == "absent")
         known = ("type", "minimum_bits", "equals", "sha256")
@@ -347,7 +348,7 @@ class _Reading(Values):
             self.refuse(path, "no member in it")
         return tuple(sorted(found, key=lambda member: member[0]))
 
-    def roles(self, value: object, path: Path) -> tuple[str, ...] | None:
+    def roles(self, value: object, path: Path) -> tuple[str, ...]:
         return self.texts(value, path, self.role)
 
     def role(self, arn: str, path: Path) -> str:
@@ -357,7 +358,7 @@ class _Reading(Values):
             self.refuse(path, error.message, error.hints[0])
         return arn
 
-    def age(self, value: object, path: Path) -> timedelta | None:
+    def age(self, value: object, path: Path) -> timedelta:
         span = self.duration(value, path)
         if not span:
             self.refuse(path, "nothing is that young", "write 30s, 5m, 3h or 2d")

@@ -48,8 +48,9 @@ def of_registers(policy: Policy) -> list[OfRegisters]:
     found: list[OfRegisters] = []
     if policy.registers:
         found.append((REGISTERS, lambda document: _registers(document, policy)))
-    if policy.roles is not None:
-        found.append((ROLE, lambda document: _role(document, policy.roles or ())))
+    roles = policy.roles
+    if roles is not None:
+        found.append((ROLE, lambda document: _role(document, roles)))
     if policy.parent_instance:
         found.append((PARENT, _parent))
     return found
@@ -58,18 +59,18 @@ def of_registers(policy: Policy) -> list[OfRegisters]:
 def of_origin(policy: Policy) -> list[OfOrigin]:
     """Return the requirements about where it comes from and what its code put there."""
     found: list[OfOrigin] = []
-    if policy.module_ids is not None:
-        found.append((MODULE, lambda document, _: _module(document, policy.module_ids or ())))
-    if policy.instance_ids is not None:
-        found.append((INSTANCE, lambda document, _: _instance(document, policy.instance_ids or ())))
-    if policy.regions is not None:
-        found.append((REGION, lambda document, links: _region(document, links, policy.regions or ())))
-    if policy.user_data is not None:
-        wanted = policy.user_data
-        found.append((USER_DATA, lambda document, _: _held(USER_DATA, "user data", wanted, document.user_data)))
-    if policy.public_key is not None:
-        key = policy.public_key
-        found.append((PUBLIC_KEY, lambda document, _: _held(PUBLIC_KEY, "public key", key, document.public_key)))
+    modules, instances, regions = policy.module_ids, policy.instance_ids, policy.regions
+    user_data, public_key = policy.user_data, policy.public_key
+    if modules is not None:
+        found.append((MODULE, lambda document, _: _module(document, modules)))
+    if instances is not None:
+        found.append((INSTANCE, lambda document, _: _instance(document, instances)))
+    if regions is not None:
+        found.append((REGION, lambda document, links: _region(document, links, regions)))
+    if user_data is not None:
+        found.append((USER_DATA, lambda document, _: _held(USER_DATA, "user data", user_data, document.user_data)))
+    if public_key is not None:
+        found.append((PUBLIC_KEY, lambda document, _: _held(PUBLIC_KEY, "public key", public_key, document.public_key)))
     return found
 
 
