@@ -154,7 +154,7 @@ def _parts(first: "Member", second: "Member") -> dict[str, str]:
     """Return how each aspect changed, in words; content by its size, digests are for --json."""
     from nitroctl.eif.contents import KINDS
 
-    sizes = f"{first.size} → {second.size} bytes" if first.size != second.size else f"of the same {first.size} bytes"
+    sizes = f"{first.size} → {second.size} bytes" if first.size != second.size else f"{first.size} bytes in both"
     return {
         "type": f"{KINDS[stat.S_IFMT(first.mode)]} → {KINDS[stat.S_IFMT(second.mode)]}",
         "content": sizes,
