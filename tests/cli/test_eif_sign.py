@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import shutil
 import stat
 import subprocess
+import tempfile
 import zlib
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,7 +16,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests import images, kms_service
-from tests.conftest import Cli, as_nobody, vectors
+from tests.conftest import Cli, as_nobody, program, vectors
 from tests.images import GOOD, forge
 from tests.kms_service import ALIAS, ARN, REQUEST_ID, Kms, Refusal
 
@@ -433,17 +435,21 @@ def test_owner_mode_and_links_survive(cli: Cli) -> None:
     assert after.st_size > len(forge())
 
 
-def test_a_directory_one_may_not_write_to_leaves_the_image(cli: Cli) -> None:
+def test_a_user_without_rights_changes_nothing() -> None:
     nobody = as_nobody()
-    argv = [*nobody, "python3", "-c", "pass"]
-    subprocess.run(argv, check=True, capture_output=True)
-    Path().chmod(0o755)
-    from tests.conftest import program
-
-    done = subprocess.run([*nobody, *program(*SIGN)], capture_output=True, text=True, check=False)
-    assert done.returncode == 3
-    assert "cannot " in done.stderr
-    assert Path("image.eif").read_bytes() == forge()
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o755)
+        for name in ("image.eif", "key.pem", "certificate.pem"):
+            shutil.copy(name, directory)
+            Path(directory, name).chmod(0o644)
+        done = subprocess.run([*nobody, *program(*SIGN)], capture_output=True, text=True, check=False, cwd=directory)
+        assert done.stderr == (
+            "nitroctl: error: image.eif: cannot write: permission denied [file.unwritable]\n"
+            "nitroctl: hint: run it as the file's owner, or with sudo\n"
+        )
+        assert (done.stdout, done.returncode) == ("", 3)
+        assert sorted(path.name for path in Path(directory).iterdir()) == ["certificate.pem", "image.eif", "key.pem"]
+        assert Path(directory, "image.eif").read_bytes() == forge()
 
 
 def test_openssl_takes_the_signature(cli: Cli, tmp_path: Path) -> None:
@@ -673,7 +679,8 @@ FAILURES = {
     "access denied": (
         denied,
         (
-            f"{ARN}: kms:Sign was refused: AccessDeniedException: User: arn:aws:iam::123456789012:user/me is not authorized "
+            f"{ARN}: kms:Sign was refused: AccessDeniedException: "
+            "User: arn:aws:iam::123456789012:user/me is not authorized "
             f"to perform: kms:Sign on this resource {REQUEST} [aws.access-denied]"
         ),
     ),
