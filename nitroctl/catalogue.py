@@ -458,6 +458,12 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("a builder that leaves CustomMetadata out", "a --metadata file that holds a list, a string or a number"),
         "Build the image again with an object as custom metadata; the registers stay the same.",
     ),
+    "eif.ramdisk-contents": _E(
+        "A ramdisk has something that Linux stops at or passes over, or that another archiver reads otherwise. All of it"
+        " is measured, whatever becomes of it. Told, never refused.",
+        ("a truncated archive", "no archive at all", "an archive made to hide files from one kind of reader"),
+        "nitroctl eif inspect shows what is in the ramdisks; build the image again.",
+    ),
     "eif.signed-by": _E(
         "The image is not signed, or with another certificate than the one named with --signed-by. The certificate is"
         " compared by PCR8, as the hypervisor and key policies see it; the chain above it plays no part.",
@@ -498,6 +504,18 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         " measured with SHA-384 alone, so the signature is of nothing that exists.",
         ("eif_build run with --algo",),
         "Sign the image again without --algo.",
+    ),
+    "builder.architecture": _E(
+        "The header, the kernel and the Docker image are not all for the same processor, so the enclave will not start,"
+        " or not run its program. nitro-cli takes the header from the Docker image and the kernel from the host. Told,"
+        " never refused: the header is not measured.",
+        ("an arm64 image built on an x86-64 host, or the other way round", "a header that was edited"),
+        "Build the image on the processor that it is to run on.",
+    ),
+    "builder.kernel-version": _E(
+        "The metadata names another kernel version than the kernel itself does. Told, never refused.",
+        ("a kernel that was exchanged in nitro-cli's blobs without its .config", "metadata made by hand"),
+        "Believe the kernel: it is measured, and the metadata is not.",
     ),
     "eif.source-kind": _E(
         "The source is of none of the kinds that an image is built from, or not of the kind that was asked for.",

@@ -94,15 +94,14 @@ class _Question:
     recorded: _Recorded | None
 
     def answer(self, file: str) -> Result:
-        """Return the answer about one image file. Raises CannotAnswer as :func:`nitroctl.eif.measure.measure`."""
+        """Return the answer about one image file. Raises CannotAnswer as :func:`nitroctl.eif.verify.verify`."""
         from nitroctl.checks import Outcome
-        from nitroctl.eif.measure import measure
         from nitroctl.eif.verify import verify as verify_image
 
-        measured = measure(file)
-        sound = verify_image(measured, at=self.at, expected=self.expected)
+        verified = verify_image(file, at=self.at, expected=self.expected)
+        measured = verified.measured
         compared, recorded = _compared(measured, self.recorded)
-        report = sound + recorded
+        report = verified.report + recorded
         sentence = self._sentence(file, report, compared)
         asked = self.recorded or self.expected.pcrs or self.expected.signer
         view: list[Block] = [

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from nitroctl.checks import Check, Outcome
 from nitroctl.eif.format import SectionType
+from nitroctl.eif.kernel import Kernel
 from nitroctl.eif.metadata import Metadata
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ TITLES: Final[dict[str, str]] = {
     "builder.cmdline-end": "The command line ends where nitro-cli would end it",
     "builder.cmdline-length": "The kernel sees the whole command line that is measured",
     "builder.signed-hash": "The signature is about a SHA-384 register",
+    "builder.architecture": "Header, kernel and Docker image are for the same processor",
+    "builder.kernel-version": "The metadata names the kernel that is in the image",
 }
 #: Linux's COMMAND_LINE_SIZE on x86-64 and arm64, less the NUL that ends it.
 CMDLINE_SEEN: Final = 2047
@@ -41,8 +44,11 @@ _CLAIM: Final = b"\xa2\x6eregister_index\x00\x6eregister_value\x98"
 _HASHES: Final = {32: "sha256", 64: "sha512"}
 
 
-def examine(measured: "Measured") -> list[Check]:
-    """Return a check for each known fault: always the same ids, in the order of :data:`TITLES`."""
+def examine(measured: "Measured", kernel: Kernel | None) -> list[Check]:
+    """Return a check for each known fault: always the same ids, in the order of :data:`TITLES`.
+
+    ``kernel``: what the image's kernel is; None when it has none, or several.
+    """
     found = {
         "builder.image-version": _image_version(measured.metadata),
         "builder.image-name": _image_name(measured.metadata),
@@ -50,6 +56,8 @@ def examine(measured: "Measured") -> list[Check]:
         "builder.cmdline-end": _cmdline_end(measured),
         "builder.cmdline-length": _cmdline_length(measured),
         "builder.signed-hash": _signed_hash(measured),
+        "builder.architecture": _architecture(measured, kernel),
+        "builder.kernel-version": _kernel_version(measured.metadata, kernel),
     }
     return [_check(check_id, title, *found[check_id]) for check_id, title in TITLES.items()]
 
@@ -151,3 +159,38 @@ def _signed_hash(measured: "Measured") -> _Found:
         return "", ""
     fault = f"it is about a register of {length} bytes: eif_build was run with --algo {_HASHES[length]}"
     return fault, "sign with SHA-384, the one hash that enclaves are measured with"
+
+
+#: Docker's names of the processors.
+_DOCKER: Final = {"amd64": "x86_64", "arm64": "aarch64"}
+
+
+def _architecture(measured: "Measured", kernel: Kernel | None) -> _Found:
+    """Compare what nitro-cli takes from different places: the header's bit from the Docker image, the kernel here."""
+    header = measured.layout.header
+    if header is None or kernel is None:
+        return None, "the image has no one kernel"
+    docker = measured.metadata.docker_info if measured.metadata else None
+    named = docker.get("Architecture") if isinstance(docker, dict) else None
+    said = {
+        "the header": header.architecture,
+        "the kernel": kernel.architecture,
+        "the Docker image": _DOCKER.get(named, "") if isinstance(named, str) else "",
+    }
+    known = {who: what for who, what in said.items() if what}
+    if len(known) == 1:
+        return None, "neither the kernel nor the metadata says which it is for"
+    told = ", ".join(f"{who} says {what}" for who, what in known.items())
+    return told if len(
+        {*known.values()}
+    ) > 1 else "", "build it on, and with the kernel of, the processor it is to run on"
+
+
+def _kernel_version(metadata: Metadata | None, kernel: Kernel | None) -> _Found:
+    if metadata is None:
+        return _NO_METADATA
+    if kernel is None or not kernel.version or not metadata.kernel_version:
+        return None, "the kernel's version cannot be told, or the metadata has none"
+    same = metadata.kernel_version == kernel.version
+    fault = f"the metadata says {metadata.kernel_version!r}, the kernel {kernel.version!r}"
+    return "" if same else fault, "believe the kernel: it is measured, and the metadata is not"

@@ -8,20 +8,23 @@ only registers, a record of them, or the signing certificate do, and only when t
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Final
+from typing import IO, Final
 
 from nitroctl import pcr
 from nitroctl.checks import Check, Outcome, Report, blocked, not_requested
-from nitroctl.eif import builders
+from nitroctl.eif import builders, contents
+from nitroctl.eif.format import SectionType
+from nitroctl.eif.kernel import identify
+from nitroctl.eif.measure import Measured, measure
 from nitroctl.errors import UsageError
-
-if TYPE_CHECKING:
-    from nitroctl.eif.measure import Measured
 
 #: The registers that an image file decides.
 REGISTERS: Final = (0, 1, 2, 8)
 _DATES: Final = ("eif.certificate-dates", "The signing certificate is within its dates")
 _DESCRIBED: Final = ("eif.described", "nitro-cli describe-eif reads the metadata")
+_UNPACKED: Final = ("eif.ramdisk-contents", "Linux unpacks every ramdisk, whole and as other readers do")
+#: Faults of ramdisks that are told one by one.
+_TOLD: Final = 3
 _SIGNED_BY: Final = ("eif.signed-by", "The image is signed with the expected certificate")
 
 
@@ -55,23 +58,38 @@ class Expected:
                 )
 
 
-def verify(measured: "Measured", *, at: datetime, expected: Expected) -> Report:
-    """Return every check of an image: its soundness at the instant ``at`` (aware), then what was ``expected``.
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """An image and the report about it."""
 
-    Checks that were not asked for are SKIP. An image that cannot be measured has no registers to compare.
+    measured: Measured
+    report: Report
+
+
+def verify(path: str, *, at: datetime, expected: Expected) -> Verified:
+    """Return every check of the image file ``path``: its soundness at ``at`` (aware), then what was ``expected``.
+
+    Checks that were not asked for are SKIP. An image that cannot be measured has no registers to compare. Raises
+    CannotAnswer ``file.unreadable``, ``file.not-regular`` or ``eif.changed``.
     """
+    with contents.unchanged(path) as stream:
+        measured = measure(path)
+        kernels = measured.layout.of_type(SectionType.KERNEL) if measured.layout.agreed else ()
+        kernel = identify(stream, kernels[0].data, kernels[0].size) if len(kernels) == 1 else None
+        ramdisks = _ramdisks(stream, measured)
     checks = [
         *measured.report,
         _dates(measured, at),
         _described(measured),
-        *builders.examine(measured),
+        ramdisks,
+        *builders.examine(measured, kernel),
         *_registers(measured, expected),
         _signer(measured, expected),
     ]
-    return Report.of(checks)
+    return Verified(measured, Report.of(checks))
 
 
-def _dates(measured: "Measured", at: datetime) -> Check:
+def _dates(measured: Measured, at: datetime) -> Check:
     """Return a FAIL outside of the certificate's dates: ``nitro-cli run-enclave`` refuses the image then."""
     if measured.signature is None:
         return _skipped(_DATES, "the image has no signature that can be read")
@@ -81,7 +99,7 @@ def _dates(measured: "Measured", at: datetime) -> Check:
     return replace(told, outcome=Outcome.FAIL if told.outcome is Outcome.WARN else told.outcome, required=True)
 
 
-def _described(measured: "Measured") -> Check:
+def _described(measured: Measured) -> Check:
     """Return whether AWS's reader takes the metadata, where it asks for more than the published schema does."""
     metadata = measured.metadata
     if metadata is None:
@@ -106,6 +124,29 @@ def _described(measured: "Measured") -> Check:
     )
 
 
+def _ramdisks(stream: IO[bytes], measured: Measured) -> Check:
+    """Return a WARN for ramdisks that Linux does not unpack whole; contents are passed over where they can be."""
+    if not measured.layout.agreed:
+        return blocked(*_UNPACKED, measured.report.refusals[0].id)
+    faults: list[str] = []
+    found = measured.layout.of_type(SectionType.RAMDISK)
+    for number, section in enumerate(found, start=1):
+        listing = contents.listing_of(stream, section.data, section.size, digests=False)
+        faults += [f"ramdisk {number}: {fault.text}" for fault in listing.faults]
+    told = faults[:_TOLD] + ([f"and {len(faults) - _TOLD} more"] if len(faults) > _TOLD else [])
+    return Check(
+        id=_UNPACKED[0],
+        title=_UNPACKED[1],
+        outcome=Outcome.WARN if faults else Outcome.PASS,
+        detail="; ".join(told) or f"{len(found)} ramdisks",
+        remedy="look at it: nitroctl eif inspect shows every entry, and what is wrong with the others"
+        if faults
+        else None,
+        source="Linux, init/initramfs.c",
+        required=False,
+    )
+
+
 _JSON_TYPES: Final[Mapping[type, str]] = {list: "list", str: "string", bool: "boolean"}
 
 
@@ -116,19 +157,19 @@ def _skipped(check: tuple[str, str], why: str) -> Check:
 # -- what was expected
 
 
-def _registers(measured: "Measured", expected: Expected) -> list[Check]:
+def _registers(measured: Measured, expected: Expected) -> list[Check]:
     """Return a check for each expected register."""
     return [_register(measured, index, value) for index, value in sorted(expected.pcrs.items())]
 
 
-def _register(measured: "Measured", index: int, value: bytes) -> Check:
+def _register(measured: Measured, index: int, value: bytes) -> Check:
     check_id, title = f"measurement.pcr{index}", f"{pcr.name(index)} is the expected one"
     if not measured.measurable:
         return blocked(check_id, title, measured.report.refusals[0].id)
     return _compared(check_id, title, measured, index, value)
 
 
-def _signer(measured: "Measured", expected: Expected) -> Check:
+def _signer(measured: Measured, expected: Expected) -> Check:
     if expected.signer is None:
         return not_requested(*_SIGNED_BY, "--signed-by")
     if not measured.measurable:
@@ -136,7 +177,7 @@ def _signer(measured: "Measured", expected: Expected) -> Check:
     return _compared(*_SIGNED_BY, measured, 8, expected.signer)
 
 
-def _compared(check_id: str, title: str, measured: "Measured", index: int, value: bytes) -> Check:
+def _compared(check_id: str, title: str, measured: Measured, index: int, value: bytes) -> Check:
     actual = measured.pcrs.get(index)
     if actual == value:
         return Check(id=check_id, title=title, outcome=Outcome.PASS, actual=value.hex())

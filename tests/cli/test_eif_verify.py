@@ -4,17 +4,30 @@ import hashlib
 import json
 import os
 import struct
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nitroctl.eif.signature import sign
 from tests import images, records
+from tests.archives import file, newc
 from tests.conftest import Cli, Ran, vectors
-from tests.images import GOOD, forge
 
+GOOD = (
+    *images.GOOD[:3],
+    (images.RAMDISK, newc([file("init", b"boot")])),
+    (images.RAMDISK, newc([file("cmd", b"/bin/app\n")])),
+)
 NOW = datetime(2026, 11, 20, 10, 0, 0, tzinfo=UTC)
+
+
+def forge(parts: Sequence[images.Part] = GOOD, **changes: Any) -> bytes:
+    return images.forge(parts, **changes)
+
+
 PCRS = {f"PCR{index}": value.hex() for index, value in images.registers(forge()).items()}
 NOT_ASKED = "nitroctl: note: whose image it is was not asked; compare it with --pcr, --records or --signed-by\n"
 
@@ -58,7 +71,7 @@ def test_a_sound_image_is_a_yes_that_says_what_was_not_asked(cli: Cli) -> None:
         f"{facts(forge())}"
         f"{MEASUREMENTS}"
         "\n"
-        "27 of 32 checks hold, 5 not asked for, or with nothing to look at. --json has them all.\n",
+        "28 of 35 checks hold, 7 not asked for, or with nothing to look at. --json has them all.\n",
         NOT_ASKED,
     )
 
@@ -104,7 +117,7 @@ def test_a_forged_image_with_two_views_is_a_no_that_shows_both(cli: Cli) -> None
         f"PCR1  {pcr1}\n"
         "PCR2  d1570fa843d932170c7376134f1fe683f5143c1c5230c9a7154d65b850827b6b7cbc827caddd63e25692e378373ca7b9\n"
         "\n"
-        "9 of 32 checks hold, 1 failed, 13 blocked, 9 not asked for, or with nothing to look at."
+        "9 of 35 checks hold, 1 failed, 14 blocked, 11 not asked for, or with nothing to look at."
         " --json has them all.\n",
         "",
     )
@@ -125,7 +138,7 @@ def test_an_expired_certificate_refuses_at_the_instant_asked(cli: Cli) -> None:
         "  fix: nitro-cli run-enclave refuses the image: sign it with a current certificate\n"
         "  [eif.certificate-dates]\n"
         "\n"
-        "31 of 34 checks hold, 1 failed, 2 not asked for, or with nothing to look at. --json has them all.\n",
+        "32 of 37 checks hold, 1 failed, 4 not asked for, or with nothing to look at. --json has them all.\n",
         "",
     )
     assert cli("eif", "verify", "image.eif", "--at", "2026-06-01T02:00:00+02:00").status == 0
@@ -162,7 +175,7 @@ def test_another_register_is_a_sound_image_and_a_no(cli: Cli) -> None:
         "  fix: find out where the image comes from before it runs\n"
         "  [measurement.pcr2]\n"
         "\n"
-        "27 of 33 checks hold, 1 failed, 5 not asked for, or with nothing to look at. --json has them all.\n",
+        "28 of 36 checks hold, 1 failed, 7 not asked for, or with nothing to look at. --json has them all.\n",
         "",
     )
 
@@ -188,7 +201,7 @@ def test_a_recorded_image_is_named(cli: Cli, tmp_path: Path) -> None:
         f"{facts(forge(), more='records  measurements.json, active entries of signer in prod' + chr(10))}"
         f"{MEASUREMENTS}"
         "\n"
-        "32 of 36 checks hold, 4 not asked for, or with nothing to look at. --json has them all.\n",
+        "33 of 39 checks hold, 6 not asked for, or with nothing to look at. --json has them all.\n",
         "",
     )
     data = cli("eif", "verify", "image.eif", "--records", "measurements.json", "--json").json["data"]

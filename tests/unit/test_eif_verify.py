@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,20 @@ from nitroctl.eif.signature import sign
 from nitroctl.eif.verify import REGISTERS, Expected, verify
 from nitroctl.errors import UsageError
 from tests import images
+from tests.archives import directory, file, newc
 from tests.conftest import vectors
-from tests.images import CMDLINE, DOCUMENT, GOOD, METADATA, SIGNATURE, Part, forge
+from tests.images import CMDLINE, DOCUMENT, KERNEL, METADATA, RAMDISK, SIGNATURE, Part
 
+#: With a kernel that says what it is, and ramdisks that Linux unpacks.
+GOOD: Sequence[Part] = (
+    (
+        KERNEL,
+        b"\x7fELF\x02\x01\x01" + bytes(11) + b"\x3e\0" + bytes(64) + b"Linux version 4.14.256 (root@host) #1 SMP\n\0",
+    ),
+    *images.GOOD[1:3],
+    (RAMDISK, newc([file("init", b"boot", mode=0o100755)])),
+    (RAMDISK, newc([directory("rootfs"), file("cmd", b"/bin/app\n")])),
+)
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 Verified = Callable[..., Report]
 
@@ -29,9 +41,13 @@ def verified(tmp_path: Path) -> Verified:
     def run(image: bytes, *, at: datetime = AT, expected: Expected | None = None) -> Report:
         path = tmp_path / "image.eif"
         path.write_bytes(image)
-        return verify(measure(str(path)), at=at, expected=expected or Expected())
+        return verify(str(path), at=at, expected=expected or Expected()).report
 
     return run
+
+
+def forge(parts: Sequence[Part] = GOOD, **changes: Any) -> bytes:
+    return images.forge(parts, **changes)
 
 
 def with_metadata(**members: object) -> bytes:
@@ -80,7 +96,7 @@ def test_a_sound_signed_image_passes_every_check_but_what_was_not_asked(verified
 
 def test_the_checks_are_the_same_ones_whatever_the_image_is(verified: Verified) -> None:
     """So that a consumer can tell a check that was not made from one that does not exist."""
-    own = [check.id for check in verified(forge())][-len(builders.TITLES) - 3 :]
+    own = [check.id for check in verified(forge())][-len(builders.TITLES) - 4 :]
     for image in (b"", b"\x7fELF" * 400, forge(trailing=b"12345"), forge(count=3), signed()):
         assert [check.id for check in verified(image)][-len(own) :] == own
 
@@ -181,6 +197,21 @@ KNOWN: dict[str, tuple[bytes, str]] = {
         with_cmdline(b"x" * 2048),
         "it has 2048 bytes and all are measured, and the kernel sees the first 2047",
     ),
+    "builder.architecture": (
+        forge(flags=1),
+        "the header says aarch64, the kernel says x86_64",
+    ),
+    "builder.kernel-version": (
+        with_metadata(BuildMetadata={**built_by("nitro-cli", "1.4.2"), "KernelVersion": "6.6.79"}),
+        "the metadata says '6.6.79', the kernel '4.14.256'",
+    ),
+    "eif.ramdisk-contents": (
+        forge([*GOOD, (RAMDISK, b"no archive"), (RAMDISK, GOOD[3][1][:50])]),
+        (
+            "ramdisk 3: neither an archive in the newc form nor a compression that Linux knows: it begins"
+            " 6e 6f 20 61 72 63; ramdisk 4: the ramdisk ends inside the header of an entry"
+        ),
+    ),
 }
 
 
@@ -190,6 +221,25 @@ def test_a_known_fault_is_named_and_never_refused(verified: Verified, check_id: 
     report = verified(image)
     assert found(report, Outcome.WARN) == {check_id: detail}
     assert report.passed
+
+
+def test_the_docker_image_is_held_against_the_kernel_too(verified: Verified) -> None:
+    report = verified(with_metadata(DockerInfo={"Architecture": "arm64"}))
+    assert found(report, Outcome.WARN) == {
+        "builder.architecture": "the header says x86_64, the kernel says x86_64, the Docker image says aarch64"
+    }
+
+
+def test_many_faults_of_ramdisks_are_told_in_part(verified: Verified) -> None:
+    report = verified(forge([*GOOD[:3], *((RAMDISK, b"no archive") for _ in range(7))]))
+    assert report["eif.ramdisk-contents"].detail.endswith("; and 4 more")
+    assert report.passed
+
+
+@pytest.mark.parametrize("check_id", ["builder.architecture", "builder.kernel-version"])
+def test_a_kernel_that_says_nothing_is_not_compared(verified: Verified, check_id: str) -> None:
+    assert verified(forge([(KERNEL, b"kernel"), *GOOD[1:]]))[check_id].outcome is Outcome.SKIP
+    assert verified(forge([*GOOD, GOOD[0]]))[check_id].outcome is Outcome.SKIP
 
 
 @pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
@@ -261,7 +311,7 @@ def test_two_signature_sections_are_named(verified: Verified) -> None:
 
 def test_the_aws_builders_own_fault_is_found_in_its_own_image() -> None:
     path = vectors("eif", "ref-2ramdisk-x86_64-signed-p384.eif")
-    report = verify(measure(str(path)), at=datetime(2026, 12, 1, tzinfo=UTC), expected=Expected())
+    report = verify(str(path), at=datetime(2026, 12, 1, tzinfo=UTC), expected=Expected()).report
     assert report.passed
     assert list(found(report, Outcome.WARN)) == ["builder.image-version"]
 
@@ -325,8 +375,8 @@ def test_a_zero_register_is_a_wrong_question(index: int) -> None:
 def test_every_malformed_vector_is_refused_or_told() -> None:
     """What the reader of measurements refuses is refused here, and nothing else of the vectors is."""
     for path in sorted(vectors("eif", "malformed").glob("*.eif")):
-        measured = measure(str(path))
-        report = verify(measured, at=AT, expected=Expected())
+        verified = verify(str(path), at=AT, expected=Expected())
+        measured, report = measure(str(path)), verified.report
         assert report.passed == measured.measurable, path.name
         assert [dataclasses.asdict(check) for check in report][: len(measured.report)] == [
             dataclasses.asdict(check) for check in measured.report
