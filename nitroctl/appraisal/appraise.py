@@ -104,19 +104,18 @@ def _telling(item: Comparison) -> int:
     return sum(item.reference.pcrs[index] != pcr.EMPTY_PCR2 for index in item.equal)
 
 
-def appraise(  # noqa: PLR0913  (what is judged, by what, and when)
+def appraise(
     authentic: Report,
     document: Document | None,
     chain: Chain,
     policy: Policy,
     *,
-    at: datetime,
-    own_time: bool = False,
+    at: datetime | None,
 ) -> Appraised:
     """Judge whether ``document``, which :func:`nitroctl.evidence.verify.verify` reported ``authentic``, is acceptable.
 
-    ``chain``: as it was walked for that. ``at``: the instant asked, aware. ``own_time``: whether that is the document's
-    own, at which it has no age: then a policy that limits the age accepts nothing.
+    ``chain``: as it was walked for that. ``at``: the instant asked, aware; None for the document's own time, at which
+    it has no age: then a policy that limits the age accepts nothing.
     """
     registers, origin = _requirements(policy)
     about_registers, about_origin = tuple(rule for rule, _ in registers), tuple(rule for rule, _ in origin)
@@ -140,7 +139,7 @@ def appraise(  # noqa: PLR0913  (what is judged, by what, and when)
         *_partition(chain.root, policy),
         *measured,
         *(judge(document, chain.certificates) for _, judge in origin),
-        *_fresh(document, policy, None if own_time else at),
+        *_fresh(document, policy, at),
     ]
     return Appraised(Report.of(checks), comparison)
 

@@ -53,9 +53,7 @@ class Judge:
         verified = verify(parsed, self.roots, at=at or _NEVER, crls=self.crls)
         appraised = None
         if self.policy is not None:
-            appraised = appraise(
-                verified.report, parsed.document, verified.chain, self.policy, at=at or _NEVER, own_time=self.at is None
-            )
+            appraised = appraise(verified.report, parsed.document, verified.chain, self.policy, at=self.at)
         return Judgement(self, parsed, verified, appraised, at)
 
 

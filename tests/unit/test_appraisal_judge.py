@@ -2,16 +2,19 @@
 
 import json
 import pickle
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from nitroctl import pcr
+from nitroctl.appraisal import facts
 from nitroctl.appraisal.judge import Judge, gravest, reason
 from nitroctl.appraisal.policy import Content, KeyContent, Policy, ReferenceValues, RegisterRule, Source
 from nitroctl.checks import Report
 from nitroctl.evidence import rules
-from nitroctl.standin.lab_change import AT, NONCE, PCRS, accepted, flip, make
+from nitroctl.evidence.roots import AWS_ROOTS
+from nitroctl.standin.lab_change import AT, NONCE, PCRS, Change, accepted, flip, make
 from tests.schemas import validator
 
 GOOD = make()
@@ -87,6 +90,107 @@ def test_the_reason_is_the_gravest_refusal() -> None:
     assert gravest(Report.of([over, forged])).id == "cose.signature"
     assert reason(Report.of([over, forged])) == "it was changed"
     assert reason(Report.of([over])) == "it is over"
+
+
+@pytest.mark.parametrize("period", [rules.CHAIN_BEGUN, rules.CHAIN_UNEXPIRED], ids=["begun", "unexpired"])
+def test_a_period_says_less_than_anything_else(period: rules.Rule) -> None:
+    time, skipped = period.failed("time"), rules.CHAIN_DER.blocked("cbor.complete")
+    assert gravest(Report.of([time, rules.COSE_SIGNATURE.failed("changed")])).detail == "changed"
+    assert gravest(Report.of([skipped, time])) is time
+    assert gravest(Report.of([rules.COSE_SIGNATURE.passed(), skipped])) is skipped
+
+
+UNDER = f"authentic under {accepted()[0].name} (not an AWS root, accepted because --root names it)"
+NOW = "as of 2026-11-20T10:00:00.250Z (now)"
+FLIPPED = "refused: not authentic as of 2026-11-20T10:00:00.250Z (now): "
+
+
+@pytest.mark.parametrize(
+    ("chosen", "words"), [("now", "now"), ("document", "document time"), ("given", "as asked")], ids=str
+)
+def test_an_answer_says_when_and_how_that_was_chosen(chosen: str, words: str) -> None:
+    found = judge(policy=None, at=AT, chosen=chosen).judge(GOOD)
+    assert found.sentence == f"{UNDER}, not appraised, as of 2026-11-20T10:00:00.250Z ({words})"
+
+
+def test_every_answer_in_its_words() -> None:
+    other = Policy(accepted=(ReferenceValues("x", {0: b"\x01" * 48}),))
+    assert judge(at=AT, chosen="now").judge(GOOD).sentence == f"{UNDER} and acceptable {NOW}"
+    refused = judge(at=AT, chosen="now", policy=other).judge(GOOD)
+    assert refused.sentence == f"refused: {UNDER} {NOW}, but not acceptable: PCR0 differs from x"
+    assert judge(at=AT, chosen="now").judge(flip(GOOD)).sentence.startswith(FLIPPED)
+    assert judge().judge(b"").sentence.startswith("refused: not authentic at any time: ")
+    aws = replace(judge(policy=None).judge(GOOD), by=judge(policy=None, chosen="now"))
+    chain = replace(aws.verified.chain, root=AWS_ROOTS[0])
+    assert replace(aws, verified=replace(aws.verified, chain=chain)).sentence == f"authentic, not appraised, {NOW}"
+
+
+EXPIRED = (
+    "nothing but time stands against it: its certificates last three hours. Judge it with --at document; that proves "
+    "that it was signed then, not that it is fresh"
+)
+IN_DEBUG_MODE = "the enclave runs in debug mode: the document does not say which image it is"
+
+
+def in_debug_mode(fields: list[tuple[str, object]]) -> list[tuple[str, object]]:
+    return [(name, {**PCRS, 0: pcr.ZERO} if name == "pcrs" else value) for name, value in fields]
+
+
+def test_every_note_stands_where_it_belongs() -> None:
+    late = judge(policy=None, at=AT + timedelta(days=1), chosen="given")
+    zero = make(Change(fields=in_debug_mode))
+    assert late.judge(GOOD).notes == (EXPIRED,)
+    assert judge(policy=None).judge(GOOD).notes == ()
+    assert judge(policy=None).judge(zero).notes == (IN_DEBUG_MODE,)
+    assert judge().judge(zero).notes == ()
+    assert late.judge(zero).notes == (EXPIRED,)
+    assert judge(policy=None).judge(flip(zero)).notes == ()
+
+
+def test_every_member_of_an_answer() -> None:
+    root = accepted()[0]
+    found = judge(at=AT, chosen="given").judge(GOOD)
+    said = found.as_json()
+    assert found.parsed.document is not None
+    assert said == {
+        "answer": f"{UNDER} and acceptable as of 2026-11-20T10:00:00.250Z (as asked)",
+        "authentic": True,
+        "acceptable": True,
+        "at": "2026-11-20T10:00:00.250Z",
+        "at_chosen_by": "given",
+        "root": {"name": root.name, "sha256": root.fingerprint, "partition": None},
+        "reference": {
+            "label": "signer",
+            "matches": True,
+            "status": "active",
+            "equal": ["PCR0", "PCR1", "PCR2"],
+            "differing": [],
+        },
+        "policy": None,
+        "document": facts.as_json(found.parsed.document, found.verified.chain.certificates),
+        "report": found.report.as_json(),
+    }
+    assert found.as_json(every=False)["report"] == found.report.as_json(every=False) != said["report"]
+
+
+def test_every_member_of_an_answer_about_nothing() -> None:
+    said = judge(policy=Policy(accepted=(), known=((SIGNER, "retired"),))).judge(b"").as_json()
+    assert {name: said[name] for name in ("acceptable", "at", "root", "reference", "policy", "document")} == {
+        "acceptable": False,
+        "at": None,
+        "root": None,
+        "reference": None,
+        "policy": None,
+        "document": None,
+    }
+    found = judge(policy=Policy(accepted=(), known=((replace(SIGNER, pcrs={0: PCRS[0], 8: PCRS[0]}), "retired"),)))
+    assert found.judge(GOOD).as_json()["reference"] == {
+        "label": "signer",
+        "matches": False,
+        "status": "retired",
+        "equal": ["PCR0"],
+        "differing": ["PCR8"],
+    }
 
 
 def test_a_replay_is_warned_about_only_when_no_nonce_was_compared() -> None:
