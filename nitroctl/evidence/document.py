@@ -143,7 +143,7 @@ def _stopped(checks: list[Check], by: Check) -> Parsed:
 def _read(payload: dict[str, Any], *, strict: bool) -> tuple[list[Check], Document | None]:
     """Judge every field on its own; the document when no rule is broken."""
     kind, kind_check = _kind(payload)
-    registers = payload.get("pcrs" if kind is Kind.ENCLAVE else "nitrotpm_pcrs") if kind else None
+    registers = payload.get("pcrs" if kind is Kind.ENCLAVE else "nitrotpm_pcrs")
     checks = [
         rules.DOCUMENT_MAP.passed(),
         kind_check,

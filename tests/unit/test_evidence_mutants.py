@@ -164,6 +164,32 @@ def test_what_a_certificate_says() -> None:
     assert leaf.fingerprint == hashlib.sha256(leaf.der).hexdigest()
 
 
+# -- the document
+@pytest.mark.parametrize(
+    ("field", "value", "detail"),
+    [
+        ("timestamp", -1, "timestamp is -1"),
+        ("timestamp", 0, "timestamp is 0"),
+        ("timestamp", 1, ""),
+        ("timestamp", 253_402_300_799_999, ""),
+        ("timestamp", 253_402_300_800_000, "timestamp is 253402300800000, after the year 9999"),
+        ("certificate", b"", "the certificate is 0 bytes"),
+        ("certificate", b"\x00", ""),
+        ("certificate", bytes(1024), ""),
+        ("certificate", bytes(1025), "the certificate is 1025 bytes"),
+        ("cabundle", [], "the bundle has 0 certificates"),
+        ("cabundle", [b"\x00"], ""),
+        ("cabundle", [bytes(1024)] * 10, ""),
+        ("cabundle", [bytes(1)] * 11, "the bundle has 11 certificates"),
+        ("cabundle", [b"\x00", b""], "certificate 2 of the bundle is 0 bytes"),
+        ("cabundle", [b"\x00", bytes(1025)], "certificate 2 of the bundle is 1025 bytes"),
+    ],
+)
+def test_both_ends_of_every_limit(field: str, value: object, detail: str) -> None:
+    check = document.parse(make(Change(fields=put(**{field: value})))).report[f"document.{field}"]
+    assert (check.outcome, check.detail) == (Outcome.FAIL if detail else Outcome.PASS, detail)
+
+
 # -- the chain
 def test_every_certificate_that_cannot_be_read_is_named() -> None:
     change = Change(fields=put(certificate=b"\x30", cabundle=[good_chain()[0].der, b"\x31"]))

@@ -1,14 +1,20 @@
 """Nothing that is remembered changes an answer, whatever came before, and whoever computes."""
 
 import random
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 
 import pytest
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from nitroctl.checks import Report
+from nitroctl.checks import Outcome, Report
 from nitroctl.errors import CannotAnswer
 from nitroctl.evidence import backend, certificate, remembered
 from nitroctl.evidence.der import parts
@@ -16,7 +22,7 @@ from nitroctl.evidence.document import parse
 from nitroctl.evidence.roots import AWS_ROOTS
 from nitroctl.evidence.verify import verify
 from nitroctl.standin.lab import CASES
-from nitroctl.standin.lab_change import accepted, good_chain, make, other_chain, root
+from nitroctl.standin.lab_change import Change, accepted, flip, good_chain, make, other_chain, root
 from tests.conftest import VECTORS, vectors
 
 #: name, document, whether the strict profile, the instant (None: its own)
@@ -122,6 +128,54 @@ def test_aws_lc_gives_the_same_report_for_every_document(
     remembered.forget()
     monkeypatch.setenv("NITROCTL_CRYPTO", "awscrt")
     assert [judged[0] for judged in documents if answer(judged) != expected[judged]] == []
+
+
+class Key:
+    """What ``awscrt.crypto.EC`` is to us: a key from a SubjectPublicKeyInfo, which judges digests."""
+
+    yes: object = True
+
+    def __init__(self, spki: bytes) -> None:
+        key = load_der_public_key(spki)
+        assert isinstance(key, ec.EllipticCurvePublicKey)
+        self.key = key
+
+    def verify(self, digest: bytes, signature: bytes) -> object:
+        try:
+            self.key.verify(signature, digest, ec.ECDSA(Prehashed(hashes.SHA384())))
+        except InvalidSignature:
+            return False
+        return self.yes
+
+
+@pytest.fixture
+def asked_for_aws_lc(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What stands in for the package awscrt is the only one that can verify."""
+    module = SimpleNamespace(EC=SimpleNamespace(new_key_from_der_data=Key))
+    monkeypatch.setitem(sys.modules, "awscrt", module)
+    monkeypatch.setitem(sys.modules, "awscrt.crypto", module)
+    monkeypatch.setenv("NITROCTL_CRYPTO", "awscrt")
+    monkeypatch.setattr(backend, "_cryptography", None)
+    backend._awscrt_key.cache_clear()
+    yield
+    backend._awscrt_key.cache_clear()
+
+
+@pytest.mark.usefixtures("asked_for_aws_lc")
+def test_who_is_asked_for_judges_every_signature() -> None:
+    good = make()
+    assert answer(("good", good, False, None)).passed
+    for change in (Change(signature=flip), Change(signature=lambda _: bytes(96))):
+        report = answer(("bad", make(change), False, None))
+        assert [check.id for check in report.having(Outcome.FAIL)] == ["cose.signature"]
+    assert not certificate.signed_by(other_chain(same_name=True)[0].der, good_chain()[1].der)
+
+
+@pytest.mark.usefixtures("asked_for_aws_lc")
+def test_only_true_is_a_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Key, "yes", 1)
+    failed = [check.id for check in answer(("good", make(), False, None)).having(Outcome.FAIL)]
+    assert failed == ["chain.signatures", "cose.signature"]
 
 
 def test_aws_lc_is_not_replaced_in_silence_where_it_is_absent(monkeypatch: pytest.MonkeyPatch) -> None:
