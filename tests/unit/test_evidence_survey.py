@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from nitroctl import pcr
-from nitroctl.checks import Outcome, Report
+from nitroctl.checks import Check, Outcome, Report
 from nitroctl.evidence import anomalies, survey
 from nitroctl.evidence.anomalies import Finding
 from nitroctl.evidence.document import Kind
 from nitroctl.evidence.survey import Survey
 from nitroctl.records import Ledger, Status, new_entry
+from tests.conftest import ROOT
 from tests.heaps import AT, IMAGE, ISSUED, ONE, OTHER, Wanted, accepted, doubled, taken
 
 ZERO = dict.fromkeys((0, 1, 2), pcr.ZERO)
@@ -402,3 +403,42 @@ def test_every_anomaly_says_in_one_sentence_what_it_may_mean_and_what_not() -> N
         assert anomaly.meaning.startswith("It may be "), anomaly.id
         assert "it does not " in anomaly.meaning or "is not " in anomaly.meaning, anomaly.id
         assert anomaly.meaning.count(". ") == 0, anomaly.id
+
+
+def test_every_anomaly_in_its_words() -> None:
+    """A changed word is seen: the file is what a survey shows of an anomaly, and is edited with it."""
+    stated = "".join(
+        f"{each.id}\n  {each.name}\n  {each.title}\n  {each.meaning}\n  {'--records' if each.needs_ledger else '-'}\n"
+        for each in anomalies.ANOMALIES
+    )
+    assert stated == (ROOT / "tests" / "assets" / "survey-anomalies.txt").read_text()
+
+
+@pytest.mark.parametrize("required", [False, True])
+def test_a_check_has_its_title_and_what_it_rests_on(required: bool) -> None:  # noqa: FBT001  (a table's column)
+    checks = anomalies.checks(anomalies.find(surveyed(*DEBUG)), ledger=False, refused=0, required=required)
+    source = "nitroctl: comparison of documents with each other"
+    refused, nonce, *_, revoked, _, debug = checks
+    assert (refused.title, refused.source) == ("every document is authentic", None)
+    assert nonce == Check(
+        id="survey.nonce-reused",
+        title=anomalies.NONCE_REUSED.title,
+        outcome=Outcome.PASS,
+        required=required,
+        source=source,
+    )
+    assert revoked == Check(
+        id="survey.revoked-record",
+        title=anomalies.REVOKED_RECORD.title,
+        outcome=Outcome.SKIP,
+        detail="not checked: not requested (--records)",
+        required=False,
+    )
+    assert debug == Check(
+        id="survey.debug",
+        title=anomalies.DEBUG.title,
+        outcome=Outcome.FAIL if required else Outcome.WARN,
+        detail=f"PCR0, PCR1 or PCR2 is zero. {anomalies.DEBUG.meaning}",
+        required=required,
+        source=source,
+    )
