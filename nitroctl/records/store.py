@@ -71,7 +71,8 @@ def record(path: str, entry: Entry) -> Recorded:
     Recording what already stands is a no-op that says so; an active entry makes the same candidate active. Raises
     CannotAnswer ``records.version-taken`` for a version that stands with other registers or pins,
     ``records.not-active`` for one that was retired or revoked, ``records.not-revoked`` for an active one whose image
-    was revoked under another name, ``records.too-many-active``, ``records.busy``, and whatever :func:`load` and :func:`safefile.replace` raise.
+    was revoked under another name, ``records.too-many-active``, ``records.busy``, and whatever :func:`load` and
+    :func:`safefile.replace` raise.
     """
     if path == safefile.STDIN:
         raise UsageError("the ledger to record in cannot be standard input", "usage.invalid", ["name a file"])

@@ -1,0 +1,187 @@
+"""Reading a ledger that is in order, fast: a ledger of 100,000 entries stays something a person can ask.
+
+:mod:`.form` words every fault with its place, and pays for that with a function call for every value. Nearly every file
+it reads has no fault. Here an entry is taken apart in one go, and whatever is not exactly as it should be, ends the
+attempt: the answer is then None, and form's reader says what is wrong. So this module can be wrong only by returning a
+ledger that form would not return; tests/property/test_records_quick.py holds the two against each other.
+"""
+
+import gc
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any, Final
+
+from nitroctl.records import ledger as rules
+from nitroctl.records.entry import Artifact, Build, Entry, Signer, Source, Status, first_fault
+from nitroctl.records.ledger import MAX_ACTIVE, MAX_ACTIVE_LIMIT, Ledger
+
+_INDEXES: Final = {f"PCR{index}": index for index in range(32)}
+_STATUSES: Final = {status.value: status for status in Status}
+_TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z")
+_HEX: Final = re.compile(r"[0-9a-f]*")
+_HEX_DIGITS: Final = 96
+#: White space between a key and its colon: it would spoil the count of keys.
+_SPACED_KEY: Final = re.compile(r'"\n\s*:')
+_REQUIRED: Final = ("id", "component", "environment", "platform", "version", "status", "measurements", "pin")
+_TIMES: Final = ("recorded_at", "activated_at", "retired_at", "revoked_at")
+_MEMBERS: Final = frozenset({*_REQUIRED, *_TIMES, "artifact", "source", "build", "signer", "revoked_because", "notes"})
+_SOURCE: Final = frozenset({"uri", "ref", "commit"})
+_BUILD: Final = frozenset({"builder", "run", "versions", "reproduced_by"})
+
+
+class _Unusual(Exception):
+    """Something is not as it nearly always is; the careful reader has to look."""
+
+
+def ledger(text: str, schema: str) -> Ledger | None:
+    """Return the ledger that ``text`` holds, or None when it has to be read with care.
+
+    ``schema``: what the member of that name must say.
+    """
+    # Python's parser takes the last of two equal keys. None is lost when there are as many keys as '":' in the text,
+    # provided that no key is written in a way that has none, or ends in what looks like an escaped quotation mark.
+    if "\t" in text or "\r" in text or ("\\" in text and '\\":' in text) or '" ' in text or _SPACED_KEY.search(text):
+        return None
+    with _no_collection():
+        try:
+            return _ledger(json.loads(text, parse_constant=_unusual), text.count('":'), schema)
+        except (_Unusual, ValueError, TypeError, KeyError, AttributeError, RecursionError):
+            return None
+
+
+@contextmanager
+def _no_collection() -> Iterator[None]:
+    """Keep the garbage collector from walking over ever more objects, none of which is garbage."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _unusual(_value: object = None) -> float:
+    raise _Unusual
+
+
+def _ledger(document: dict[str, Any], keys: int, schema: str) -> Ledger:
+    if document.keys() - {"schema", "entries", "max_active"} or document["schema"] != schema:
+        _unusual()
+    max_active = document.get("max_active", MAX_ACTIVE)
+    if type(max_active) is not int or not 1 <= max_active <= MAX_ACTIVE_LIMIT or type(document["entries"]) is not list:
+        _unusual()
+    reader = _Reader()
+    entries = [reader.entry(members) for members in document["entries"]]
+    if reader.keys + len(document) != keys or rules.first_fault(entries, max_active):
+        _unusual()
+    return Ledger.of(entries, max_active)
+
+
+class _Reader:
+    """Reads entries. ``keys``: how many members there were, in all objects."""
+
+    def __init__(self) -> None:
+        self.keys = 0
+        self._times: dict[str, datetime] = {}
+
+    def entry(self, members: dict[str, Any]) -> Entry:
+        """Return the entry that ``members`` are. Raises _Unusual, or what a value of another type raises."""
+        if members.keys() - _MEMBERS:
+            _unusual()
+        component, environment, version = members["component"], members["environment"], members["version"]
+        measurements = members["measurements"]
+        registers = measurements["pcrs"]
+        if measurements["algorithm"] != "sha384" or len(measurements) != 2:  # noqa: PLR2004  (algorithm and pcrs)
+            _unusual()
+        pins = [_INDEXES[name] for name in _list(members["pin"])]
+        if len(set(pins)) != len(pins):
+            _unusual()
+        self.keys += len(members) + len(measurements) + len(registers)
+        found = Entry(
+            component=_text(component),
+            environment=_text(environment),
+            version=_text(version),
+            pcrs=_registers(registers),
+            pin=tuple(sorted(pins)),
+            recorded_at=self._time(members["recorded_at"]),
+            platform=_text(members["platform"]),
+            status=_STATUSES[members["status"]],
+            artifact=self._artifact(members["artifact"]) if "artifact" in members else None,
+            source=self._source(members["source"]) if "source" in members else None,
+            build=self._build(members["build"]) if "build" in members else None,
+            signer=self._signer(members["signer"]) if "signer" in members else None,
+            activated_at=self._time(members["activated_at"]) if "activated_at" in members else None,
+            retired_at=self._time(members["retired_at"]) if "retired_at" in members else None,
+            revoked_at=self._time(members["revoked_at"]) if "revoked_at" in members else None,
+            revoked_because=_text(members.get("revoked_because", "")),
+            notes=_text(members.get("notes", "")),
+        )
+        if members["id"] != found.id or first_fault(found):
+            _unusual()
+        return found
+
+    def _time(self, text: str) -> datetime:
+        known = self._times.get(text)
+        if known is None:
+            if not _TIME.fullmatch(text):
+                _unusual()
+            known = self._times[text] = datetime.fromisoformat(text)
+        return known
+
+    def _artifact(self, members: dict[str, Any]) -> Artifact:
+        self.keys += len(members)
+        if len(members) != 3 or type(members["size"]) is not int:  # noqa: PLR2004  (name, sha256, size)
+            _unusual()
+        return Artifact(_text(members["name"]), _text(members["sha256"]), members["size"])
+
+    def _source(self, members: dict[str, Any]) -> Source:
+        self.keys += len(members)
+        if members.keys() - _SOURCE:
+            _unusual()
+        uri, ref, commit = members.get("uri", ""), members.get("ref", ""), members.get("commit", "")
+        return Source(uri=_text(uri), ref=_text(ref), commit=_text(commit))
+
+    def _build(self, members: dict[str, Any]) -> Build:
+        versions = members.get("versions", {})
+        self.keys += len(members) + len(versions)
+        if members.keys() - _BUILD:
+            _unusual()
+        return Build(
+            builder=_text(members.get("builder", "")),
+            run=_text(members.get("run", "")),
+            versions={name: _text(text) for name, text in versions.items()},
+            reproduced_by=tuple(map(_text, _list(members.get("reproduced_by", [])))),
+        )
+
+    def _signer(self, members: dict[str, Any]) -> Signer:
+        self.keys += len(members)
+        if len(members) != 1:
+            _unusual()
+        return Signer(_text(members["certificate_sha256"]))
+
+
+def _text(value: object) -> str:
+    if type(value) is not str:
+        raise _Unusual
+    return value
+
+
+def _list(value: object) -> list[Any]:
+    if type(value) is not list:
+        raise _Unusual
+    return value
+
+
+def _registers(members: dict[str, str]) -> dict[int, bytes]:
+    """Return registers by index, in order; all their digits are looked at in one go."""
+    digits = "".join(members.values())
+    if not _HEX.fullmatch(digits) or any(len(text) != _HEX_DIGITS for text in members.values()):
+        _unusual()
+    octets = bytes.fromhex(digits)
+    size = _HEX_DIGITS // 2
+    found = {_INDEXES[name]: octets[at * size : (at + 1) * size] for at, name in enumerate(members)}
+    return dict(sorted(found.items()))
