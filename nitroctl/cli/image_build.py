@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from nitroctl.cli import image_output
 from nitroctl.errors import CannotAnswer, UsageError
-from nitroctl.render.view import Block, Cell, Checks, Fields, Headline, Table
+from nitroctl.render.view import Block, Cell, Checks, Fields, Heading, Headline
 
 if TYPE_CHECKING:
     from nitroctl.checks import Check, Report
@@ -288,7 +288,7 @@ def view(made: Made, recorded: "Recorded | None", *, explain: bool) -> list[Bloc
     if report.passed:
         blocks = [Headline(f"{output}: built, and it measures what was written", Outcome.PASS)]
         blocks += [Fields(image_output.rows(made.measured, recorded)), _made_of(made)]
-        blocks += [Checks(report, every=False)] if report.having(Outcome.WARN) else []
+        blocks += [Heading("Checks"), Checks(report, every=False)] if report.having(Outcome.WARN) else []
     else:
         blocks = [Headline(f"{output}: not written: {report.refusals[0].detail}", Outcome.FAIL)]
         blocks += [Checks(report, every=True)]
@@ -353,7 +353,7 @@ def _made_of(made: Made) -> Fields:
             ("kernel", f"{parts.kernel.path}: {kernel}, {parts.architecture}"),
             ("init", parts.init.path),
             ("driver", parts.nsm.path if parts.nsm else Cell("none", "dim")),
-            ("times", f"none after {_instant(plan.epoch)}"),
+            ("times", f"no later than {_instant(plan.epoch)}"),
         ],
         title="Made of",
     )
@@ -366,13 +366,10 @@ def _instant(epoch: int) -> str:
 _CONCERNS = {"unpinned": "not pinned", "lost": "not carried over", "changed": "set by nitroctl"}
 
 
-def _explained(made: Made) -> Table:
+def _explained(made: Made) -> Fields:
     """Return all remarks, for people."""
-    rows = [
-        (Cell(_CONCERNS[remark.concern.value], "warn" if remark.concern.value == "unpinned" else ""), _told(remark))
-        for remark in made.remarks
-    ]
-    return Table(("what", "input"), rows, title="Reproducibility", empty="every input is pinned")
+    rows = [(_CONCERNS[remark.concern.value], _told(remark)) for remark in made.remarks]
+    return Fields(rows, title="Reproducibility")
 
 
 def _told(remark: "Remark") -> str:
