@@ -100,15 +100,18 @@ class Extracted:
 def require_new(directory: str) -> None:
     """Refuse a place where something is. Raises CannotAnswer ``file.exists`` or ``file.unwritable``."""
     try:
-        there = os.path.lexists(directory)
-        if there and (os.path.islink(directory) or not os.path.isdir(directory) or os.listdir(directory)):  # noqa: PTH114, PTH112, PTH208
-            raise CannotAnswer(
-                f"{directory}: is there already, and not an empty directory", "file.exists", ["name a new directory"]
-            )
+        mode = os.lstat(directory).st_mode  # noqa: PTH116  (as it was written)
+        free = stat.S_ISDIR(mode) and not os.listdir(directory)  # noqa: PTH208
+    except FileNotFoundError:
+        return
     except OSError as error:
         raise safefile.cannot_write(directory, error) from error
     except ValueError as error:
         raise CannotAnswer(f"{directory}: cannot write: the name has a NUL character", "file.unwritable") from error
+    if not free:
+        raise CannotAnswer(
+            f"{directory}: is there already, and not an empty directory", "file.exists", ["name a new directory"]
+        )
 
 
 @contextlib.contextmanager
