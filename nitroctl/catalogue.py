@@ -452,6 +452,11 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("PCR3 or PCR4, which the parent instance decides", "registers copied from an enclave in debug mode"),
         "Give PCR0, PCR1, PCR2 or PCR8 as nitroctl eif measure prints them.",
     ),
+    "eif.unread": _E(
+        "Some of the images to verify could not be read, so nothing is said of them; the others are sound.",
+        ("a misspelt path", "a directory among the files", "permissions"),
+        "Look at the lines that say so, and name only image files.",
+    ),
     "eif.described": _E(
         "nitro-cli describe-eif fails on the metadata: it requires the member CustomMetadata, and that it be an object or"
         " null. The enclave would run all the same, for metadata is not measured.",
