@@ -68,18 +68,20 @@ def _from_text(text: bytes) -> Unwrapped:
     if b"-----BEGIN" in text:
         return _from_pem(text)
     joined = b"".join(text.split())
-    readings = [reading for decoder in (_hex, _base64) if (reading := decoder(joined))]
-    if len(readings) > 1:  # every hexadecimal text is base64 as well: what begins as documents do decides
-        readings = [reading for reading in readings if reading.cbor[:1] and reading.cbor[0] in _DOCUMENT_STARTS]
-        if len(readings) != 1:
-            raise CannotAnswer(
-                "the text can be read as hexadecimal and as base64, and neither reading stands out as a document",
-                _AMBIGUOUS,
-                ["decode it first: xxd -r -p, or base64 -d"],
-            )
-    if not readings:
+    hexadecimal = _hex(joined)
+    if hexadecimal and hexadecimal.cbor[0] in _DOCUMENT_STARTS:  # as base64 the same text never begins so
+        return hexadecimal
+    other = _base64(joined)
+    if hexadecimal and other:
+        raise CannotAnswer(
+            "the text can be read as hexadecimal and as base64, and neither reading stands out as a document",
+            _AMBIGUOUS,
+            ["decode it first: xxd -r -p, or base64 -d"],
+        )
+    reading = hexadecimal or other
+    if not reading:
         raise CannotAnswer("the text is not base64, hexadecimal, PEM or JSON", _UNREADABLE, [_FORMS])
-    return readings[0]
+    return reading
 
 
 def _hex(text: bytes) -> Unwrapped | None:

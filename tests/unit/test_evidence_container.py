@@ -9,12 +9,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from nitroctl.errors import CannotAnswer
-from nitroctl.evidence.container import unwrap
+from nitroctl.evidence.container import Unwrapped, unwrap
 from nitroctl.standin import pki
 from nitroctl.standin.lab_change import AT, make
 
 CBOR = make()
 B64 = base64.b64encode(CBOR).decode()
+LARGEST = b"\x84" * (32 * 1024)
 URL = base64.urlsafe_b64encode(CBOR).decode()
 
 
@@ -94,6 +95,131 @@ def test_refused(content: bytes, code: str) -> None:
     with pytest.raises(CannotAnswer) as caught:
         unwrap(content)
     assert caught.value.code == code
+
+
+FORMS = (
+    "it may be raw CBOR, base64, hexadecimal, PEM-like text, JSON with a member attestation_document, "
+    "or a certificate with it among its names"
+)
+ONE = ["pass one of them alone"]
+BLOCK = ["leave one block from -----BEGIN to -----END"]
+PEM_MARKS = "the text has PEM marks, but is not one block and nothing else"
+NO_JSON = "the text looks like JSON but is not"
+DEEP = "the JSON is nested too deeply"
+MANY = {f"{number}": {"doc": f"84{number:02}"} for number in range(5)}
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "hints"),
+    [
+        (b"", "there is no document: the input is empty", [FORMS]),
+        (b'" "', "there is no document: the JSON text is empty", [FORMS]),
+        (b"hello, world", "the text is not base64, hexadecimal, PEM or JSON", [FORMS]),
+        (
+            b"00" * 100,
+            "the text can be read as hexadecimal and as base64, and neither reading stands out as a document",
+            ["decode it first: xxd -r -p, or base64 -d"],
+        ),
+        (
+            b"{",
+            f"{NO_JSON}: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)",
+            [],
+        ),
+        (b"[NaN]", f"{NO_JSON}: NaN is not JSON", []),
+        (b'"\xff"', "the text looks like JSON but is not UTF-8", []),
+        (b"{}", "the JSON has no member that holds an attestation document", [FORMS]),
+        (b'{"document": "\xc3\xa9"}', "the JSON text is not base64 or hexadecimal", [FORMS]),
+        (b"[" * 100_000, DEEP, []),
+        (b"[" * 17 + b'{"doc": "8400"}' + b"]" * 17, DEEP, []),
+        (
+            json.dumps(MANY).encode(),
+            "the JSON has 5 different documents: 0.doc, 1.doc, 2.doc, 3.doc",
+            ONE,
+        ),
+        (b'{"doc": "8400", "doc": "8400"}', "the JSON has a member twice", ["leave one of them"]),
+        (b"-----BEGIN A-----\nhEQ=\n-----END B-----\n", PEM_MARKS, BLOCK),
+        (b"-----BEGIN A-----\nhEQ=\n-----END A-----\n" * 2, PEM_MARKS, BLOCK),
+        (
+            b"-----BEGIN A-----\nhER=\n-----END A-----\n",
+            "the base64 of the PEM block is damaged",
+            ["copy it again, whole"],
+        ),
+        (
+            b"-----BEGIN CERTIFICATE-----\nhEQ=\n-----END CERTIFICATE-----\n",
+            "the text is a PEM certificate that cannot be decoded",
+            [FORMS],
+        ),
+        (
+            b"-----BEGIN PRIVATE KEY-----\nhEQ=\n-----END PRIVATE KEY-----\n",
+            "the text is a PEM private key, not an attestation document",
+            [FORMS],
+        ),
+        (
+            base64.b64encode(b"\x84" * (32 * 1024 + 3)),
+            "the document would have 32770 bytes or so; at most 32768 are read, and a genuine one has 12288",
+            ["check that it is the right file"],
+        ),
+        (
+            b"0x" + b"84" * (32 * 1024 + 1),
+            "the document would have 32769 bytes or so; at most 32768 are read, and a genuine one has 12288",
+            ["check that it is the right file"],
+        ),
+    ],
+    ids=range(20),
+)
+def test_refused_in_these_words(content: bytes, message: str, hints: list[str]) -> None:
+    with pytest.raises(CannotAnswer) as caught:
+        unwrap(content)
+    assert (caught.value.message, list(caught.value.hints)) == (message, hints)
+
+
+@pytest.mark.parametrize(
+    ("content", "encoding"),
+    [
+        (LARGEST, "raw"),
+        (LARGEST.hex().encode(), "hex"),
+        (base64.b64encode(LARGEST), "base64"),
+        (json.dumps(list(LARGEST)).encode(), "json"),
+        (b"-----BEGIN A-----\n" + base64.b64encode(LARGEST) + b"\n-----END A-----", "pem"),
+    ],
+    ids=["raw", "hex", "base64", "json", "pem"],
+)
+def test_the_largest_is_taken_in_every_form(content: bytes, encoding: str) -> None:
+    unwrapped = unwrap(content)
+    assert (unwrapped.cbor, unwrapped.encoding) == (LARGEST, encoding)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("attestation_document", "attestationDoc", "attestation", "document", "doc", "evidence", "cose_sign1"),
+        *("report", "Attestation-Document", "COSE-Sign1"),
+    ],
+)
+def test_a_member_with_the_name_of_a_document_is_taken(name: str) -> None:
+    assert unwrap(json.dumps({"a": 1, name: B64}).encode()).encoding == f"json {name}"
+
+
+@pytest.mark.parametrize("name", ["", "nonce", "documents", "adoc", "attestation.document"])
+def test_another_member_is_not(name: str) -> None:
+    with pytest.raises(CannotAnswer, match="no member that holds"):
+        unwrap(json.dumps({name: B64}).encode())
+
+
+def test_sixteen_levels_of_json_are_searched() -> None:
+    unwrapped = unwrap(b"[" * 16 + b'{"doc": "8400"}' + b"]" * 16)
+    assert (unwrapped.cbor, unwrapped.encoding) == (b"\x84\x00", f"json {'[0]' * 16}.doc")
+
+
+@pytest.mark.parametrize("text", ["84000000", "d2000000", "D2000000", "0x840000", "0Xd20000"])
+def test_hexadecimal_that_begins_as_a_document_never_does_as_base64(text: str) -> None:
+    """Every such text is base64 as well when its length is divisible by four."""
+    assert base64.b64decode(text)[0] not in {0x84, 0xD2}
+    assert unwrap(text.encode()) == Unwrapped(bytes.fromhex(text[-6:] if "x" in text.lower() else text), "hex")
+
+
+def test_hexadecimal_that_is_no_base64_is_left_to_the_parser() -> None:
+    assert unwrap(b"01") == Unwrapped(b"\x01", "hex")
 
 
 def test_bytes_that_are_no_text_are_left_to_the_parser() -> None:
