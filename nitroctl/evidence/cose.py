@@ -17,7 +17,7 @@ SIGNATURE_BYTES: Final = 96
 _ALGORITHM: Final = 1
 _ES384: Final = -35
 _UNSIGNED: Final = rules.COSE_UNPROTECTED_EMPTY.id
-_NAMES: Final = {-7: "ES256", -35: "ES384", -36: "ES512", -8: "EdDSA", -37: "PS256", -257: "RS256"}
+_NAMES: Final = {-7: "ES256", -36: "ES512", -8: "EdDSA", -37: "PS256", -257: "RS256"}
 
 
 @dataclass(frozen=True, slots=True)

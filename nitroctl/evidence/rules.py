@@ -23,7 +23,7 @@ class Rule:
     id: str
     title: str
     source: str
-    _passed: Check = field(init=False, repr=False, compare=False)
+    _passed: Check = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Make the check of the common case once."""
