@@ -159,10 +159,10 @@ def test_how_it_can_be_made_again_is_explained(cli: Cli, monkeypatch: pytest.Mon
         f"init is whatever blobs/init holds: SHA-256 {digests['init']}",
         f"nsm.ko is whatever blobs/nsm.ko holds: SHA-256 {digests['init']}",
     ]
-    unpinned += [
+    unpinned.append(
         "SOURCE_DATE_EPOCH=1700000000 is taken from the environment: it decides times in the ramdisks, so set it "
         "wherever the image is built again (unset, it is 1492533000)"
-    ]
+    )
     assert told.splitlines() == [
         *(f"  not pinned       {text}" for text in unpinned),
         *(f"  set by nitroctl  {text} ({names})" for text, names in set_),
