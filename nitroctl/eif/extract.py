@@ -100,7 +100,7 @@ class Extracted:
 def require_new(directory: str) -> None:
     """Refuse a place where something is. Raises CannotAnswer ``file.exists`` or ``file.unwritable``."""
     try:
-        mode = os.lstat(directory).st_mode  # noqa: PTH116  (as it was written)
+        mode = os.lstat(directory).st_mode
         free = stat.S_ISDIR(mode) and not os.listdir(directory)  # noqa: PTH208
     except FileNotFoundError:
         return
