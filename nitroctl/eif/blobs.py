@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 #: The longest JSON blob that is read; registries take manifests of at most 4 MiB.
 MAX_JSON: Final = 8 << 20
+#: Errors that damage does not cause, and after which reading on would be what they forbid.
+_NOT_OF_DAMAGE: Final = frozenset({"eif.source-limit", "eif.source-zstd", "file.unreadable", "file.unwritable"})
 _MAX_LINKS: Final = 8
 _READ: Final = 1 << 18
 
@@ -269,26 +271,29 @@ def apply_layer(files: FileSystem, blobs: Blobs, layer: Layer, budget: Budget) -
     with blobs.open(layer.name) as stream:
         packed = Tap(stream, algorithms)
         buffered = io.BufferedReader(packed, _READ)
+        is_packed = bool(compression(buffered.peek(8)[:8]))
         try:
-            is_packed = bool(compression(buffered.peek(8)[:8]))
             content = Tap(unpacked(buffered, where=where), [layer.diff.algorithm] if is_packed else [], budget=budget)
             files.apply(io.BufferedReader(content, CHUNK), where=where)
             content.drain()
         except CannotAnswer as error:
-            if layer.blob is not None and error.code in ("eif.source-tar", "eif.source-compression"):
-                _check_blob(layer, packed, where)
+            if error.code not in _NOT_OF_DAMAGE:
+                _check_blob(layer, packed, where, is_packed=is_packed)
             raise
-        _check_blob(layer, packed, where)
-    if not (content if is_packed else packed).has(layer.diff):
+        _check_blob(layer, packed, where, is_packed=is_packed)
+    if is_packed and not content.has(layer.diff):
         raise mismatch(f"{where}, unpacked", layer.diff)
 
 
-def _check_blob(layer: Layer, packed: Tap, where: str) -> None:
+def _check_blob(layer: Layer, packed: Tap, where: str, *, is_packed: bool) -> None:
+    """Read to the end and check the size and whatever digests are of the part as it is stored."""
     packed.drain()
     if layer.size is not None and packed.count != layer.size:
         raise _wrong_size(where, packed.count, layer.size)
     if layer.blob is not None and not packed.has(layer.blob):
         raise mismatch(where, layer.blob)
+    if not is_packed and not packed.has(layer.diff):
+        raise mismatch(f"{where}, unpacked", layer.diff)
 
 
 def opened_archive(path: str, owned: ExitStack, budget: Budget, scratch: str | None) -> IO[bytes]:
