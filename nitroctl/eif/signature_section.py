@@ -24,7 +24,7 @@ from typing import Final
 import cbor2
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from nitroctl import pcr
@@ -33,11 +33,10 @@ from nitroctl.errors import CannotAnswer
 
 _COSE_SIGN1_TAG: Final = b"\xd2"
 _BYTES, _TEXT, _ARRAY, _MAP = 2, 3, 4, 5
-_BEGIN: Final = re.compile(rb"-----BEGIN ([^\r\n]*?)-----")
 _BLOCK: Final = re.compile(
-    rb"^-----BEGIN CERTIFICATE-----[ \t]*\r?\n"
+    rb"^-----BEGIN ([A-Z0-9 ]+)-----[ \t]*\r?\n"
     rb"(?:[A-Za-z0-9+/=]{1,254}[ \t]*\r?\n)+"
-    rb"-----END CERTIFICATE-----[ \t]*\r?$",
+    rb"-----END \1-----[ \t]*\r?$",
     re.MULTILINE,
 )
 
@@ -228,6 +227,8 @@ def read_certificate(pem: bytes) -> tuple[Certificate, ec.EllipticCurvePublicKey
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an odd serial number is the signer's choice: nothing rests on it
             der = pcr.certificate_der(pem, where="signing_certificate")
+            if not _unmistakable(pem):
+                raise Malformed("is not written so that every reader finds the same one")
             loaded = x509.load_der_x509_certificate(der)
             key = loaded.public_key()
             certificate = Certificate(
@@ -243,28 +244,28 @@ def read_certificate(pem: bytes) -> tuple[Certificate, ec.EllipticCurvePublicKey
             )
     except (CannotAnswer, ValueError, TypeError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise Malformed(f"cannot be read: {_first_line(error)}") from error
-    if loaded.public_bytes(serialization.Encoding.DER) != der or not _unmistakable(pem, der):
-        raise Malformed("is not written so that every reader finds the same one")
     if not isinstance(key, ec.EllipticCurvePublicKey) or algorithm_of(key) is None:
         raise Malformed(f"has a key that is not on {CURVES}")
     return certificate, key
 
 
-def _unmistakable(pem: bytes, der: bytes) -> bool:
-    """Whether every reader of ``pem`` takes the block with ``der`` for the first certificate.
+def _unmistakable(pem: bytes) -> bool:
+    """Whether every reader of ``pem`` takes the same block for the first certificate.
 
-    OpenSSL takes a line that is a BEGIN of CERTIFICATE or X509 CERTIFICATE; GnuTLS looks for either name anywhere, the
-    second first, and takes CERTIFICATE REQUEST for a certificate. So: no such name but CERTIFICATE, the first one in
-    lines of its own, no longer than OpenSSL reads at once, and what precedes it no obstacle to a third reader.
+    OpenSSL takes the first line that is a BEGIN of CERTIFICATE or X509 CERTIFICATE, and stumbles over a broken block
+    before it. GnuTLS looks for either name anywhere, X509 CERTIFICATE first, and takes CERTIFICATE REQUEST for a
+    certificate. So: the second name nowhere, the first one on lines of its own, no longer than OpenSSL reads at once,
+    and before it no dashes but those of blocks that are as well-formed.
     """
-    names = {name for name in _BEGIN.findall(pem) if b"CERTIFICATE" in name}
-    block = _BLOCK.search(pem)
-    if names != {b"CERTIFICATE"} or block is None or block.start() != pem.find(b"-----BEGIN CERTIFICATE"):
-        return False
-    try:
-        return x509.load_pem_x509_certificate(pem).public_bytes(serialization.Encoding.DER) == der
-    except ValueError:
-        return False
+    first = pem.find(b"-----BEGIN CERTIFICATE")
+    block = _BLOCK.match(pem, first)
+    before = _BLOCK.sub(b"", pem[:first])
+    return (
+        block is not None
+        and block[1] == b"CERTIFICATE"
+        and b"-----" not in before
+        and b"-----BEGIN X509 CERTIFICATE" not in pem
+    )
 
 
 def _first_line(error: Exception) -> str:

@@ -4,6 +4,7 @@ The oracles are others' code: cbor2 says what the bytes are as CBOR, OpenSSL (ni
 certificate a PEM text holds.
 """
 
+import base64
 import ctypes
 import ctypes.util
 import hashlib
@@ -257,13 +258,14 @@ def pems(draw: st.DrawFn) -> bytes:
         width = draw(st.sampled_from([1, 7, 64, 64, 64, 76, 200, 254, 255, 1000]))
         end = draw(st.sampled_from([b"\n", b"\n", b"\r\n", b" \n", b"\t\r\n", b"\r", b"\n\n"]))
         opening = draw(st.sampled_from(LABELS[:1] * 4 + LABELS))
+        dashes = draw(st.sampled_from([b"-----"] * 7 + [b"", b"----"]))
         closing = draw(st.sampled_from([opening, opening, opening, b"CERTIFICATE", None]))
         before = draw(
             st.sampled_from([b"", b"", b"", b"text\n", b" ", b"x", b"\0", b"\x0c", b"h" * 254, b"h" * 255, b"h" * 300])
         )
         head = draw(st.sampled_from([b"", b"", b"", b"Name: value\n\n", b"\n", b"-", b"=\n"]))
         lines = [body[at : at + width] for at in range(0, len(body), width)]
-        text += before + b"-----BEGIN " + opening + b"-----" + end + head + end.join(lines) + end
+        text += before + b"-----BEGIN " + opening + dashes + end + head + end.join(lines) + end
         text += (
             b"" if closing is None else b"-----END " + closing + b"-----" + draw(st.sampled_from([end, b"", b"x\n"]))
         )
@@ -307,3 +309,27 @@ def test_certificates_as_tools_write_them_are_read(oracle: Callable[[bytes], byt
 def test_no_text_is_a_certificate_by_accident(pem: bytes) -> None:
     with pytest.raises(Malformed):
         read_certificate(pem)
+
+
+@given(
+    curve=st.sampled_from(CURVES),
+    edits=st.lists(st.tuples(st.floats(0, 1, exclude_max=True), st.integers(0, 4), st.binary(max_size=4)), min_size=1),
+)
+@settings(max_examples=200, deadline=None)
+def test_an_edited_certificate_is_read_or_refused(curve: str, edits: list[tuple[float, int, bytes]]) -> None:
+    """Names, times, keys and points that are none; nothing but the refusal may come out."""
+    der = bytearray(images.der(images.pair(curve)[1]))
+    for place, length, new in edits:
+        at = int(place * len(der))
+        der[at : at + length] = new
+        der = der or bytearray(b"0")
+    pem = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
+    try:
+        certificate, _ = read_certificate(pem)
+    except Malformed as error:
+        said = str(error)
+    else:
+        assert certificate.der == der
+        return
+    assert said
+    assert "\n" not in said

@@ -1,7 +1,9 @@
 """The signature section: AWS's own passes, ours is in AWS's form, and every deviation is refused with a reason."""
 
+import base64
 import hashlib
 import struct
+import warnings
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -495,3 +497,41 @@ def test_a_key_or_certificate_that_no_reader_would_take_is_refused(
         sign(PCR0, private_key_pem=key, certificate_pem=certificate)
     assert caught.value.code == code
     assert caught.value.message.startswith(said)
+
+
+def test_an_odd_serial_number_is_shown_and_nothing_warns() -> None:
+    der = images.der(images.pair()[1]).replace(b"\x02\x02\x12\x34", b"\x02\x02\x92\x34", 1)
+    pem = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
+    entry, _ = opened(signed())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _, signature = examine(cbor2.dumps([{**entry, "signing_certificate": list(pem)}]), PCR0)
+    assert signature is not None
+    assert signature.certificate.serial == "-6dcc"
+
+
+A, B = images.pair()[1], images.pair(name="other")[1]
+
+
+def renamed(pem: bytes, name: bytes) -> bytes:
+    return pem.replace(b"CERTIFICATE-----", name + b"-----")
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        renamed(B, b"CERTIFICATE REQUEST") + A,  # GnuTLS takes it for a certificate
+        renamed(B, b"X509 CERTIFICATE") + A,  # OpenSSL takes it too
+        A + renamed(B, b"X509 CERTIFICATE"),  # GnuTLS looks for it first
+        b" " + B + A,  # OpenSSL passes over an indented one
+        b"-----BEGIN PKCS7-----\nName: value\n\nAAAA\n-----END PKCS7-----\n" + A,  # OpenSSL stumbles
+        A.replace(b"-----\n", b"-----\nName: value\n\n", 1) + B,
+        b"".join([*A.splitlines(keepends=True)[:1], *A.splitlines()[1:-1], b"\n-----END CERTIFICATE-----\n"]),
+    ],
+)
+def test_a_text_in_which_readers_may_find_different_certificates_is_refused(pem: bytes) -> None:
+    entry, _ = opened(signed())
+    assert failing(cbor2.dumps([{**entry, "signing_certificate": list(pem)}])) == {
+        "eif.signature-format": "the signature section cannot be read: "
+        "its certificate is not written so that every reader finds the same one"
+    }
