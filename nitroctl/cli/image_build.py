@@ -74,6 +74,11 @@ class Made:
     notes: Sequence[str] = field(default=())
 
 
+def as_utf8(text: str) -> str:
+    """Return an argument as UTF-8 has it: Python reads arguments by the locale, and an image depends on none."""
+    return os.fsencode(text).decode("utf-8", "surrogateescape")
+
+
 def words(text: str | None, option: str) -> list[str] | None:
     """Return a command in words: a JSON array of strings, or words as a shell would split them; None for none.
 
@@ -82,6 +87,7 @@ def words(text: str | None, option: str) -> list[str] | None:
     if text is None:
         return None
     hints = ["""write --cmd '["/app", "--option"]', or --cmd '/app --option'"""]
+    text = as_utf8(text)
     try:
         found: object = json.loads(text) if text.lstrip().startswith("[") else shlex.split(text)
     except ValueError as error:

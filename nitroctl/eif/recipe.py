@@ -99,13 +99,22 @@ def command(
         remarks.append(Remark(id="build.user", concern=Concern.LOST, detail=detail))
     environment = _environment(image.env, env)
     for item in (*words, *environment):
-        if "\n" in item or "\0" in item:
+        if "\n" in item or "\0" in item or not _is_text(item):
             raise CannotAnswer(
-                f"a command or variable with a line feed or NUL in it: {item!r}",
+                f"a command or variable with a line feed, a NUL or half a character in it: {item!r}",
                 "eif.not-buildable",
                 ["set it in a script in the image"],
             )
     return Command(words, environment, tuple(remarks))
+
+
+def _is_text(item: str) -> bool:
+    """Whether the item can be written: as UTF-8, or as the bytes that were given to the program."""
+    try:
+        item.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _environment(image: Sequence[str], given: Sequence[str]) -> tuple[str, ...]:

@@ -332,13 +332,14 @@ def test_two_machines_make_the_same_image(machines: Sequence[Path], source: str)
         (where / "certificate.pem").write_bytes(certificate)
         out = where / "out"
         out.mkdir()
-        words = ["eif", "build", source, "--cmd", "/bin/app", "--name", "app"]
+        words = ["eif", "build", source, "--cmd", "/bin/app é", "--env", "A=é", "--name", "é"]
         words += ["--private-key", "key.pem", "--signing-certificate", "certificate.pem"]
         environment = {"PYTHONPATH": str(ROOT), "PATH": os.environ["PATH"], "NITRO_CLI_BLOBS": "blobs"}
         if backwards:
             out.chmod(0o777)
             argv = [*as_nobody(), sys.executable, "-c", LATER, *words, "--output-file", "out/image.eif"]
-            environment |= {"TZ": "Pacific/Auckland", "LC_ALL": "C", "PYTHONHASHSEED": "7", "HOME": "/nonexistent"}
+            environment |= {"TZ": "Pacific/Auckland", "PYTHONHASHSEED": "7", "HOME": "/nonexistent"}
+            environment |= {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
             mask = 0o077
         else:
             argv = [sys.executable, "-m", "nitroctl", *words, "--output-file", "out/image.eif"]

@@ -92,12 +92,14 @@ def test_what_is_no_variable(item: str) -> None:
         recipe.command(None, cmd=["a"], env=[item])
 
 
-@pytest.mark.parametrize("bad", ["a\nb", "a\0b"])
+@pytest.mark.parametrize("bad", ["a\nb", "a\0b", "\ud800"])
 def test_an_item_that_init_would_read_as_two(bad: str) -> None:
-    with pytest.raises(CannotAnswer, match="a command or variable with a line feed or NUL in it") as caught:
+    with pytest.raises(
+        CannotAnswer, match="a command or variable with a line feed, a NUL or half a character in it"
+    ) as caught:
         recipe.command(None, cmd=[bad])
     assert caught.value.code == "eif.not-buildable"
-    with pytest.raises(CannotAnswer, match="with a line feed or NUL"):
+    with pytest.raises(CannotAnswer, match="with a line feed, a NUL"):
         recipe.command(ImageConfig(id="", cmd=("a",), env=(f"A={bad}",)))
 
 
