@@ -1412,6 +1412,46 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("--reason is empty",),
         "Say why in a sentence: what is wrong with the image, and where that is written down.",
     ),
+    "records.mergeable": _E(
+        "Two files of recorded measurements grew from one, and what they say of an entry cannot both be meant.",
+        ("two builds were given one version", "an entry was deleted on one side"),
+        "Give one of the two builds a version of its own, or restore what was deleted; then merge again.",
+    ),
+    "records.canonical": _E(
+        "Equal measurements are equal files: members, order, indentation and escapes are fixed, so reviews see changes.",
+        ("the file was edited by hand", "another program wrote it"),
+        "Write it again: nitroctl pcr merge FILE FILE FILE leaves the same entries in the canonical form.",
+    ),
+    "history.entries": _E(
+        "An entry that was recorded is gone; whoever asks what a register meant at that time finds no answer.",
+        ("the file was edited by hand", "a merge was resolved by dropping lines"),
+        "Restore it from the file's history. What must not run again is revoked, not deleted.",
+    ),
+    "history.measurements": _E(
+        "A recorded version measures to something else than when it was recorded.",
+        ("a build was recorded again under the old version", "somebody lets another image pass for this one"),
+        "Restore the registers; record the other build under a version of its own.",
+    ),
+    "history.status": _E(
+        "A status went back: candidate, active, retired and revoked follow one another, and nothing is taken back.",
+        ("the file was edited by hand", "a revocation was undone"),
+        "Restore the status; to run the same image again, record it under a version of its own.",
+    ),
+    "history.times": _E(
+        "A time that was written has changed; the answer to what was accepted when would change with it.",
+        ("the file was edited by hand",),
+        "Restore the time from the file's history.",
+    ),
+    "history.origin": _E(
+        "What was written about an entry's file, source, build or signer, or why it was revoked, has changed.",
+        ("the file was edited by hand", "two builds were recorded under one version"),
+        "Restore it from the file's history; remarks belong into the notes.",
+    ),
+    "history.limit": _E(
+        "The number of versions that may be active at a time is another one than before.",
+        ("max_active was changed in the file",),
+        "See that the change was meant: every active version can use the key.",
+    ),
     "records.busy": _E(
         "The lock that keeps two writers of the ledger apart could not be had.",
         ("another recording hangs", "a network file system without locks"),

@@ -14,8 +14,13 @@ from pathlib import Path
 from typing import Any, NoReturn, cast
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.schemas import validate_envelope
+
+# How long an example takes says how busy the machine is, and nothing about the code.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 ROOT = Path(__file__).parent.parent
 VECTORS = ROOT.parent / "shared" / "vectors"

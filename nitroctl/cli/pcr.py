@@ -26,6 +26,16 @@ app = lazy_noun(
         ),
         "retire": ("pcr_lifecycle", "retire", "Retire a version that is no longer run."),
         "revoke": ("pcr_lifecycle", "revoke", "Revoke a version whose image must not run again."),
+        "verify": (
+            "pcr_verify",
+            "verify",
+            "Say whether a file of recorded measurements is in order, and what another may have become.",
+        ),
+        "merge": (
+            "pcr_merge",
+            "merge",
+            "Merge two files of recorded measurements entry by entry, where git would leave conflict markers.",
+        ),
         "role": ("pcr_calculators", "role", "Calculate PCR3: the IAM role that the parent instance carries."),
         "instance": ("pcr_calculators", "instance", "Calculate PCR4: the EC2 instance that is the parent."),
         "certificate": ("pcr_calculators", "certificate", "Calculate PCR8: the certificate that signs the image."),

@@ -22,7 +22,7 @@ from nitroctl.records.entry import (
 )
 from nitroctl.records.ledger import MAX_ACTIVE, Ledger, Nearest
 from nitroctl.records.lifecycle import Step
-from nitroctl.records.store import Outcome, Recorded, change, load, record
+from nitroctl.records.store import Outcome, Recorded, change, load, record, write
 
 __all__ = [
     "MAX_ACTIVE",
@@ -43,4 +43,5 @@ __all__ = [
     "load",
     "new_entry",
     "record",
+    "write",
 ]

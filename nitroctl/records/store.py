@@ -45,8 +45,10 @@ class Recorded:
     ignored: tuple[str, ...] = ()
 
 
-def load(path: str, *, missing_ok: bool = False) -> Ledger:
-    """Return the ledger in the file ``path``; an empty one for an absent file when ``missing_ok``.
+def load(path: str, *, missing_ok: bool = False, empty_ok: bool = False) -> Ledger:
+    """Return the ledger in the file ``path``.
+
+    It is an empty one for an absent file when ``missing_ok``, and for an empty file when ``empty_ok``.
 
     Raises CannotAnswer ``records.missing``, ``file.*``, ``json.*`` or ``records.*`` (see :func:`form.loads`).
     """
@@ -62,7 +64,7 @@ def load(path: str, *, missing_ok: bool = False) -> Ledger:
             "records.missing",
             ["nitroctl pcr record makes it", "name another file with --records or NITROCTL_RECORDS"],
         ) from error
-    return form.loads(text, where=path)
+    return Ledger() if empty_ok and not text else form.loads(text, where=path)
 
 
 def record(path: str, entry: Entry) -> Recorded:
@@ -108,6 +110,12 @@ def change(path: str, steps: Callable[[Ledger], Sequence[Step]]) -> tuple[Step, 
             _hold_to_rules(path, after, entries[0])
             safefile.replace(path, form.dumps(after).encode("ascii"))
         return taken
+
+
+def write(path: str, ledger: Ledger) -> None:
+    """Write ``ledger`` to ``path`` under its lock, whole or not at all. Raises what :func:`safefile.replace` raises."""
+    with _alone(path):
+        safefile.replace(path, form.dumps(ledger).encode("ascii"))
 
 
 def _merged(path: str, standing: Entry | None, entry: Entry) -> Recorded:

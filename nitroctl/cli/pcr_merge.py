@@ -1,0 +1,71 @@
+"""``nitroctl pcr merge``: two ledgers that grew from one; git calls it as a merge driver."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nitroctl.render.result import Result
+from nitroctl.render.view import Block, Checks, Headline
+
+if TYPE_CHECKING:
+    from nitroctl.checks import Report
+
+EXAMPLES = """
+nitroctl pcr merge base.json ours.json theirs.json
+git config merge.nitroctl.driver "nitroctl pcr merge %O %A %B"
+"""
+
+
+def merge(
+    base: Annotated[str, typer.Argument(help="The file before both sides (%O of git).", metavar="BASE")],
+    ours: Annotated[str, typer.Argument(help="Our side; the merged file is written here (%A).", metavar="OURS")],
+    theirs: Annotated[str, typer.Argument(help="The other side (%B).", metavar="THEIRS")],
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come of it; write nothing.")] = False,
+) -> Result:
+    """Merge two files of recorded measurements entry by entry, where git would leave conflict markers.
+
+    The entries of both sides are kept, statuses only go forward, and registers are never chosen between: where the two
+    sides cannot both be meant, the answer is no and OURS stays as it is. Let git use it with the line
+    "measurements.json merge=nitroctl" in .gitattributes and the setting of the second example.
+    """
+    from nitroctl import records
+    from nitroctl.checks import Check, Outcome, Report
+    from nitroctl.records.merge import merge as merge_ledgers
+
+    before = records.load(base, empty_ok=True)  # git gives an empty file where the sides have none in common
+    sides = records.load(ours), records.load(theirs)
+    merged = merge_ledgers(before, *sides)
+    known = {entry.id: entry for entry in sides[0]}
+    added = [entry.id for entry in merged.ledger if entry.id not in known]
+    changed = [entry.id for entry in merged.ledger if entry.id in known and known[entry.id] != entry]
+    check = Check(
+        id="records.mergeable",
+        title="Both sides can be meant",
+        outcome=Outcome.FAIL if merged.conflicts else Outcome.PASS,
+        detail="; ".join(merged.conflicts),
+        remedy="change one side, then merge again" if merged.conflicts else None,
+    )
+    report = Report.of([check])
+    if not (merged.conflicts or dry_run):
+        records.write(ours, merged.ledger)
+    return _result(ours, report, added, changed, dry_run=dry_run)
+
+
+def _result(ours: str, report: "Report", added: list[str], changed: list[str], *, dry_run: bool) -> Result:
+    from nitroctl.checks import Outcome
+
+    if report.passed:
+        would = "would be " if dry_run else ""
+        counts = f"{len(added)} {'entry' if len(added) == 1 else 'entries'} added, {len(changed)} changed"
+        view: list[Block] = [Headline(f"{ours} {would}merged: {counts}", Outcome.PASS)]
+    else:
+        view = [Headline(f"no: {ours} is left as it was", Outcome.FAIL), Checks(report)]
+    data = {
+        "file": ours,
+        "dry_run": dry_run,
+        "added": added if report.passed else [],
+        "changed": changed if report.passed else [],
+        "report": report.as_json(),
+    }
+    return Result(schema="pcr.merge/1", data=data, view=view, refused=not report.passed, report=report, subject=ours)

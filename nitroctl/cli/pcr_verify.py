@@ -1,0 +1,88 @@
+"""``nitroctl pcr verify``: whether the file of recorded measurements is in order, and a legal successor of another."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nitroctl.cli.pcr_options import ledger_path
+from nitroctl.errors import UsageError
+from nitroctl.render.result import Result
+from nitroctl.render.view import Block, Checks, Fields, Headline
+
+if TYPE_CHECKING:
+    from nitroctl.checks import Check
+    from nitroctl.records import Ledger
+
+EXAMPLES = """
+nitroctl pcr verify
+git show origin/main:measurements.json | nitroctl pcr verify --against - --format github
+"""
+
+
+def verify(
+    file: Annotated[
+        str | None,
+        typer.Argument(help="The file of recorded measurements; the setting otherwise.", metavar="[FILE]"),
+    ] = None,
+    *,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            "--against", help="The file as it was: nothing of it may be rewritten; - is stdin.", metavar="OLD"
+        ),
+    ] = None,
+) -> Result:
+    """Say whether a file of recorded measurements is in order, and what another may have become.
+
+    In order: it is read strictly, keeps every rule, and is written in the one canonical form. With --against: nothing
+    that OLD recorded is gone or changed, and statuses only went forward. A file that cannot be read is no answer
+    (exit 3).
+    """
+    from nitroctl import records
+    from nitroctl.checks import Outcome, Report
+    from nitroctl.records import history
+
+    path = ledger_path(file)
+    if path == against == "-":
+        raise UsageError("FILE and --against are both standard input", "usage.invalid", ["name one of them"])
+    checks, ledger = _canonical(path)
+    report = Report.of(checks)
+    if against is not None:
+        before = records.load(against, empty_ok=True)
+        report += history.compare(before, ledger, since="standard input" if against == "-" else against)
+    counts = {status.value: len(ledger.select(status=status)) for status in records.Status}
+    if report.passed:
+        headline = Headline(f"yes: {path} is in order" + (f" and follows {against}" if against else ""), Outcome.PASS)
+    else:
+        headline = Headline(f"no: {path}: {report.refusals[0].detail or report.refusals[0].title}", Outcome.FAIL)
+    view: list[Block] = [
+        headline,
+        Fields([("entries", f"{len(ledger)}: " + ", ".join(f"{count} {status}" for status, count in counts.items()))]),
+        Checks(report),
+    ]
+    data = {"records": path, "against": against, "entries": len(ledger), "statuses": counts, "report": report.as_json()}
+    return Result(schema="pcr.verify/1", data=data, view=view, refused=not report.passed, report=report, subject=path)
+
+
+def _canonical(path: str) -> "tuple[list[Check], Ledger]":
+    """Return whether the file at ``path`` has the canonical form, and its ledger. Raises what reading it raises."""
+    from nitroctl import safefile
+    from nitroctl.checks import Check, Outcome
+    from nitroctl.records import form, store
+
+    text = safefile.read_text(path, limit=store.SIZE_LIMIT)
+    ledger = form.loads(text, where=path)
+    canonical = form.dumps(ledger)
+    detail = ""
+    if canonical != text:
+        ours, theirs = canonical.splitlines(), text.splitlines()
+        line = next((n for n, pair in enumerate(zip(ours, theirs, strict=False), 1) if pair[0] != pair[1]), None)
+        detail = f"line {line} would be written otherwise" if line else "its end would be written otherwise"
+    check = Check(
+        id="records.canonical",
+        title="The file is written in the canonical form",
+        outcome=Outcome.FAIL if detail else Outcome.PASS,
+        detail=detail,
+        remedy="let nitroctl write it: nitroctl pcr merge FILE FILE FILE" if detail else None,
+    )
+    return [check], ledger
