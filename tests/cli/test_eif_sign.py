@@ -473,6 +473,29 @@ def test_openssl_takes_the_signature(cli: Cli, tmp_path: Path) -> None:
     assert cbor2.loads(payload) == {"register_index": 0, "register_value": list(bytes.fromhex(PCRS["PCR0"]))}
 
 
+@pytest.mark.parametrize("verb", ["sign", "unsign"])
+def test_every_malformed_image_is_answered_and_what_is_written_measures_the_same(cli: Cli, verb: str) -> None:
+    seen = {"written": 0, "not written": 0}
+    for path in sorted(vectors("eif", "malformed").glob("*.eif")):
+        before = path.read_bytes()
+        argv = SIGN[3:] if verb == "sign" else ()
+        ran = cli("eif", verb, str(path), *argv, "--output-file", "out.eif", "--json")
+        assert path.read_bytes() == before
+        document = ran.json
+        if ran.status == 0:
+            measured = cli("eif", "measure", str(path), "--json").json["data"]
+            expected = {name: value for name, value in measured["pcrs"].items() if name != "PCR8"}
+            assert {name: document["data"]["pcrs"][name] for name in expected} == expected
+            assert Path("out.eif").read_bytes()[:26] == before[:26]
+            Path("out.eif").unlink()
+            seen["written"] += 1
+        else:
+            assert ran.status in (1, 3), path.name
+            assert not Path("out.eif").exists()
+            seen["not written"] += 1
+    assert all(seen.values()), seen
+
+
 # -- unsign
 
 
