@@ -159,8 +159,10 @@ def test_what_one_side_filled_in_is_kept_and_reproducers_add_up() -> None:
         (
             changed(pcrs=pcrs("x", 0, 1, 2, 8)),
             BEFORE,
-            "signer-1.4.2@prod: it has other measurements on the two sides; "
-            "give one of the two builds a version of its own",
+            (
+                "signer-1.4.2@prod: it has other measurements on the two sides; "
+                "give one of the two builds a version of its own"
+            ),
         ),
         (
             Ledger.of(BEFORE.entries[1:]),
