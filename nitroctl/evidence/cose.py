@@ -98,7 +98,7 @@ def _header(protected: bytes, offset: int) -> Any:  # noqa: ANN401
 def _protected_check(header: Any) -> Check:  # noqa: ANN401
     if type(header) is not dict:
         return rules.COSE_PROTECTED_HEADER.failed(f"the protected header is {described(header)}, not a map")
-    others = [key for key in header if not _is_algorithm(key)]
+    others = [key for key in header if key != _ALGORITHM]
     if others:
         return rules.COSE_PROTECTED_HEADER.failed(
             f"the protected header has an entry {others[0]!r} beside the algorithm"
@@ -109,18 +109,13 @@ def _protected_check(header: Any) -> Check:  # noqa: ANN401
 def _algorithm_check(header: Any) -> Check:  # noqa: ANN401
     if type(header) is not dict:
         return rules.COSE_ALGORITHM.blocked(rules.COSE_PROTECTED_HEADER.id)
-    found = [value for key, value in header.items() if _is_algorithm(key)]
-    if not found:
+    if _ALGORITHM not in header:
         return rules.COSE_ALGORITHM.failed("the protected header names no algorithm", expected="ES384 (-35)")
-    value = found[0]
-    if type(value) is int and value == _ES384:
+    value = header[_ALGORITHM]
+    if value == _ES384:
         return rules.COSE_ALGORITHM.passed()
     name = f"{_NAMES[value]} ({value})" if type(value) is int and value in _NAMES else repr(value)
     return rules.COSE_ALGORITHM.failed("the algorithm is another", expected="ES384 (-35)", actual=name)
-
-
-def _is_algorithm(key: object) -> bool:
-    return type(key) is int and key == _ALGORITHM
 
 
 def _signature_fault(signature: bytes) -> str | None:

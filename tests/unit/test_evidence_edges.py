@@ -91,6 +91,8 @@ def test_the_documents_time_may_be_the_first_and_the_last_of_its_certificates() 
         ("a101390100", "RS256 (-257)"),
         ("a10101", "1"),
         ("a101654553333834", "'ES384'"),
+        ("a10180", "[]"),
+        ("a101f5", "True"),
     ],
 )
 def test_another_algorithm_is_named(protected: str, actual: str) -> None:
