@@ -159,7 +159,7 @@ def test_limits_hold_for_archives_too(tmp_path: Path) -> None:
 
 
 def test_an_archive_of_nothing_but_headers_ends_at_the_limit(tmp_path: Path) -> None:
-    packed = PACKING["+gzip"](file(b"f") * 5000)
+    packed = PACKING["+gzip"](archive(file(b"f") * 5000))
     assert refusal(put(packed, tmp_path / "many.tar.gz"), entries=4000)[0] == "eif.source-limit"
 
 
