@@ -244,7 +244,13 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     ),
     "eif.signing-certificate": _E(
         "The certificate cannot be stored in an image's signature section.",
-        ("not a PEM certificate", "a certificate for an RSA key", "a file with a long chain in it"),
+        (
+            "not a PEM certificate",
+            "a certificate for an RSA key",
+            "a file with a long chain in it",
+            "a file with the private key in it too, which everybody could then read in the image",
+            "a text in which OpenSSL and GnuTLS would find different certificates, so that PCR8 would mean two things",
+        ),
         "Give a PEM file that holds the one certificate of the private key.",
     ),
     "eif.signing-result": _E(

@@ -15,6 +15,7 @@ from nitroctl.cli.eif_signature_view import (
     refused,
     signature_before,
     signature_json,
+    who,
 )
 from nitroctl.cli.eif_view import ImageFile, identity, time, told
 from nitroctl.errors import UsageError
@@ -160,15 +161,15 @@ def _headline(output: str, old: "Measured", new: "Measured", by: "Signer") -> He
     from nitroctl.checks import Outcome
 
     stay = "PCR0, PCR1 and PCR2 are what they were"
-    who = by.certificate.subject
+    name = who(by.certificate)
     if new is old:
-        sentence = f"is signed by {who} already, with these very bytes; it is not touched"
+        sentence = f"is signed by {name} already, with these very bytes; it is not touched"
     elif old.signature is None:
-        sentence = f"signed by {who}; {stay}"
+        sentence = f"signed by {name}; {stay}"
     elif old.pcrs[8] == new.pcrs[8]:
-        sentence = f"signed again by {who}; every register is what it was"
+        sentence = f"signed again by {name}; every register is what it was"
     else:
-        sentence = f"signed by {who} in place of {old.signature.certificate.subject}; {stay}"
+        sentence = f"signed by {name} in place of {who(old.signature.certificate)}; {stay}"
     return Headline(f"{output}: {sentence}", Outcome.PASS)
 
 

@@ -74,6 +74,11 @@ def signature_json(signature: "Signature | None") -> dict[str, object] | None:
     return {"algorithm": signature.algorithm, "certificate": certificate_json(signature.certificate)}
 
 
+def who(certificate: "Certificate") -> str:
+    """Return what to call a certificate in a sentence."""
+    return certificate.subject or "a certificate without a name"
+
+
 def certificate_rows(certificate: "Certificate") -> "list[tuple[str, Value]]":
     """Return a signing certificate as rows."""
     return [

@@ -8,6 +8,7 @@ from nitroctl.cli.eif_signature_view import (
     refused,
     signature_before,
     signature_json,
+    who,
 )
 from nitroctl.cli.eif_view import ImageFile, identity, told
 from nitroctl.render.result import Result
@@ -43,8 +44,8 @@ def unsign(file: ImageFile, *, output_file: OutputFile = None) -> Result:
         copied = "" if new is old else f"; {output} is a copy"
         headline = f"{file}: is not signed, so there is nothing to take out{copied}"
     else:
-        who = old.signature.certificate.subject
-        headline = f"{output}: the signature by {who} is gone; PCR0, PCR1 and PCR2 are what they were"
+        by = who(old.signature.certificate)
+        headline = f"{output}: the signature by {by} is gone; PCR0, PCR1 and PCR2 are what they were"
         notes.append("what asks for PCR8 (key policies, records) does not accept this image")
     view: list[Block] = [
         Headline(headline, Outcome.PASS),

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives import serialization
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from tests import images, kms_service
@@ -296,6 +297,26 @@ def test_with_at_a_certificate_out_of_its_dates_is_a_no(cli: Cli, at: str, monke
     )
     assert (ran.stderr, ran.status) == ("", 1)
     assert Path("image.eif").read_bytes() == forge()
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("", "a certificate without a name"), ("a\x1b[31m\u202eb", "CN=a\\x1b[31m\\u202eb")],
+)
+def test_whatever_the_signer_calls_himself_is_shown_as_text(cli: Cli, name: str, shown: str) -> None:
+    if name:
+        pair("secp384r1", "key.pem", "certificate.pem", name=name)
+    else:
+        key = serialization.load_pem_private_key(images.pair()[0], None)
+        assert isinstance(key, ec.EllipticCurvePrivateKey)
+        nameless = x509.Name([])
+        made = x509.CertificateBuilder().subject_name(nameless).issuer_name(nameless).serial_number(0x1234)
+        made = made.not_valid_before(images.NOT_BEFORE).not_valid_after(images.NOT_AFTER).public_key(key.public_key())
+        pem = made.sign(key, hashes.SHA384()).public_bytes(serialization.Encoding.PEM)
+        Path("certificate.pem").write_bytes(pem)
+    assert cli(*SIGN).stdout.splitlines()[0] == f"✓ image.eif: signed by {shown}; {STAY}"
+    ran = cli("eif", "unsign", "image.eif")
+    assert ran.stdout.splitlines()[0] == f"✓ image.eif: the signature by {shown} is gone; {STAY}"
 
 
 def test_with_at_a_certificate_within_its_dates_signs(cli: Cli) -> None:
