@@ -49,7 +49,8 @@ def _fields(header: Header | None) -> dict[str, str]:
     """Return the fields that are not a consequence of the sections (checksum, count and table are)."""
     if header is None:
         return {}
-    unused = (*header.offsets[header.section_count :], *header.sizes[header.section_count :])
+    slots = list(enumerate(zip(header.offsets, header.sizes, strict=True)))[header.section_count :]
+    unused = [f"{number}: {offset}, {size}" for number, (offset, size) in slots if offset or size]
     return {
         "magic": header.magic.hex(" "),
         "version": str(header.version),
@@ -58,7 +59,7 @@ def _fields(header: Header | None) -> dict[str, str]:
         "default_memory_bytes": str(header.default_memory),
         "default_cpus": str(header.default_cpus),
         "reserved": f"{header.reserved}, {header.unused}",
-        "unused table slots": "zero" if not any(unused) else "not zero",
+        "unused table slots": "; ".join(unused) or "zero",
     }
 
 

@@ -361,7 +361,13 @@ UNMEASURED: dict[str, tuple[bytes, bytes, str, list[tuple[str, str | None, str |
         [("version", "2", "3")],
     ),
     "reserved": (forge(), forge(reserved=7), "header", [("reserved", "0, 0", "7, 0")]),
-    "table": (forge(), forge(offsets={9: 9}), "header", [("unused table slots", "zero", "not zero")]),
+    "table": (forge(), forge(offsets={9: 7}), "header", [("unused table slots", "zero", "9: 7, 0")]),
+    "table, twice odd": (
+        forge(offsets={9: 7}),
+        forge(sizes={9: 7, 31: 1}),
+        "header",
+        [("unused table slots", "9: 7, 0", "9: 0, 7; 31: 0, 1")],
+    ),
     "image name": (
         with_metadata(),
         with_metadata(ImageName="other"),
@@ -416,6 +422,22 @@ def test_two_signatures_by_one_certificate_are_not_measured(compared: Compare) -
     assert sentence(found) == (
         "PCR0, PCR1, PCR2 and PCR8 are equal: the files differ only in what is not measured: signature"
     )
+
+
+def test_a_signature_about_another_register_is_told_as_that(compared: Compare) -> None:
+    """The second image was changed after it was signed; its signature can be read, and does not hold."""
+    key, pem = images.pair()
+    section = sign(bytes([1]) * 48, private_key_pem=key, certificate_pem=pem)
+    found = compared(signed(), forge([*GOOD, (SIGNATURE, section)]))
+    assert [each.field for each in found.unmeasured] == ["what is signed", "signature"]
+    assert not found.same
+
+
+def test_metadata_of_very_many_members_is_compared_in_part_and_says_so(compared: Compare) -> None:
+    many = {f"k{number:05}": number for number in range(12_000)}
+    found = compared(with_metadata(CustomMetadata=many), with_metadata(CustomMetadata=many | {"k11999": None}))
+    assert [each.field for each in found.unmeasured] == ["more than 10000 members, the others not compared"]
+    assert found.same
 
 
 @pytest.mark.parametrize(
