@@ -44,16 +44,23 @@ def compression(start: bytes) -> str:
     return next((name for magic, name in _MAGICS.items() if start.startswith(magic)), "")
 
 
-class _Unpacker(Protocol):
+class Unpacker(Protocol):
     """What Python's decompressor objects have in common."""
 
     @property
-    def eof(self) -> bool: ...
+    def eof(self) -> bool:
+        """Whether the stream has ended."""
+
     @property
-    def needs_input(self) -> bool: ...
+    def needs_input(self) -> bool:
+        """Whether nothing more comes out before more goes in."""
+
     @property
-    def unused_data(self) -> bytes: ...
-    def decompress(self, data: bytes, max_length: int) -> bytes: ...
+    def unused_data(self) -> bytes:
+        """What was put in after the end of the stream."""
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        """Return at most ``max_length`` bytes of what ``data``, and what was held back, unpacks to."""
 
 
 class _Gzip:
@@ -82,7 +89,7 @@ class _Gzip:
 class Unpacked(io.RawIOBase):
     """What a packed stream unpacks to, forward only. Several members or frames in a row are one content."""
 
-    def __init__(self, packed: io.BufferedIOBase, name: str, make: Callable[[], _Unpacker], where: str) -> None:
+    def __init__(self, packed: io.BufferedIOBase, name: str, make: Callable[[], Unpacker], where: str) -> None:
         self._packed, self._name, self._make, self._where = packed, name, make, where
         self._member = make()
         self._taken = self._given = 0
@@ -114,10 +121,8 @@ class Unpacked(io.RawIOBase):
                 raise self._fault("ends in the middle")
         try:
             return self._member.decompress(data, most)
-        except (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError) as error:
-            raise self._fault(f"damaged: {error}") from error
-        except Exception as error:  # zstd's own error, whose class depends on where the reader came from
-            if type(error).__name__ != "ZstdError":
+        except Exception as error:
+            if not is_damage(error):
                 raise
             raise self._fault(f"damaged: {error}") from error
 
@@ -181,22 +186,39 @@ def unpacked(stream: "io.BufferedReader[Any]", *, where: str) -> "io.BufferedRea
     name = compression(stream.peek(_LONGEST_MAGIC)[:_LONGEST_MAGIC])
     if not name:
         return stream
-    makers: dict[str, Callable[[], _Unpacker]] = {
+    return io.BufferedReader(Unpacked(stream, name, lambda: unpacker(name, where=where), where), _READ)
+
+
+def unpacker(name: str, *, where: str) -> Unpacker:
+    """Return an unpacker of one gzip, bzip2, xz, lzma or zstd stream, which takes bounded memory.
+
+    It raises an exception of its library for damaged data, which :func:`is_damage` knows. Raises
+    CannotAnswer ``eif.source-zstd`` when nothing that reads zstd is installed.
+    """
+    makers: dict[str, Callable[[], Unpacker]] = {
         "gzip": _Gzip,
         "bzip2": bz2.BZ2Decompressor,
         "xz": lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=_MEMORY),
+        "lzma": lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=_MEMORY),
         "zstd": lambda: _zstd(where),
     }
-    return io.BufferedReader(Unpacked(stream, name, makers[name], where), _READ)
+    return makers[name]()
 
 
-def _zstd(where: str) -> _Unpacker:
+def is_damage(error: Exception) -> bool:
+    """Whether an unpacker raised ``error`` for what it was given: zstd's class depends on where its reader is from."""
+    return isinstance(error, (zlib.error, lzma.LZMAError, OSError, EOFError, ValueError)) or (
+        type(error).__name__ == "ZstdError"
+    )
+
+
+def _zstd(where: str) -> Unpacker:
     """Return an unpacker of one zstd frame. Raises CannotAnswer ``eif.source-zstd``."""
     try:
         module: Any = importlib.import_module("compression.zstd")
     except ImportError:
         return _Zstandard(where)
-    unpacker: _Unpacker = module.ZstdDecompressor(options={module.DecompressionParameter.window_log_max: _WINDOW_LOG})
+    unpacker: Unpacker = module.ZstdDecompressor(options={module.DecompressionParameter.window_log_max: _WINDOW_LOG})
     return unpacker
 
 

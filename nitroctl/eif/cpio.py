@@ -11,16 +11,15 @@ Source: cpio(5), "New ASCII Format"; Linux, Documentation/driver-api/early-users
 init/initramfs.c.
 """
 
-import bz2
 import hashlib
-import lzma
 import stat
 import struct
-import zlib
 from binascii import unhexlify
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import IO, Final, NamedTuple, Protocol
+from typing import IO, Final, NamedTuple
+
+from nitroctl.eif.ramdisk_bytes import CHUNK, COMPRESSIONS, Expanded, Part, Source, Stop
 
 MAGICS: Final = (b"070701", b"070702")
 TRAILER: Final = b"TRAILER!!!"
@@ -29,8 +28,6 @@ HEADER_BYTES: Final = 110
 PATH_MAX: Final = 4096
 PLAIN: Final = "none"
 
-_CHUNK: Final = 256 * 1024
-_WINDOW: Final = 4096
 _NUMBERS: Final = struct.Struct(">13I")
 _SUMMED: Final = b"070702"
 _OLD: Final = b"070707"
@@ -39,7 +36,6 @@ _TYPES: Final = frozenset(
 )
 _UMODE: Final = 0xFFFF
 _TYPE_BITS: Final = 0o170000
-_MEMORY: Final = 128 * 1024 * 1024
 _SHOWN: Final = 6
 
 
@@ -121,15 +117,6 @@ def read(  # noqa: PLR0913  (where it is, and how to read it)
     return Reading(stream, start, size, limits, digests=digests, take=take)
 
 
-class _Stop(Exception):
-    """Nothing after this can be read; carries the offset and the clause for people."""
-
-    def __init__(self, offset: int, text: str) -> None:
-        super().__init__(text)
-        self.offset = offset
-        self.text = text
-
-
 class Reading(Iterator[Member]):
     """The members, and after the last one what became of the rest.
 
@@ -153,7 +140,7 @@ class Reading(Iterator[Member]):
         self._count = 0
         self._text = 0
         self._open = False  # members since the last trailer
-        self._members = self._guarded(_Source(_Part(stream, start, size)))
+        self._members = self._guarded(Source(Part(stream, start, size)))
 
     def __next__(self) -> Member:
         """Return the next member."""
@@ -166,16 +153,16 @@ class Reading(Iterator[Member]):
 
     # -- the walk
 
-    def _guarded(self, source: "_Source") -> Iterator[Member]:
+    def _guarded(self, source: "Source") -> Iterator[Member]:
         try:
             yield from self._walk(source, PLAIN)
-        except _Stop as stop:
+        except Stop as stop:
             self._fault(stop.offset, stop.text, final=True)
             return
         if self._open:
             self._fault(source.position, "the last archive has no trailer: other programs than Linux may refuse it")
 
-    def _walk(self, source: "_Source", compression: str) -> Iterator[Member]:
+    def _walk(self, source: "Source", compression: str) -> Iterator[Member]:
         """Follow entries, padding and, on the outside, compressed streams."""
         while start := source.peek(_SHOWN):
             if start[0] == 0:
@@ -183,7 +170,7 @@ class Reading(Iterator[Member]):
             elif start[:1] == b"0":
                 if source.position % 4:
                     text = f"an entry begins at byte {source.position}, no multiple of four: Linux does not take it"
-                    raise _Stop(source.position, text)
+                    raise Stop(source.position, text)
                 if compression == PLAIN and self.compressions[-1:] != [PLAIN]:
                     self._begun(source.position, PLAIN)
                 member = self._entry(source, compression)
@@ -192,37 +179,34 @@ class Reading(Iterator[Member]):
             elif compression == PLAIN:
                 yield from self._stream(source, start)
             else:
-                raise _Stop(source.position, f"something that is no entry follows inside it: {start.hex(' ')}")
+                raise Stop(source.position, f"something that is no entry follows inside it: {start.hex(' ')}")
 
-    def _stream(self, source: "_Source", start: bytes) -> Iterator[Member]:
+    def _stream(self, source: "Source", start: bytes) -> Iterator[Member]:
         at = source.position
-        name = next((name for magic, name in _COMPRESSIONS.items() if start.startswith(magic)), "")
+        name = next((name for magic, name in COMPRESSIONS.items() if start.startswith(magic)), "")
         if not name:
             text = f"neither an archive in the newc form nor a compression that Linux knows: it begins {start.hex(' ')}"
-            raise _Stop(at, text)
-        expander = _expander(name)
+            raise Stop(at, text)
         self._begun(at, name)
-        if expander is None:
-            raise _Stop(at, f"compressed with {name}, which nitroctl does not read here")
-        inside = _Source(_Expanded(source, expander, name, self._grown))
+        inside = Source(Expanded(source, name, self._grown))
         try:
             yield from self._walk(inside, name)
-        except _Stop as stop:
-            raise _Stop(stop.offset, f"in the {name} stream at byte {at}: {stop.text}") from stop
+        except Stop as stop:
+            raise Stop(stop.offset, f"in the {name} stream at byte {at}: {stop.text}") from stop
 
     def _begun(self, at: int, name: str) -> None:
         if len(self.compressions) == self._limits.streams:
-            raise _Stop(at, f"more than {self._limits.streams} compressed streams; the others are not read")
+            raise Stop(at, f"more than {self._limits.streams} compressed streams; the others are not read")
         self.compressions.append(name)
 
     def _grown(self, count: int, at: int) -> None:
         self.expanded += count
         if self.expanded > self._allowed:
-            raise _Stop(at, f"it expands to more than {self._allowed} bytes, the most that nitroctl reads of it")
+            raise Stop(at, f"it expands to more than {self._allowed} bytes, the most that nitroctl reads of it")
 
     # -- one entry
 
-    def _entry(self, source: "_Source", compression: str) -> Member | None:
+    def _entry(self, source: "Source", compression: str) -> Member | None:
         """Read one entry; None for a trailer and for what Linux passes over."""
         at = source.position
         header = _header(source.take(HEADER_BYTES), at)
@@ -265,7 +249,7 @@ class Reading(Iterator[Member]):
         self._open = True
         return member
 
-    def _name(self, source: "_Source", at: int, header: "_Header") -> bytes | None:
+    def _name(self, source: "Source", at: int, header: "_Header") -> bytes | None:
         """Read the name of an entry; None, and the entry passed over, when Linux does not take it."""
         length = header.name_size
         padding = -(HEADER_BYTES + length) % 4
@@ -276,9 +260,9 @@ class Reading(Iterator[Member]):
         stored = source.take(length)
         source.take(padding)
         if len(stored) < length:
-            raise _Stop(at, "the ramdisk ends inside the name of an entry")
+            raise Stop(at, "the ramdisk ends inside the name of an entry")
         if stored[-1]:
-            raise _Stop(at, "a name does not end with NUL: Linux refuses the ramdisk")
+            raise Stop(at, "a name does not end with NUL: Linux refuses the ramdisk")
         name = stored[: stored.index(0)]
         if len(name) + 1 < length:
             self._fault(at, f"{_shown(name)}: bytes follow the NUL after its name, which Linux does not see")
@@ -286,30 +270,30 @@ class Reading(Iterator[Member]):
             self._fault(at, f"{_shown(name)}: its mode {header.mode:o} has bits that Linux drops")
         return name
 
-    def _target(self, source: "_Source", at: int, name: bytes, size: int) -> bytes:
+    def _target(self, source: "Source", at: int, name: bytes, size: int) -> bytes:
         """Read where a symbolic link leads."""
         stored = source.take(size)
         if len(stored) < size:
-            raise _Stop(at, f"the ramdisk ends inside the target of {_shown(name)}")
+            raise Stop(at, f"the ramdisk ends inside the target of {_shown(name)}")
         target = stored.split(b"\0", 1)[0]
         if len(target) < size:
             self._fault(at, f"{_shown(name)}: bytes follow the NUL in its target, which Linux does not see")
         return target
 
-    def _content(self, source: "_Source", member: Member, checksum: int | None) -> Member:
+    def _content(self, source: "Source", member: Member, checksum: int | None) -> Member:
         """Read the content of a regular file, and return the member with its digest."""
         consumer = self._take(member) if self._take else None
         cut = f"{_shown(member.name)} claims {member.size} bytes, the ramdisk ends before"
         if not self._digests and consumer is None:
             if source.skip(member.size) < member.size:
-                raise _Stop(member.offset, cut)
+                raise Stop(member.offset, cut)
             return member
         digest = hashlib.sha256()
         left, total = member.size, 0
         while left:
-            piece = source.piece(min(left, _CHUNK))
+            piece = source.piece(min(left, CHUNK))
             if not piece:
-                raise _Stop(member.offset, cut)
+                raise Stop(member.offset, cut)
             digest.update(piece)
             if consumer:
                 consumer(piece)
@@ -321,18 +305,18 @@ class Reading(Iterator[Member]):
             self._fault(member.offset, text)
         return replace(member, sha256=digest.digest())
 
-    def _pass_over(self, source: "_Source", at: int, count: int) -> None:
+    def _pass_over(self, source: "Source", at: int, count: int) -> None:
         if source.skip(count) < count:
-            raise _Stop(at, "the ramdisk ends inside an entry")
+            raise Stop(at, "the ramdisk ends inside an entry")
         source.skip(-source.position % 4)
 
     def _count_in(self, at: int, text: int) -> None:
         self._count += 1
         self._text += text
         if self._count > self._limits.members:
-            raise _Stop(at, f"more than {self._limits.members} entries; the others are not read")
+            raise Stop(at, f"more than {self._limits.members} entries; the others are not read")
         if self._text > self._limits.text:
-            raise _Stop(at, f"names and links of more than {self._limits.text} bytes; the other entries are not read")
+            raise Stop(at, f"names and links of more than {self._limits.text} bytes; the other entries are not read")
 
     def _fault(self, offset: int, text: str, *, final: bool = False) -> None:
         if len(self.faults) < self._limits.faults or final:
@@ -367,15 +351,15 @@ class _Header(NamedTuple):
 
 def _header(data: bytes, at: int) -> _Header:
     if len(data) < HEADER_BYTES:
-        raise _Stop(at, "the ramdisk ends inside the header of an entry")
+        raise Stop(at, "the ramdisk ends inside the header of an entry")
     if data[:6] == _OLD:
-        raise _Stop(at, "an archive in the old portable form (070707), which Linux does not read")
+        raise Stop(at, "an archive in the old portable form (070707), which Linux does not read")
     if data[:6] not in MAGICS:
-        raise _Stop(at, f"no entry in the newc form: it begins {data[:_SHOWN].hex(' ')}")
+        raise Stop(at, f"no entry in the newc form: it begins {data[:_SHOWN].hex(' ')}")
     try:
         return _Header._make((*_NUMBERS.unpack(unhexlify(data[6:])), data[:6] == _SUMMED))
     except ValueError as error:  # binascii.Error is one
-        raise _Stop(at, "a number in the header of an entry is not hexadecimal") from error
+        raise Stop(at, "a number in the header of an entry is not hexadecimal") from error
 
 
 def _ignored(header: _Header) -> str:
@@ -389,205 +373,3 @@ def _ignored(header: _Header) -> str:
 
 def _shown(name: bytes) -> str:
     return name.decode("utf-8", "backslashreplace")
-
-
-# -- bytes
-
-
-class _Feed(Protocol):
-    """Where a :class:`_Source` gets its bytes."""
-
-    def read(self, count: int) -> bytes:
-        """Return some bytes, about ``count``; none at the end."""
-
-    def skip(self, count: int) -> int:
-        """Pass over at most ``count`` bytes without looking; return how many, 0 where they have to be read."""
-
-
-class _Part:
-    """A part of a seekable file."""
-
-    def __init__(self, stream: IO[bytes], start: int, size: int) -> None:
-        self._stream = stream
-        self._at = start
-        self._end = start + size
-
-    def read(self, count: int) -> bytes:
-        self._stream.seek(self._at)
-        data = self._stream.read(min(count, self._end - self._at))
-        self._at += len(data)
-        return data
-
-    def skip(self, count: int) -> int:
-        passed = min(count, self._end - self._at)
-        self._at += passed
-        return passed
-
-
-class _Source:
-    """Bytes with a position, that can be looked at before they are taken."""
-
-    def __init__(self, feed: _Feed) -> None:
-        self._feed = feed
-        self._held = b""
-        self._next = 0
-        self.position = 0
-
-    def peek(self, count: int) -> bytes:
-        """Return the next ``count`` bytes, fewer at the end, and leave them there."""
-        while len(self._held) - self._next < count:
-            more = self._feed.read(_CHUNK)
-            if not more:
-                break
-            self._held = self._held[self._next :] + more
-            self._next = 0
-        return self._held[self._next : self._next + count]
-
-    def take(self, count: int) -> bytes:
-        """Return the next ``count`` bytes, fewer at the end; for small counts."""
-        data = self.peek(count)
-        self._advance(len(data))
-        return data
-
-    def piece(self, most: int) -> bytes:
-        """Return the next bytes, at least one and at most ``most``; none at the end."""
-        if self._next == len(self._held):
-            self._held = self._feed.read(_CHUNK)
-            self._next = 0
-        data = self._held[self._next : self._next + most]
-        self._advance(len(data))
-        return data
-
-    def skip(self, count: int) -> int:
-        """Pass over ``count`` bytes; return how many there were."""
-        left = count
-        while left:
-            held = min(left, len(self._held) - self._next)
-            self._advance(held)
-            left -= held
-            if not left:
-                break
-            passed = self._feed.skip(left)
-            self.position += passed
-            left -= passed
-            if not passed and not self.peek(1):
-                break
-        return count - left
-
-    def skip_zeros(self) -> None:
-        """Pass over zero bytes."""
-        while self.peek(1) == b"\0":
-            window = self._held[self._next : self._next + _WINDOW]
-            self._advance(len(window) - len(window.lstrip(b"\0")))
-
-    def put_back(self, data: bytes) -> None:
-        """Return bytes that were taken last and not used."""
-        self._held = data + self._held[self._next :]
-        self._next = 0
-        self.position -= len(data)
-
-    def _advance(self, count: int) -> None:
-        self._next += count
-        self.position += count
-
-
-# -- compression
-
-#: What a compressed stream begins with, as Linux tells them apart.
-_COMPRESSIONS: Final = {
-    b"\x1f\x8b": "gzip",
-    b"\x1f\x9e": "gzip",
-    b"BZ": "bzip2",
-    b"\x5d\x00": "lzma",
-    b"\xfd7": "xz",
-    b"\x89L": "lzo",
-    b"\x02\x21": "lz4",
-    b"\x28\xb5": "zstd",
-}
-
-
-class _Expander(Protocol):
-    """A decompressor of the standard library, one stream long."""
-
-    @property
-    def eof(self) -> bool:
-        """Whether the stream has ended."""
-
-    @property
-    def needs_input(self) -> bool:
-        """Whether more bytes are needed before more come out."""
-
-    @property
-    def unused_data(self) -> bytes:
-        """What followed the end of the stream."""
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        """Return at most ``max_length`` bytes of what ``data``, and what is held back, expands to."""
-
-
-class _Gzip:
-    """zlib's decompressor with the interface of the others."""
-
-    def __init__(self) -> None:
-        self._inner = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-
-    @property
-    def eof(self) -> bool:
-        return self._inner.eof
-
-    @property
-    def needs_input(self) -> bool:
-        return not self._inner.unconsumed_tail
-
-    @property
-    def unused_data(self) -> bytes:
-        return self._inner.unused_data
-
-    def decompress(self, data: bytes, max_length: int) -> bytes:
-        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
-
-
-def _expander(name: str) -> _Expander | None:
-    """Return a decompressor, or None for a compression that cannot be read here."""
-    if name == "gzip":
-        return _Gzip()
-    if name == "bzip2":
-        return bz2.BZ2Decompressor()
-    if name in ("xz", "lzma"):
-        form = lzma.FORMAT_XZ if name == "xz" else lzma.FORMAT_ALONE
-        return lzma.LZMADecompressor(form, memlimit=_MEMORY)
-    return None
-
-
-class _Expanded:
-    """What a compressed stream in a source expands to; the bytes after its end stay in the source."""
-
-    def __init__(self, source: _Source, expander: _Expander, name: str, grown: Callable[[int, int], None]) -> None:
-        self._source = source
-        self._expander = expander
-        self._name = name
-        self._grown = grown
-        self._out = 0
-        self._ended = False
-
-    def read(self, count: int) -> bytes:
-        while not self._ended:
-            data = self._source.piece(_CHUNK) if self._expander.needs_input else b""
-            starved = self._expander.needs_input and not data
-            try:
-                out = self._expander.decompress(data, count)
-            except (zlib.error, lzma.LZMAError, OSError, ValueError, EOFError) as error:
-                raise _Stop(self._out, f"the {self._name} data is damaged: {error}") from error
-            if self._expander.eof:
-                self._ended = True
-                self._source.put_back(self._expander.unused_data)
-            if out:
-                self._out += len(out)
-                self._grown(len(out), self._out)
-                return out
-            if starved and not self._ended:
-                raise _Stop(self._out, f"the {self._name} data ends before its end")
-        return b""
-
-    def skip(self, count: int) -> int:  # noqa: ARG002  (compressed bytes have to be read)
-        return 0
