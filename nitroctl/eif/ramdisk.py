@@ -24,6 +24,7 @@ _FIRST_INODE: Final = 721
 _DEVICE: Final = (3, 1)
 _BLOCK: Final = 512
 _MAX_FIELD: Final = 0xFFFFFFFF
+_HEADER: Final = b"070701" + 13 * b"%08x"
 _TRAILER: Final = b"TRAILER!!!"
 #: Linux skips an entry, silently, whose name with its final NUL has more bytes than this.
 _PATH_MAX: Final = 4096
@@ -164,9 +165,9 @@ class _Archive:
 def _header(name: bytes, numbers: Sequence[int]) -> bytes:
     """Return a member's header with its name, padded to four bytes. ``numbers``: all up to the device's minor."""
     fields = (*numbers, len(name) + 1, 0)
-    if not all(0 <= number <= _MAX_FIELD for number in fields):
+    if min(fields) < 0 or max(fields) > _MAX_FIELD:
         raise _unfit(name, "a number in it (size, owner or time) is beyond 32 bits")
-    header = b"070701" + b"".join(b"%08x" % number for number in fields) + name + b"\0"
+    header = _HEADER % fields + name + b"\0"
     return header + bytes(-len(header) % 4)
 
 
