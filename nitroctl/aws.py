@@ -118,7 +118,7 @@ def _client(service: str, region: str) -> Any:  # noqa: ANN401  (boto3 makes its
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         user_agent_extra=f"nitroctl/{__version__}",
     )
-    with _calling(service, region):
+    with _calling(f"making a client of {service} in {region}", "AWS"):
         return boto3.session.Session().client(service, region_name=region, config=config)
 
 
@@ -150,12 +150,14 @@ def _calling(operation: str, subject: str) -> Iterator[None]:
         raise _failed(
             operation, subject, error, "aws.configuration", "check AWS_PROFILE and the files in ~/.aws"
         ) from error
-    except (ResponseParserError, ValueError, KeyError, TypeError) as error:  # no URL; an answer with a part missing
-        raise _failed(
-            operation, subject, error, "aws.nonsense", "is AWS_ENDPOINT_URL_KMS the address of KMS?"
-        ) from error
+    except KeyError as error:
+        missing = ValueError(f"the answer has no {error.args[0]}")
+        raise _failed(operation, subject, missing, "aws.nonsense", _NOT_KMS) from error
+    except (ResponseParserError, ValueError, TypeError) as error:  # an endpoint that is no URL; no JSON; no base64
+        raise _failed(operation, subject, error, "aws.nonsense", _NOT_KMS) from error
 
 
+_NOT_KMS: Final = "is AWS_ENDPOINT_URL_KMS the address of KMS?"
 _SIGN_IN: Final = "sign in (aws sso login), name a profile in AWS_PROFILE, or give the instance a role"
 
 

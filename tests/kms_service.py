@@ -201,6 +201,7 @@ def environment(kms: Kms) -> dict[str, str]:
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "only-for-tests",
         "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1",
     }
 
 

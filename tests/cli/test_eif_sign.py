@@ -770,8 +770,8 @@ FAILURES = {
             f"The security token included in the request is expired {REQUEST} [aws.credentials]"
         ),
     ),
-    "a web page": (a_web_page, f"{ARN}: kms:GetPublicKey failed: 'KeyId' [aws.nonsense]"),
-    "an empty answer": (an_empty_answer, f"{ARN}: kms:Sign failed: 'Signature' [aws.nonsense]"),
+    "a web page": (a_web_page, f"{ARN}: kms:GetPublicKey failed: the answer has no KeyId [aws.nonsense]"),
+    "an empty answer": (an_empty_answer, f"{ARN}: kms:Sign failed: the answer has no Signature [aws.nonsense]"),
     "terminal escapes": (
         escapes,
         f"{ARN}: kms:Sign was refused: NoSuch\\x1b[31m: a ::error::b\\x1b]0;c\\x07 {REQUEST} [aws.refused]",
@@ -874,7 +874,7 @@ def test_a_profile_that_is_not_there(cli: Cli, kms: Kms, monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     ran = cli(*with_kms())
     assert ran.stderr.splitlines()[0] == (
-        "nitroctl: error: eu-west-1: kms failed: The config profile (nobody) could not be found [aws.configuration]"
+        "nitroctl: error: AWS: making a client of kms in eu-west-1 failed: The config profile (nobody) could not be found [aws.configuration]"
     )
     assert (ran.status, kms.requests) == (5, [])
 
@@ -883,7 +883,7 @@ def test_the_endpoint_must_be_an_address(cli: Cli, kms: Kms, monkeypatch: pytest
     monkeypatch.setenv("AWS_ENDPOINT_URL_KMS", "localhost")
     ran = cli(*with_kms())
     assert ran.stderr.splitlines()[0] == (
-        "nitroctl: error: eu-west-1: kms failed: Invalid endpoint: localhost [aws.nonsense]"
+        "nitroctl: error: AWS: making a client of kms in eu-west-1 failed: Invalid endpoint: localhost [aws.nonsense]"
     )
     assert (ran.status, kms.requests) == (5, [])
 
