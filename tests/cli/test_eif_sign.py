@@ -874,7 +874,8 @@ def test_a_profile_that_is_not_there(cli: Cli, kms: Kms, monkeypatch: pytest.Mon
     monkeypatch.setenv("AWS_PROFILE", "nobody")
     ran = cli(*with_kms())
     assert ran.stderr.splitlines()[0] == (
-        "nitroctl: error: AWS: making a client of kms in eu-west-1 failed: The config profile (nobody) could not be found [aws.configuration]"
+        "nitroctl: error: AWS: making a client of kms in eu-west-1 failed: "
+        "The config profile (nobody) could not be found [aws.configuration]"
     )
     assert (ran.status, kms.requests) == (5, [])
 
