@@ -121,16 +121,13 @@ def _contents(part: str, contents: "Contents") -> list[Block]:
             rows = [(_name(change), _what(change, kind)) for change in changes[:most]]
             found.append(Fields(rows, title=f"{part.capitalize()}: entries {title}"))
             found += _more(len(changes) - len(rows))
-    rest = [
-        (contents.same, "without a difference"),
-        (len(contents.of_kind(Kind.RECORD)), "with other numbers of the archive's own (inode, links, name as stored)"),
-    ]
-    told = [f"{count:,} {text}" for count, text in rest if count]
-    if told:
-        found.append(Text(f"Other entries of {part}: {', '.join(told)}.", "dim"))
-    if contents.moved:
-        found.append(Text(f"Entries that stand elsewhere in the order of unpacking: {contents.moved:,}.", "dim"))
-    return found
+    rest = {
+        "without a difference": contents.same,
+        "with other numbers of the archive's own (inode, links, name as stored)": len(contents.of_kind(Kind.RECORD)),
+        "that stand elsewhere in the order of unpacking": contents.moved,
+    }
+    rows = [(what, f"{count:,}") for what, count in rest.items() if count]
+    return [*found, Fields(rows, title=f"{part.capitalize()}: entries")] if rows else found
 
 
 def _name(change: "Change") -> str:

@@ -100,7 +100,9 @@ def test_everything_that_differs_stands_under_one_sentence(cli: Cli) -> None:
         "  usr/lib/0001.py  2023-11-14T22:13:20Z → 2023-11-14T23:13:20Z\n"
         "  usr/lib/0002.py  2023-11-14T22:13:20Z → 2023-11-14T23:13:20Z\n"
         "  and 1,211 more; --json has all\n"
-        "Other entries of ramdisk 2: 1 without a difference.\n"
+        "\n"
+        "Ramdisk 2: entries\n"
+        "  without a difference  1\n"
         "\n"
         "Not measured\n"
         "  header: flags  0x0000 → 0x0040\n",
@@ -234,6 +236,42 @@ def test_signing_moves_pcr8_alone(cli: Cli) -> None:
         "  signature: section  none → ES384\n",
         "",
     )
+
+
+def test_a_kernel_an_order_and_the_spacing_of_metadata(cli: Cli) -> None:
+    def kernel(version: bytes) -> bytes:
+        banner = b"Linux version " + version + b" (root@host) #1 SMP\n\0"
+        return b"\x7fELF\x02\x01\x01" + bytes(11) + b"\x3e\0" + bytes(64) + banner
+
+    entries = [replace(entry, ino=number) for number, entry in enumerate(OLD[:6], start=1)]
+    last = (RAMDISK, newc(entries))
+    moved = (RAMDISK, newc([*entries[1:], entries[0]]))
+    spaced = (images.METADATA, images.METADATA_JSON.replace(b",", b", "))
+    first = save(forge([(images.KERNEL, kernel(b"4.14.256")), *GOOD[1:4], last]), "a.eif")
+    second = save(forge([(images.KERNEL, kernel(b"6.6.79")), GOOD[1], spaced, GOOD[3], moved]), "b.eif")
+    shown = cli("eif", "diff", "a.eif", "b.eif")
+    assert shown.stdout.partition("\nCauses\n")[2] == (
+        "  PCR0 and PCR1  the kernel is another: 4.14.256 in A, 6.6.79 in B\n"
+        "  PCR0 and PCR2  1 entry in ramdisk 2 stands in another order\n"
+        "\n"
+        "Kernel\n"
+        "  A  ELF, x86_64, 4.14.256 (root@host) #1 SMP\n"
+        "  B  ELF, x86_64, 6.6.79 (root@host) #1 SMP\n"
+        "\n"
+        "Ramdisk 2: entries\n"
+        "  without a difference                            6\n"
+        "  that stand elsewhere in the order of unpacking  1\n"
+        "\n"
+        "Not measured\n"
+        "  metadata: spacing, order, or members that the format does not define  differs\n"
+    )
+    data = cli("eif", "diff", "a.eif", "b.eif", "--json").json["data"]
+    assert data["differences"][0]["kernels"] == [
+        {"format": "ELF", "version": version, "banner": f"{version} (root@host) #1 SMP", "architecture": "x86_64"}
+        for version in ("4.14.256", "6.6.79")
+    ]
+    assert data["differences"][1]["contents"]["kinds"] == {"order": 1}
+    assert (data["first"]["size_bytes"], data["second"]["size_bytes"]) == (len(first), len(second))
 
 
 def test_times_alone_come_with_what_to_do_about_them(cli: Cli) -> None:
