@@ -13,7 +13,6 @@ from typing import Final
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtensionOID, NameOID
 
 from nitroctl.evidence import backend
@@ -98,8 +97,6 @@ def key_signed(der: bytes, signature: bytes, content: bytes) -> bool:
 def _read(der: bytes, certificate: x509.Certificate) -> Certificate:
     if certificate.version is not x509.Version.v3:
         raise CertificateFault("is not an X.509 v3 certificate")
-    if certificate.public_bytes(Encoding.DER) != der:
-        raise CertificateFault("is not in the one encoding that DER allows")
     found = parts(der)
     verifier, key_fault = _key(certificate, found.public_key)
     extensions, extension_fault = _extensions(certificate)
@@ -112,7 +109,7 @@ def _read(der: bytes, certificate: x509.Certificate) -> Certificate:
         fingerprint=hashlib.sha256(der).hexdigest(),
         subject=found.subject,
         issuer=found.issuer,
-        common_name=str(names[-1].value) if len(names) == 1 else "",
+        common_name=str(names[0].value) if len(names) == 1 else "",
         serial=certificate.serial_number,
         not_before=certificate.not_valid_before_utc,
         not_after=certificate.not_valid_after_utc,

@@ -1,8 +1,9 @@
 """Where the parts of a certificate lie in its bytes.
 
-Nothing is judged here: the library has decoded the certificate before, and found that it encodes to itself. The parts
-are cut out as they came, so that names are compared and signatures checked over the bytes received, and because the
-library makes them anew at a cost that would be half of what a chain costs beside its signatures.
+Nothing is judged here: the library has decoded the certificate before, and takes DER alone, in which there is one way
+to write it (a test holds it to that). The parts are cut out as they came, so that names are compared and signatures
+checked over the bytes received, and because the library makes them anew at a cost that would be half of what a chain
+costs beside its signatures.
 """
 
 from dataclasses import dataclass

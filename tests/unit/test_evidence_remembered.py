@@ -1,7 +1,10 @@
 """Nothing that is remembered changes an answer, whatever came before, and whoever computes."""
 
+import contextlib
+import itertools
 import random
 import sys
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -128,6 +131,20 @@ def test_aws_lc_gives_the_same_report_for_every_document(
     remembered.forget()
     monkeypatch.setenv("NITROCTL_CRYPTO", "awscrt")
     assert [judged[0] for judged in documents if answer(judged) != expected[judged]] == []
+
+
+def test_what_the_library_takes_for_a_certificate_encodes_to_itself() -> None:
+    """The parts are cut out of the bytes by their lengths alone: two ways to write one certificate would be a hole."""
+    taken = 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for der in (identity.der for identity in good_chain()):
+            for at, bit in itertools.product(range(len(der)), (0, 2, 5, 7)):
+                changed = flip(der, at, bit)
+                with contextlib.suppress(ValueError, x509.InvalidVersion):
+                    assert x509.load_der_x509_certificate(changed).public_bytes(Encoding.DER) == changed
+                    taken += 1
+    assert taken > 5000
 
 
 class Key:
