@@ -149,6 +149,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
             "a ramdisk that is a file system, not an archive",
             "an archive cut short, or put together by hand",
             "bytes hidden after a name or between archives",
+            "a compressed ramdisk of odd length before a plain one",
             "a compression that nitroctl does not read",
         ),
         "Look at it with nitroctl eif inspect FILE --ramdisk N --list, and ask how the image was made.",
@@ -583,7 +584,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Build the image again; if it came from elsewhere, ask where it came from.",
     ),
     "eif.source-limit": _E(
-        "The source holds, or unpacks to, more than is read: a million names, 16 GiB, 200 times its packed size.",
+        "The source holds, or unpacks to, more than is read: 500,000 names, 16 GiB, 200 times its packed size.",
         ("an archive made to fill a disk", "an image with data in it that an enclave could not hold in memory either"),
         "Leave out what the application does not need.",
     ),
@@ -1457,6 +1458,31 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "The number of versions that may be active at a time is another one than before.",
         ("max_active was changed in the file",),
         "See that the change was meant: every active version can use the key.",
+    ),
+    "records.debug": _E(
+        "An enclave in debug mode attests zeros; its registers say nothing about its image.",
+        ("the enclave was run with --debug-mode", "a document from a test host"),
+        "Run it without debug mode, or take the registers from the image itself.",
+    ),
+    "records.evidence": _E(
+        "The attestation document that registers were to be taken from is not authentic, so nobody said them.",
+        ("it is older than its certificates", "it was changed", "another root signed it"),
+        "See nitroctl attest verify FILE --authenticity-only; judge a captured one with --at document.",
+    ),
+    "records.form": _E(
+        "The file holds no measurements in a form that pcr import knows.",
+        ("the wrong file", "a form of another tool"),
+        'Write the registers as an object, {"PCR0": "<96 hex>", ...}, and import that.',
+    ),
+    "records.platform": _E(
+        "The registers are neither those of an enclave image nor those of a NitroTPM image.",
+        ("registers of another platform", "a part of the registers was left out"),
+        "Name the platform with --platform, or give all registers that its images are told apart by.",
+    ),
+    "records.select": _E(
+        "The file holds several sets of measurements, and it is not clear which one is meant.",
+        ("a history of releases", "several enclaves were running"),
+        "Choose one with --select, or record all with --all.",
     ),
     "records.busy": _E(
         "The lock that keeps two writers of the ledger apart could not be had.",

@@ -6,6 +6,7 @@ app = lazy_noun(
     "Record measurements, compare with them, and calculate registers.",
     {
         "record": ("pcr_record", "record", "Record what an image measures to, as a candidate or an active version."),
+        "import": ("pcr_import", "import_", "Record measurements from a file that others wrote, as candidates."),
         "list": ("pcr_list", "list_", "List the recorded versions."),
         "show": (
             "pcr_list",

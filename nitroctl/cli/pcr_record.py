@@ -1,6 +1,7 @@
 """``nitroctl pcr record``: what an image measures to goes into the ledger."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,7 @@ EXAMPLES = """
 nitroctl pcr record --eif app.eif --component signer --environment prod --release 1.4.2
 nitroctl pcr record --eif app.eif --component signer --environment prod --release 1.4.2 --activate
 nitroctl pcr record --measurements build.json --component signer --environment prod --release 1.4.2
+nitroctl pcr record --document signer.cbor --at document --component signer --environment prod --release 1.4.2
 """
 
 
@@ -35,6 +37,29 @@ def record(
             "--measurements",
             help="Take what nitro-cli build-enclave or describe-eif printed; - is stdin.",
             metavar="FILE",
+        ),
+    ] = None,
+    document: Annotated[
+        str | None,
+        typer.Option("--document", help="Take what this attestation document says, if authentic.", metavar="FILE"),
+    ] = None,
+    at: Annotated[
+        str,
+        typer.Option(
+            "--at", help="With --document: judge it at now, document (its own time), or RFC 3339.", metavar="TIME"
+        ),
+    ] = "now",
+    root: Annotated[
+        list[str] | None,
+        typer.Option("--root", help="With --document: accept this root in place of AWS's.", metavar="PEM"),
+    ] = None,
+    enclave: Annotated[
+        str | None, typer.Option("--enclave", help="Take those of this running enclave.", metavar="NAME|ID")
+    ] = None,
+    platform: Annotated[
+        str | None,
+        typer.Option(
+            "--platform", help="nitro-enclave, nitro-tpm or another; told from the registers otherwise.", metavar="NAME"
         ),
     ] = None,
     pcr: Annotated[
@@ -56,20 +81,24 @@ def record(
 ) -> Result:
     """Record what an image measures to, as a candidate or an active version.
 
-    The registers come from the image itself (--eif) or from nitro-cli's JSON (--measurements); with both they must
-    agree. A version keeps its measurements for ever: recording it again with others is refused.
+    The registers come from the image itself (--eif), from nitro-cli's JSON (--measurements), from a running enclave, or
+    from an attestation document; of several, all must agree. A version keeps its measurements for ever: recording it
+    again with others is refused.
     """
     from nitroctl import records as ledger
     from nitroctl.pcr import parse_name
+    from nitroctl.records import importers
 
     path = ledger_path(records)
-    registers, artifact, signer = _measured(eif, measurements, pcr or [])
+    given = _Given(eif, measurements, document, enclave, at, root or ())
+    registers, artifact, signer, remarks = _measured(given, pcr or [])
     entry = ledger.new_entry(
         component=component,
         environment=environment,
         version=release,
         pcrs=registers,
         recorded_at=_now(),
+        platform=platform or importers.platform_of(registers, where="these registers"),
         status=ledger.Status.ACTIVE if activate else ledger.Status.CANDIDATE,
         pin=[parse_name(name) for name in pin] if pin else None,
         artifact=artifact,
@@ -79,34 +108,62 @@ def record(
         else None,
         notes=notes,
     )
-    return _recorded(path, ledger.record(path, entry))
+    return _recorded(path, ledger.record(path, entry), remarks)
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Where the registers are to come from, as given; None where not. ``at``, ``root``: how to judge ``document``."""
+
+    eif: str | None
+    measurements: str | None
+    document: str | None
+    enclave: str | None
+    at: str
+    root: Sequence[str]
+
+
 def _measured(
-    eif: str | None, measurements: str | None, assignments: Sequence[str]
-) -> tuple[Mapping[int, bytes], "Artifact | None", "Signer | None"]:
-    """Return registers, artifact and signer from all that was given; what disagrees is refused."""
-    if eif is None and measurements is None:
-        raise UsageError("nothing to record", "usage.invalid", ["name the image with --eif FILE"])
-    registers = dict[int, bytes]()
+    given: _Given, assignments: Sequence[str]
+) -> tuple[Mapping[int, bytes], "Artifact | None", "Signer | None", list[str]]:
+    """Return registers, artifact, signer and what is to be known of them; accounts that disagree are refused."""
+    from nitroctl.cli import pcr_sources
+
+    if given.document is None and (given.root or given.at != "now"):
+        raise UsageError(
+            "--at and --root judge a document, and none is given", "usage.invalid", ["add --document FILE"]
+        )
+    accounts: list[tuple[str, Mapping[int, bytes]]] = []
     artifact = signer = None
-    if eif is not None:
-        registers, artifact, signer = from_image(eif)
-    if measurements is not None:
+    remarks = []
+    if given.eif is not None:
+        registers, artifact, signer = from_image(given.eif)
+        accounts.append((f"{given.eif} measures", registers))
+    if given.measurements is not None:
         from nitroctl.records import nitro_cli_json
 
-        told = nitro_cli_json.read(measurements)
-        if registers:
-            agree(registers, told, f"{eif} measures", f"{measurements} says")
-        registers = registers or dict(told)
-    return with_assignments(registers, assignments), artifact, signer
+        accounts.append((f"{given.measurements} says", nitro_cli_json.read(given.measurements)))
+    taken = []
+    if given.document is not None:
+        taken.append(pcr_sources.from_document(given.document, at=given.at, root=given.root))
+    if given.enclave is not None:
+        taken.append(pcr_sources.from_enclave(given.enclave))
+    accounts += [(each.how, each.pcrs) for each in taken]
+    if not accounts:
+        raise UsageError("nothing to record", "usage.invalid", ["name the image with --eif FILE"])
+    how, registers = accounts[0][0], dict(accounts[0][1])
+    for they, others in accounts[1:]:
+        agree(registers, others, how, they)
+    if given.eif is None:
+        remarks = [each.note for each in taken]
+    return with_assignments(registers, assignments), artifact, signer, remarks
 
 
-def _recorded(path: str, done: "Recorded") -> Result:
+def _recorded(path: str, done: "Recorded", remarks: Sequence[str]) -> Result:
     from nitroctl.records import Outcome, Status
 
     entry = done.entry
@@ -115,9 +172,9 @@ def _recorded(path: str, done: "Recorded") -> Result:
         Outcome.ACTIVATED: f"activated {entry.id} in {path}",
         Outcome.UNCHANGED: f"{entry.id} already stands in {path} with these measurements: {entry.status}",
     }[done.outcome]
-    notes = []
+    notes = list(remarks)
     if entry.status is Status.CANDIDATE:
-        notes.append("a candidate accepts nothing yet; pcr record … --activate makes it a reference value")
+        notes.append("a candidate accepts nothing yet; nitroctl pcr rollout makes it a reference value")
     if entry.status in (Status.RETIRED, Status.REVOKED):
         notes.append(f"this version is {entry.status}: it accepts nothing")
     if done.ignored:

@@ -22,7 +22,7 @@ from nitroctl.records.entry import (
 )
 from nitroctl.records.ledger import MAX_ACTIVE, Ledger, Nearest
 from nitroctl.records.lifecycle import Step
-from nitroctl.records.store import Outcome, Recorded, change, load, record, write
+from nitroctl.records.store import Outcome, Recorded, change, load, record, record_all, write
 
 __all__ = [
     "MAX_ACTIVE",
@@ -43,5 +43,6 @@ __all__ = [
     "load",
     "new_entry",
     "record",
+    "record_all",
     "write",
 ]

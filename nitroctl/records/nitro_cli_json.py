@@ -36,6 +36,11 @@ def parse(text: str, *, where: str) -> Mapping[int, bytes]:
         )
     if not isinstance(document, dict):
         raise _refused(f"{where}: not an object", _SHAPE_HINT)
+    return of_document(document, where=where)
+
+
+def of_document(document: Mapping[str, object], *, where: str) -> Mapping[int, bytes]:
+    """Return the registers that the parsed ``document`` gives, by index."""
     measurements = document.get("Measurements")
     if not isinstance(measurements, dict):
         raise _refused(f"{where}: no object /Measurements", _SHAPE_HINT)

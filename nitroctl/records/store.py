@@ -68,7 +68,12 @@ def load(path: str, *, missing_ok: bool = False, empty_ok: bool = False) -> Ledg
 
 
 def record(path: str, entry: Entry) -> Recorded:
-    """Add ``entry`` to the ledger at ``path`` under its lock, making the file if need be.
+    """Add ``entry`` to the ledger at ``path``; :func:`record_all` for one."""
+    return record_all(path, [entry])[0]
+
+
+def record_all(path: str, entries: Sequence[Entry]) -> tuple[Recorded, ...]:
+    """Add ``entries`` to the ledger at ``path`` under its lock, all or none, making the file if need be.
 
     Recording what already stands is a no-op that says so; an active entry makes the same candidate active. Raises
     CannotAnswer ``records.version-taken`` for a version that stands with other registers or pins,
@@ -80,16 +85,19 @@ def record(path: str, entry: Entry) -> Recorded:
         raise UsageError("the ledger to record in cannot be standard input", "usage.invalid", ["name a file"])
     with _alone(path):
         ledger = load(path, missing_ok=True)
-        standing = next((known for known in ledger if known.id == entry.id), None)
-        done = _merged(path, standing, entry)
-        if done.outcome is Outcome.UNCHANGED:
-            return done
-        if done.entry.status is Status.ACTIVE:
-            refuse_revoked(ledger, done.entry)
-        after = ledger.replacing([done.entry])
-        _hold_to_rules(path, after, done.entry)
-        safefile.replace(path, form.dumps(after).encode("ascii"))
-        return done
+        standing = {known.id: known for known in ledger}
+        done: list[Recorded] = []
+        for entry in entries:
+            recorded = _merged(path, standing.get(entry.id), entry)
+            if recorded.outcome is not Outcome.UNCHANGED and recorded.entry.status is Status.ACTIVE:
+                refuse_revoked(ledger, recorded.entry)
+            standing[entry.id] = recorded.entry
+            done.append(recorded)
+        if any(each.outcome is not Outcome.UNCHANGED for each in done):
+            after = Ledger.of(standing.values(), ledger.max_active)
+            _hold_to_rules(path, after, done[-1].entry)
+            safefile.replace(path, form.dumps(after).encode("ascii"))
+        return tuple(done)
 
 
 def change(path: str, steps: Callable[[Ledger], Sequence[Step]]) -> tuple[Step, ...]:

@@ -65,7 +65,7 @@ def test_an_image_is_recorded_as_a_candidate(cli: Cli) -> None:
         f"SHA-256   {digest('app.eif')}\n"
         "commit    abc\n"
         "recorded  2026-11-20T10:00:00Z\n",
-        "nitroctl: note: a candidate accepts nothing yet; pcr record … --activate makes it a reference value\n",
+        "nitroctl: note: a candidate accepts nothing yet; nitroctl pcr rollout makes it a reference value\n",
     )
     assert json.loads(Path("measurements.json").read_text()) == {
         "schema": "urn:nitroctl:measurements:1",

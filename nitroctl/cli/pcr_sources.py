@@ -1,0 +1,87 @@
+"""Registers from what runs and from what was captured, for the verbs of ``nitroctl pcr``."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from nitroctl.errors import CannotAnswer
+
+#: What a document says of the image, and of who signed it; PCR3 and PCR4 are those of the one parent it came from.
+_OF_THE_IMAGE = (0, 1, 2, 8)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Registers and where they are from. ``how``: a phrase that a sentence continues with "other registers"."""
+
+    how: str
+    pcrs: Mapping[int, bytes]
+    platform: str
+    note: str
+
+
+def from_enclave(wanted: str) -> Taken:
+    """Return the registers of the running enclave ``wanted``, by name or id, as nitro-cli describes it.
+
+    Raises CannotAnswer ``records.debug`` for one in debug mode, ``enclave.unknown``, NitroCliFailed.
+    """
+    from nitroctl import settings
+    from nitroctl.host import enclaves, nitro_cli
+    from nitroctl.records import NITRO_ENCLAVE
+
+    described = nitro_cli.find(settings.load({})["nitro_cli"]).describe()
+    enclave = enclaves.resolve(described.enclaves, wanted, partial=described.trouble is not None)
+    if enclave.debug:
+        raise CannotAnswer(
+            f"{enclave.name} runs in debug mode: what it attests are zeros, not these registers",
+            "records.debug",
+            ["run it without --debug-mode, or take the registers from the image: --eif FILE"],
+        )
+    return Taken(
+        f"the running enclave {enclave.name} has",
+        enclave.pcrs,
+        NITRO_ENCLAVE,
+        "nitro-cli's word was taken for what runs; an attestation document would prove it",
+    )
+
+
+def from_document(path: str, *, at: str, root: Sequence[str]) -> Taken:
+    """Return the registers in the attestation document in ``path``, when it is authentic at ``at``.
+
+    Of an enclave PCR0, PCR1, PCR2, and PCR8 when it was signed; of a NitroTPM document all that are not zero. Raises
+    CannotAnswer ``records.evidence`` for one that is not authentic, ``records.debug`` for a debug-mode enclave's.
+    """
+    from nitroctl import pcr
+    from nitroctl.appraisal.judge import reason
+    from nitroctl.cli import attest_file
+    from nitroctl.cli import attest_options as options
+    from nitroctl.evidence.document import Kind
+    from nitroctl.records import NITRO_ENCLAVE, NITRO_TPM
+
+    judge = options.judge(options.Asked(at=at, root=root, authenticity_only=True))
+    judgement = judge.judge(attest_file.unwrap(path).cbor)
+    document = judgement.parsed.document
+    if document is None or not judgement.passed:
+        raise CannotAnswer(
+            f"{path}: not authentic: {reason(judgement.report)}",
+            "records.evidence",
+            [f"see nitroctl attest verify {path} --authenticity-only", *_document_time(at)],
+        )
+    enclave = document.kind is Kind.ENCLAVE
+    wanted = _OF_THE_IMAGE if enclave else tuple(document.pcrs)
+    found = {index: document.pcrs[index] for index in wanted if index in document.pcrs}
+    if enclave and any(pcr.is_zero(found.get(index, pcr.ZERO)) for index in (0, 1, 2)):
+        raise CannotAnswer(
+            f"{path}: PCR0, PCR1 or PCR2 is zero: the enclave ran in debug mode, and the document names no image",
+            "records.debug",
+            ["run the enclave without debug mode, and capture a document again"],
+        )
+    return Taken(
+        f"{path} attests",
+        {index: value for index, value in found.items() if not pcr.is_zero(value)},
+        NITRO_ENCLAVE if enclave else NITRO_TPM,
+        f"{judgement.sentence}; the image itself was not measured",
+    )
+
+
+def _document_time(at: str) -> list[str]:
+    return [] if at == "document" else ["documents outlive their certificates: --at document judges it at its own time"]
