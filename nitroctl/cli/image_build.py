@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import time
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from nitroctl.records import Recorded
 
 _METADATA_LIMIT = 4096
+_PLATFORM = re.compile(r"linux/(amd64|arm64)(/v[0-9])?")
 #: Remarks that say something about how the enclave will behave: told without being asked for.
 _TOLD = ("build.entrypoint", "build.working-directory", "build.user")
 
@@ -113,6 +115,11 @@ def make(request: Request, progress_mode: str) -> Made:
     from nitroctl.eif.measure import measure
     from nitroctl.eif.tree import open_source
 
+    _require_apart(request)
+    if request.platform is not None and not _PLATFORM.fullmatch(request.platform):
+        raise UsageError(
+            f"--platform: enclaves run on linux/amd64 and linux/arm64, not on {request.platform!r}", "usage.invalid"
+        )
     stated = os.environ.get("SOURCE_DATE_EPOCH")
     epoch = build.source_date_epoch(stated)
     custom = _custom(request.metadata)
@@ -172,6 +179,32 @@ def make(request: Request, progress_mode: str) -> Made:
     )
 
 
+def _require_apart(request: Request) -> None:
+    """Refuse to write the image over what it is made of, or into it: the next build would be another one.
+
+    Raises UsageError ``usage.invalid``.
+    """
+    output = Path(os.path.realpath(request.output))
+    parts = request.given
+    for path in (
+        *(request.source, parts.kernel, parts.cmdline, parts.init, parts.nsm),
+        *(request.metadata, request.certificate, request.private_key),
+    ):
+        if path and output == Path(os.path.realpath(path)):
+            raise UsageError(
+                f"--output-file {request.output}: the image is made of this file, which would be gone",
+                "usage.invalid",
+                ["name another file"],
+            )
+    source = Path(os.path.realpath(request.source))
+    if source.is_dir() and source in output.parents:
+        raise UsageError(
+            f"--output-file {request.output}: is in {request.source}, and would be part of the next image",
+            "usage.invalid",
+            ["name a file elsewhere"],
+        )
+
+
 def _custom(path: str | None) -> "dict[str, object] | None":
     if path is None:
         return None
@@ -193,21 +226,18 @@ def _signer(request: Request) -> "Signer | None":
 def _parts(request: Request, source: "Tree") -> "Parts":
     from nitroctl.eif import parts
 
-    stated = source.config.architecture if source.config else _processor(request.platform)
+    config = source.config
+    stated = config.architecture if config else (request.platform or "").partition("/")[2].partition("/")[0]
     wanted: Architecture | None = None
     if stated:
         wanted = parts.PLATFORMS.get(stated)
-        if wanted is None:
+        if wanted is None or (config and config.os not in ("", "linux")):
             raise CannotAnswer(
-                f"{request.called}: is for {stated}, and enclaves run on amd64 (x86_64) and arm64 (aarch64)",
+                f"{request.called}: is for {config.platform if config else stated}, "
+                "and enclaves run on linux/amd64 (x86_64) and linux/arm64 (aarch64)",
                 "eif.architecture",
             )
     return parts.find(request.given, architecture=wanted, wanted_by=request.called)
-
-
-def _processor(platform: str | None) -> str:
-    parts = (platform or "").split("/")
-    return parts[1] if len(parts) > 1 else ""
 
 
 def _program(source: "Tree", word: str) -> "Check":

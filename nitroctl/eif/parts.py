@@ -33,6 +33,10 @@ _CMDLINE_LIMIT: Final = 64 * 1024
 #: Linux cuts the command line here, on both processors, and boots with what is left.
 CMDLINE_MAX: Final = 2047
 _ELF: Final = {62: "x86_64", 183: "aarch64"}
+#: A 64-bit little-endian ELF header: where its program headers are, the size of each, and how many there are.
+_ELF_HEADER: Final = struct.Struct("<32xQ14xHH6x")
+_ELF_TABLE_LIMIT: Final = 64 * 1024
+_INTERPRETER: Final = struct.pack("<I", 3)
 _CONFIG_LINE: Final = re.compile(r"#\s*([^\s/]{1,64})/\S+ (\S{1,128}) ")
 
 
@@ -159,11 +163,20 @@ def find(given: Given, *, architecture: Architecture | None, wanted_by: str = "t
         identity=identity,
         system=system or "Linux",
         release=release or identity.version or "unknown",
-        remarks=() if nsm else (_NO_DRIVER,),
+        remarks=tuple(_remarks(kernel, identity, init, nsm)),
     )
 
 
-_NO_DRIVER: Final = "no nsm.ko: the kernel must have the driver built in, or the enclave cannot attest"
+def _remarks(kernel: Input, identity: Kernel, init: Input, nsm: Input | None) -> Iterator[str]:
+    """Yield what is likely to keep the enclave from coming up, or from attesting."""
+    if identity.format not in ("bzImage", "arm64 Image"):
+        kind = "no kernel that is known" if identity.format == kernel_file.UNKNOWN else identity.format
+        yield f"{kernel.path} is {kind}; enclaves boot a bzImage, or an arm64 Image that is not compressed"
+    why = _not_alone(init)
+    if why:
+        yield f"{init.path} {why}: it is started in the boot ramdisk, where there is nothing else"
+    if nsm is None:
+        yield "no nsm.ko: the kernel must have the driver built in, or the enclave cannot attest"
 
 
 def _narrowed(name: str | None) -> Architecture | None:
@@ -245,6 +258,24 @@ def _machine(part: Input) -> str:
         return ""
     number = struct.unpack_from(">H" if head[5] == 2 else "<H", head, 18)[0]  # noqa: PLR2004  (ELFDATA2MSB)
     return _ELF.get(number, f"machine {number}")
+
+
+def _not_alone(part: Input) -> str:
+    """Return what a program needs beside itself: an interpreter, or a loader for its libraries; empty for nothing."""
+    with safefile.open_regular(part.path) as stream:
+        try:
+            head = stream.read(_ELF_HEADER.size)
+            if head[:2] == b"#!":
+                return "is a script"
+            if head[:6] != b"\x7fELF\x02\x01" or len(head) < _ELF_HEADER.size:
+                return ""
+            table, size, count = _ELF_HEADER.unpack(head)
+            stream.seek(table)
+            headers = stream.read(min(size * count, _ELF_TABLE_LIMIT))
+        except (OSError, ValueError, OverflowError):  # a file that lies about itself: Linux will say what it is
+            return ""
+    kinds = (headers[at : at + 4] for at in range(0, len(headers), size)) if size else ()
+    return "needs a loader (it is not statically linked)" if _INTERPRETER in kinds else ""
 
 
 def _missing(given: Given, what: str, option: str) -> CannotAnswer:

@@ -19,7 +19,7 @@ from nitroctl import pcr
 from tests import images, oci_images
 from tests.conftest import ROOT, Cli, Ran, as_nobody, vectors
 from tests.oci_images import archive, as_archive, as_directory, directory, file, hard_link, image, symlink
-from tests.unit.test_eif_parts import bzimage, elf
+from tests.unit.test_eif_parts import arm64, bzimage, elf
 from tests.unit.test_eif_ramdisk import members
 
 LAYER = archive(
@@ -484,9 +484,64 @@ def test_what_cannot_be_built(cli: Cli, arguments: Sequence[str], status: int, s
 def test_an_image_for_a_processor_that_enclaves_do_not_have(cli: Cli) -> None:
     about = oci_images.config([LAYER], config=CONFIG, architecture="riscv64")
     Path("app.tar").write_bytes(as_archive(oci_images.docker_save(LAYER, about=about)))
-    assert refused(cli, "app.tar") == (
-        3,
-        "app.tar: is for riscv64, and enclaves run on amd64 (x86_64) and arm64 (aarch64) [eif.architecture]",
+    status, said = refused(cli, "app.tar")
+    assert status == 3
+    assert said == (
+        "app.tar: is for linux/riscv64, and enclaves run on linux/amd64 (x86_64) and linux/arm64 (aarch64) "
+        "[eif.architecture]"
+    )
+
+
+def test_an_image_for_arm_is_marked_so(cli: Cli) -> None:
+    """The flag in the file header is the one that says it; both kernels may be there."""
+    about = oci_images.config([LAYER], config=CONFIG, architecture="arm64", variant="v8")
+    Path("app.tar").write_bytes(as_archive(oci_images.docker_save(LAYER, about=about)))
+    assert refused(cli, "app.tar")[1].endswith(
+        "the image is for aarch64, and blobs has a kernel for x86_64 [eif.architecture]"
+    )
+    Path("blobs/Image").write_bytes(arm64())
+    for name in ("init", "nsm.ko"):
+        Path("blobs", name).write_bytes(elf(183))
+    data = build(cli, "app.tar")
+    assert (data["architecture"], data["kernel"]) == ("aarch64", {"format": "arm64 Image", "version": "5.10.9"})
+    assert Path("image.eif").read_bytes()[6:8] == b"\0\1"
+    assert build(cli, "rootfs", "--cmd", "/bin/app", "--platform", "linux/arm64/v8")["architecture"] == "aarch64"
+    assert refused(cli, "rootfs", "--cmd", "/bin/app")[1].startswith("blobs: has a kernel for each processor")
+
+
+@pytest.mark.parametrize("platform", ["arm64", "windows/amd64", "linux/riscv64", "linux/amd64/"])
+def test_a_platform_that_enclaves_do_not_have(cli: Cli, platform: str) -> None:
+    assert refused(cli, "rootfs", "--cmd", "/bin/app", "--platform", platform) == (
+        2,
+        f"--platform: enclaves run on linux/amd64 and linux/arm64, not on {platform!r} [usage.invalid]",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "output"),
+    [
+        (("app.tar",), "app.tar"),
+        (("app.tar",), "link.tar"),
+        (("app.tar", "--kernel", "blobs/bzImage"), "blobs/bzImage"),
+        (("app.tar", "--init", "blobs/init"), "blobs/../blobs/init"),
+    ],
+)
+def test_the_image_is_not_written_over_what_it_is_made_of(cli: Cli, arguments: Sequence[str], output: str) -> None:
+    Path("link.tar").symlink_to("app.tar")
+    before = Path(output).read_bytes()
+    ran = cli("eif", "build", *arguments, "--output-file", output)
+    assert (ran.status, ran.stdout) == (2, "")
+    assert "the image is made of this file, which would be gone [usage.invalid]" in ran.stderr
+    assert Path(output).read_bytes() == before
+
+
+def test_the_image_is_not_written_into_its_source(cli: Cli) -> None:
+    ran = cli("eif", "build", "rootfs", "--cmd", "/bin/app", "--output-file", "rootfs/bin/image.eif")
+    assert ran == Ran(
+        2,
+        "",
+        "nitroctl: error: --output-file rootfs/bin/image.eif: is in rootfs, and would be part of the next image "
+        "[usage.invalid]\nnitroctl: hint: name a file elsewhere\n",
     )
 
 

@@ -34,8 +34,14 @@ def arm64() -> bytes:
     return bytes(head)
 
 
-def elf(machine: int) -> bytes:
-    return b"\x7fELF\x02\x01\x01" + bytes(9) + struct.pack("<HH", 2, machine) + bytes(44)
+def elf(machine: int, *segments: int) -> bytes:
+    """A program of nothing but headers. ``segments``: the types of its program headers."""
+    head = (
+        b"\x7fELF\x02\x01\x01"
+        + bytes(9)
+        + struct.pack("<HHIQQQIHHHHHH", 2, machine, 1, 0, 64, 0, 0, 64, 56, len(segments), 0, 0, 0)
+    )
+    return head + b"".join(struct.pack("<I52x", kind) for kind in segments)
 
 
 @pytest.fixture
@@ -160,6 +166,31 @@ def test_a_directory_that_is_missing(tmp_path: Path) -> None:
     where = str(tmp_path / "nowhere")
     message = f"{where}: no such directory to take a kernel (bzImage or Image) from"
     assert refusal(Given(directory=where)) == ("eif.blobs", message)
+
+
+@pytest.mark.parametrize(
+    ("init", "said"),
+    [
+        (elf(62, 1, 1), None),
+        (elf(62, 1, 3, 1), "needs a loader (it is not statically linked)"),
+        (b"#!/bin/sh\n", "is a script"),
+        (elf(62, 3)[:40], None),
+        (elf(62, 3)[:32] + b"\xff" * 8 + elf(62, 3)[40:], None),
+        (elf(62, 3)[:54] + bytes(2) + elf(62, 3)[56:], None),
+    ],
+)
+def test_an_init_that_cannot_run_alone_is_remarked(blobs: Path, init: bytes, said: str | None) -> None:
+    (blobs / "init").write_bytes(init)
+    remarks = parts.find(Given(directory=str(blobs)), architecture="x86_64").remarks
+    wanted = f"{blobs}/init {said}: it is started in the boot ramdisk, where there is nothing else"
+    assert remarks == ((wanted,) if said else ())
+
+
+def test_a_kernel_that_may_not_boot_is_remarked(blobs: Path) -> None:
+    (blobs / "bzImage").write_bytes(b"kernel")
+    wanted = "is no kernel that is known; enclaves boot a bzImage, or an arm64 Image that is not compressed"
+    found = parts.find(Given(directory=str(blobs)), architecture="x86_64")
+    assert found.remarks == (f"{blobs}/bzImage {wanted}",)
 
 
 @pytest.mark.parametrize("name", ["bzImage", "init", "nsm.ko"])
