@@ -142,18 +142,6 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("an archive made to fill the disk",),
         "nitroctl eif inspect FILE --ramdisk N --list shows them; take out single files with --extract.",
     ),
-    "eif.ramdisk-contents": _E(
-        "Something in a ramdisk is nothing that Linux unpacks: it stops there, passes over it, or reads it otherwise"
-        " than other programs. The bytes are measured all the same.",
-        (
-            "a ramdisk that is a file system, not an archive",
-            "an archive cut short, or put together by hand",
-            "bytes hidden after a name or between archives",
-            "a compressed ramdisk of odd length before a plain one",
-            "a compression that nitroctl does not read",
-        ),
-        "Look at it with nitroctl eif inspect FILE --ramdisk N --list, and ask how the image was made.",
-    ),
     "eif.not-buildable": _E(
         "The parts given do not make an image that any reader would take.",
         ("no ramdisk", "more than 32 sections", "a metadata or signature section that is too large"),
@@ -471,10 +459,15 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Build the image again with an object as custom metadata; the registers stay the same.",
     ),
     "eif.ramdisk-contents": _E(
-        "A ramdisk has something that Linux stops at or passes over, or that another archiver reads otherwise. All of it"
-        " is measured, whatever becomes of it. Told, never refused.",
-        ("a truncated archive", "no archive at all", "an archive made to hide files from one kind of reader"),
-        "nitroctl eif inspect shows what is in the ramdisks; build the image again.",
+        "A ramdisk has something that Linux stops at or passes over, or that another archiver reads otherwise."
+        " All of it is measured, whatever becomes of it. Told, never refused.",
+        (
+            "a ramdisk that is a file system, not an archive",
+            "an archive cut short, or made to hide files from one kind of reader",
+            "a compressed ramdisk of odd length before a plain one: Linux gets all of them as one",
+            "a compression that nitroctl does not read",
+        ),
+        "nitroctl eif inspect FILE --ramdisk N --list shows what is in it; ask how the image was made.",
     ),
     "eif.signed-by": _E(
         "The image is not signed, or with another certificate than the one named with --signed-by. The certificate is"

@@ -5,7 +5,7 @@ Source: OCI image specification, "Image Configuration"; docker image specificati
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final, NoReturn, TypeGuard
 
 from nitroctl.eif.blobs import Digest, digest
 from nitroctl.eif.tree import ImageConfig
@@ -27,7 +27,7 @@ class Object:
         found = self.members.get(key)
         if found is None and default is not None:
             return default
-        return found if isinstance(found, str) else self.refuse(key, "a string")
+        return found if _is_text(found) else self.refuse(key, "a string")
 
     def number(self, key: str) -> int:
         """Return a whole number that is not negative."""
@@ -41,7 +41,7 @@ class Object:
         found = self.members.get(key)
         if found is None:
             return None
-        if isinstance(found, list) and all(isinstance(item, str) for item in found):
+        if isinstance(found, list) and all(_is_text(item) for item in found):
             return tuple(found)
         return self.refuse(key, "a list of strings")
 
@@ -62,11 +62,25 @@ class Object:
     def strings(self, key: str) -> Mapping[str, str]:
         """Return an object whose members are all strings; an empty one when it is absent or null."""
         found = self.object(key).members
-        return {name: value if isinstance(value, str) else self.refuse(key, "strings") for name, value in found.items()}
+        return {
+            name: value if _is_text(name) and _is_text(value) else self.refuse(key, "strings")
+            for name, value in found.items()
+        }
 
     def refuse(self, key: str, what: str) -> NoReturn:
         """Say that the member ``key`` is not what it should be."""
         raise CannotAnswer(f"{self.where}: {key} is not {what}", "eif.source-format")
+
+
+def _is_text(value: object) -> TypeGuard[str]:
+    """Say whether ``value`` is a string of Unicode characters: JSON can also write halves of one."""
+    if not isinstance(value, str):
+        return False
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def as_object(value: object, where: str) -> Object:

@@ -115,19 +115,20 @@ class FileSystem:
         ``.wh.`` hide others.
         """
         self._where = where
-        layer = place is None
-        archive = tar.Archive(stream, where=where, end=not layer)
+        archive = tar.Archive(stream, where=where, end=place is not None)
         members: list[tuple[Parts, tar.Member, Stored | None]] = []
         hidden: list[Parts] = []
         for member in archive:
             self._budget.entry()
             parts = self.parts(member.name)
-            if layer and any(part.startswith(WHITEOUT) for part in parts):
+            if place is not None:
+                if parts and parts[-1].startswith(WHITEOUT):
+                    self._remarks.about("source.whiteout-names", b"/".join(parts))
+                self._put(parts, member, self._content(archive, member, place))
+            elif any(part.startswith(WHITEOUT) for part in parts):
                 self._hide(parts, hidden)
-                continue
-            if parts and parts[-1].startswith(WHITEOUT):
-                self._remarks.about("source.whiteout-names", b"/".join(parts))
-            members.append((parts, member, self._content(archive, member, place)))
+            else:
+                members.append((parts, member, self._content(archive, member, None)))
         named = {parts for parts, _, _ in members} if hidden else set[Parts]()
         for parts in hidden:
             self._apply_whiteout(parts, named)

@@ -25,6 +25,8 @@ _MAX_EXTENSION: Final = 1 << 20
 _MAX_NUMBER: Final = (1 << 63) - 1
 _MAX_ID: Final = (1 << 32) - 1
 _XATTRS: Final = (b"SCHILY.xattr.", b"LIBARCHIVE.xattr.", b"RHT.security.", b"SCHILY.acl.")
+#: Records that say what a header's own fields say; an empty one is "as in the header" to some, empty or 0 to others.
+_MEANT: Final = frozenset({b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime"})
 _OCTAL: Final = re.compile(rb"[0-7]*")
 _DECIMAL: Final = re.compile(rb"[0-9]{1,20}")
 _TIME: Final = re.compile(rb"(-?[0-9]{1,20})(?:\.([0-9]*))?")
@@ -86,7 +88,7 @@ class Archive:
             size = self._number(fields[4], "size")
             if kind in (_LONG_NAME, _LONG_LINK):
                 self._once(kind)
-                self._longs[kind] = self._extension(size).split(b"\0", 1)[0]
+                self._longs[kind] = self._long(self._extension(size))
             elif kind == _PAX:
                 self._once(kind)
                 self._records(self._extension(size))
@@ -183,6 +185,13 @@ class Archive:
         self._padding = -size % BLOCK
         return data
 
+    def _long(self, data: bytes) -> bytes:
+        """Return a long name, which ends with a NUL: without one, some readers go on into the padding."""
+        name, end, _ = data.partition(b"\0")
+        if not end or not name:
+            self._refuse("a long name that is empty or does not end")
+        return name
+
     def _records(self, data: bytes) -> None:
         """Take the records of a pax header: ``length key=value``, a later one in place of an earlier one."""
         numbers: list[bytes] = []
@@ -197,6 +206,8 @@ class Archive:
                 if key != (b"GNU.sparse.offset", b"GNU.sparse.numbytes")[len(numbers) % 2]:
                     self._refuse("a sparse map whose offsets and lengths do not alternate")
                 numbers.append(value)
+            elif not value and key in _MEANT:
+                self._refuse(f"a pax header with an empty {key.decode()}, which readers understand differently")
             elif key in self._pax:
                 self._refuse(f"a pax header with two records of {key!r}")
             else:
@@ -305,8 +316,9 @@ class Archive:
         if field[0] & 0x80:
             value = int.from_bytes(field, "big") - (1 << 8 * len(field) if field[0] & 0x40 else 1 << 8 * len(field) - 1)
         else:
-            digits = _until_nul(field.strip(b" \0")).strip(b" ")
-            if not _OCTAL.fullmatch(digits):
+            digits, _, rest = field.lstrip(b" ").partition(b"\0")
+            digits = digits.rstrip(b" ")
+            if not _OCTAL.fullmatch(digits) or (not digits and rest.strip(b" \0")):
                 self._refuse(f"a header whose {what} is no number")
             value = int(digits or b"0", 8)
         if value > _MAX_NUMBER or (value < 0 and what != "time"):
@@ -316,7 +328,7 @@ class Archive:
     def _decimal(self, key: bytes, own: int) -> int:
         """Return the number of a pax record, or the header's own."""
         text = self._pax.get(key)
-        if not text:
+        if text is None:
             return own
         if not _DECIMAL.fullmatch(text) or int(text) > _MAX_NUMBER:
             self._refuse(f"a pax header whose {key.decode()} is no number")
@@ -331,7 +343,7 @@ class Archive:
     def _mtime(self, field: bytes) -> int:
         """Return whole seconds, rounded down."""
         text = self._pax.get(b"mtime")
-        if not text:
+        if text is None:
             return self._number(field, "time")
         found = _TIME.fullmatch(text)
         if found is None:

@@ -149,7 +149,7 @@ class Limits:
     ``names``: bytes of all full names of the result.
     """
 
-    entries: int = 1_000_000
+    entries: int = 500_000
     size: int = 16 << 30
     names: int = 256 << 20
 

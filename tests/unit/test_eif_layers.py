@@ -301,7 +301,7 @@ def test_strange_names_and_absolute_ones_are_carried_over_as_bytes() -> None:
 @pytest.mark.parametrize("target", [b"", b"t" * 4096])
 def test_a_symbolic_link_that_no_kernel_would_make_is_refused(target: bytes) -> None:
     assert (
-        refusal(archive(pax(linkpath=target) + symlink(b"s", b"")))[1]
+        refusal(archive((pax(linkpath=target) if target else b"") + symlink(b"s", b"")))[1]
         == f"layer 0: s: a symbolic link of {len(target)} bytes"
     )
 

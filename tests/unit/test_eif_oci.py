@@ -167,6 +167,8 @@ def setting(*path: str | int, to: object) -> Callable[[Any], None]:
         ("config", setting("rootfs", to=None), "1 layers, but its configuration has 0"),
         ("config", setting("config", "Cmd", to="--serve"), "Cmd is not a list of strings"),
         ("config", setting("config", "Env", to=[1]), "Env is not a list of strings"),
+        ("config", setting("config", "Env", to=["A=\ud800"]), "Env is not a list of strings"),
+        ("config", setting("config", "Labels", to={"\udfff": ""}), "Labels is not strings"),
         ("config", setting("config", "User", to=0), "User is not a string"),
         ("config", setting("config", "Labels", to={"a": 1}), "Labels is not strings"),
         ("config", setting("config", to=[]), "not a JSON object"),
@@ -514,6 +516,7 @@ def test_of_several_saved_images_none_is_taken_unasked(tmp_path: Path) -> None:
     [
         ({"manifest.json": b"{}"}, "eif.source-format", "manifest.json: not a list of at most 1000 images"),
         ({"manifest.json": b'[{"Config":1}]'}, "eif.source-format", "0: Config is not a string"),
+        ({"manifest.json": b'[{"Config":"\\ud800"}]'}, "eif.source-format", "0: Config is not a string"),
         ({"manifest.json": b"[]"}, "eif.source-choice", "an image is not in it"),
         (
             {"manifest.json": b'[{"Config":"../../etc/passwd"}]'},

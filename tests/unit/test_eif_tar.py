@@ -252,6 +252,13 @@ GOOD = file(b"f", b"content")
         (archive(header(b"pax", b"x", size=1 << 19)), "at byte 512: ends in an extended header"),
         (archive(pax(path="a") + pax(path="b") + GOOD), "two extended headers of one kind before a member"),
         (archive(pax(path="a") + long_name(b"b") + GOOD), "two long names for one member"),
+        (archive(header(b"n", b"L", size=5) + padded(b"12345") + GOOD), "a long name that is empty or does not end"),
+        (archive(long_name(b"") + GOOD), "a long name that is empty or does not end"),
+        *[
+            (archive(pax_records([(key, "")]) + GOOD), f"a pax header with an empty {key}, which readers")
+            for key in ("path", "linkpath", "size", "uid", "gid", "mtime")
+        ],
+        (archive(header(b"f", fields={124: b"\0\0\0" + b"7" * 9})), "at byte 512: a header whose size is no number"),
         (archive(pax(path="a")), "ends after an extended header"),
         (archive(pax(path=b"a\0b") + GOOD), "a name with a NUL in it"),
         (archive(pax(uid="-1") + GOOD), "a pax header whose uid is no number"),
