@@ -93,32 +93,12 @@ def faults_block(listings: "Sequence[tuple[int, Listing]]") -> list[Block]:
     return [Heading("Faults of ramdisks"), *(Text(line) for line in lines)] if lines else []
 
 
-def check(listings: "Sequence[Listing]", file: str) -> "Check":
-    """Return whether every ramdisk is something that Linux unpacks whole; a WARN when not, for it may be meant so."""
-    from nitroctl.checks import Check, Outcome
+def check(listings: "Sequence[Listing]") -> "Check":
+    """Return whether Linux unpacks every ramdisk."""
+    from nitroctl.eif.contents import unpacked
 
-    worst = next(
-        (
-            (number, fault)
-            for final in (True, False)
-            for number, listing in enumerate(listings, 1)
-            for fault in listing.faults
-            if fault.final is final
-        ),
-        None,
-    )
-    number, fault = worst or (0, None)
-    return Check(
-        id="eif.ramdisk-contents",
-        title="Linux unpacks every ramdisk whole, and nothing in it is passed over",
-        outcome=Outcome.WARN if fault else Outcome.PASS,
-        detail=f"ramdisk {number}, byte {fault.offset}: {fault.text}" if fault else "",
-        remedy=f"look at it with nitroctl eif inspect {file} --ramdisk {number} --list, and ask how it was made"
-        if fault
-        else None,
-        source="Linux, initramfs buffer format",
-        required=False,
-    )
+    faults = [(number, fault) for number, listing in enumerate(listings, 1) for fault in listing.faults]
+    return unpacked(faults, sum(listing.more_faults for listing in listings), len(listings))
 
 
 def ramdisk_json(number: int, listing: "Listing", *, entries: bool) -> dict[str, object]:

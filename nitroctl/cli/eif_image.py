@@ -55,7 +55,11 @@ def opened(file: str, chosen: int | None, *, listed: bool, needed: bool) -> Iter
             ramdisks=ramdisks,
             listings=tuple(
                 contents.listing_of(
-                    image.stream, section.data, section.size, digests=listed and chosen in (None, number)
+                    image.stream,
+                    section.data,
+                    section.size,
+                    before=sum(earlier.size for earlier in ramdisks[: number - 1]),
+                    digests=listed and chosen in (None, number),
                 )
                 for number, section in enumerate(ramdisks, 1)
             ),

@@ -66,8 +66,10 @@ def inspect(
 def _answer(found: Found, now: "datetime", *, listed: bool) -> Result:
     from nitroctl import pcr
     from nitroctl.checks import Outcome
+    from nitroctl.cli.output import asked
 
     measured, report = found.measured, _report(found, now)
+    entries = listed and asked().form == "json"  # for people they are drawn from the listing
     sections = measured.layout.sections if measured.layout.agreed else ()
     data = {
         "file": measured.path,
@@ -80,7 +82,7 @@ def _answer(found: Found, now: "datetime", *, listed: bool) -> Result:
         "kernel": eif_contents.kernel_json(found.kernel) if found.kernel else None,
         "cmdline": _cmdline_json(measured),
         "ramdisks": [
-            eif_contents.ramdisk_json(number, listing, entries=listed and found.chosen in (None, number))
+            eif_contents.ramdisk_json(number, listing, entries=entries and found.chosen in (None, number))
             for number, listing in enumerate(found.listings, 1)
         ],
         "metadata": _metadata_json(measured),
@@ -112,7 +114,7 @@ def _report(found: Found, now: "datetime") -> "Report":
 
     report = found.measured.report
     if found.listings:
-        report += Report((eif_contents.check(found.listings, found.measured.path),))
+        report += Report((eif_contents.check(found.listings),))
     if found.measured.signature:
         from nitroctl.eif.signature import dates
 

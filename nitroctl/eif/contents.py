@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import IO, Final
 
 from nitroctl import safefile
+from nitroctl.checks import Check, Outcome
 from nitroctl.eif import cpio
 from nitroctl.eif.cpio import LIMITS, Fault, Limits, Member
 from nitroctl.eif.format import Section
@@ -37,6 +38,10 @@ KINDS: Final = {
     stat.S_IFIFO: "fifo",
     stat.S_IFSOCK: "socket",
 }
+
+UNPACKED: Final = ("eif.ramdisk-contents", "Linux unpacks every ramdisk, whole and as other readers do")
+#: Faults of ramdisks that the check tells one by one.
+_TOLD: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,9 +171,14 @@ def listing(path: str, section: Section, *, digests: bool = True, limits: Limits
         return listing_of(image.stream, section.data, section.size, digests=digests, limits=limits)
 
 
-def listing_of(stream: IO[bytes], start: int, size: int, *, digests: bool = True, limits: Limits = LIMITS) -> Listing:
-    """Return what is in the ramdisk in ``size`` bytes of ``stream`` from ``start``; OSError passes through."""
-    reading = cpio.read(stream, start, size, digests=digests, limits=limits)
+def listing_of(  # noqa: PLR0913  (those of cpio.read)
+    stream: IO[bytes], start: int, size: int, *, before: int = 0, digests: bool = True, limits: Limits = LIMITS
+) -> Listing:
+    """Return what is in the ramdisk in ``size`` bytes of ``stream`` from ``start``; OSError passes through.
+
+    ``before``: bytes of the image's ramdisks before this one; Linux gets them all as one.
+    """
+    reading = cpio.read(stream, start, size, before=before, digests=digests, limits=limits)
     return collected(tuple(reading), reading, size)
 
 
@@ -182,4 +192,24 @@ def collected(members: Sequence[Member], reading: cpio.Reading, size: int) -> Li
         compressions=tuple(reading.compressions),
         size_bytes=size,
         expanded_bytes=reading.expanded,
+    )
+
+
+def unpacked(faults: Sequence[tuple[int, Fault]], more: int, ramdisks: int) -> Check:
+    """Return whether Linux unpacks all of an image's ramdisks; a WARN when not, for it may be meant so.
+
+    ``faults``: with the number of the ramdisk, from 1. ``more``: how many others there are. ``ramdisks``: how many.
+    """
+    others = len(faults[_TOLD:]) + more
+    told = [f"ramdisk {number}: {fault.text}" for number, fault in faults[:_TOLD]]
+    return Check(
+        id=UNPACKED[0],
+        title=UNPACKED[1],
+        outcome=Outcome.WARN if faults else Outcome.PASS,
+        detail="; ".join([*told, f"and {others} more"] if others else told) or f"{ramdisks} ramdisks",
+        remedy=f"look at it with nitroctl eif inspect --ramdisk {faults[0][0]} --list, and ask how it was made"
+        if faults
+        else None,
+        source="EIF specification, ramdisk loading; Linux, initramfs buffer format",
+        required=False,
     )

@@ -7,8 +7,8 @@ or that another archiver would read otherwise is a :class:`Fault` beside the mem
 
 Memory is constant, however large the files in the archive are, and nothing is allocated from a number that the
 archive states. What compressed streams may grow to is bounded by :class:`Limits`.
-Source: cpio(5), "New ASCII Format"; Linux, Documentation/driver-api/early-userspace/buffer-format.rst and
-init/initramfs.c.
+Source: EIF specification, "Background on ramdisk composition and loading"; cpio(5), "New ASCII Format"; Linux,
+Documentation/driver-api/early-userspace/buffer-format.rst and init/initramfs.c.
 """
 
 import hashlib
@@ -37,6 +37,7 @@ _TYPES: Final = frozenset(
 _UMODE: Final = 0xFFFF
 _TYPE_BITS: Final = 0o170000
 _SHOWN: Final = 6
+_NOT_TAKEN: Final = "Linux does not take it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,16 +106,18 @@ def read(  # noqa: PLR0913  (where it is, and how to read it)
     start: int,
     size: int,
     *,
+    before: int = 0,
     limits: Limits = LIMITS,
     digests: bool = True,
     take: Taker | None = None,
 ) -> "Reading":
     """Return an iterator over the members of the ramdisk in ``size`` bytes of ``stream`` from ``start``.
 
-    Without ``digests`` contents are passed over, which costs no reading where they are not compressed. ``take``: see
-    :data:`Taker`. Hostile bytes raise nothing; OSError of the stream passes through.
+    ``before``: bytes of the image's ramdisks before this one; Linux gets them all as one. Without ``digests`` contents
+    are passed over, which costs no reading where they are not compressed. ``take``: see :data:`Taker`. Hostile bytes
+    raise nothing; OSError of the stream passes through.
     """
-    return Reading(stream, start, size, limits, digests=digests, take=take)
+    return Reading(stream, start, size, limits, before=before, digests=digests, take=take)
 
 
 class Reading(Iterator[Member]):
@@ -126,7 +129,15 @@ class Reading(Iterator[Member]):
     """
 
     def __init__(  # noqa: PLR0913  (those of read)
-        self, stream: IO[bytes], start: int, size: int, limits: Limits, *, digests: bool, take: Taker | None
+        self,
+        stream: IO[bytes],
+        start: int,
+        size: int,
+        limits: Limits,
+        *,
+        before: int,
+        digests: bool,
+        take: Taker | None,
     ) -> None:
         self.faults: list[Fault] = []
         self.more_faults = 0
@@ -135,6 +146,8 @@ class Reading(Iterator[Member]):
         self.expanded = 0
         self._limits = limits
         self._allowed = max(limits.expanded, limits.ratio * size)
+        self._before = before
+        self._shifted = False
         self._digests = digests
         self._take = take
         self._count = 0
@@ -168,9 +181,7 @@ class Reading(Iterator[Member]):
             if start[0] == 0:
                 source.skip_zeros()
             elif start[:1] == b"0":
-                if source.position % 4:
-                    text = f"an entry begins at byte {source.position}, no multiple of four: Linux does not take it"
-                    raise Stop(source.position, text)
+                self._require_grid(source.position, self._before if compression == PLAIN else 0)
                 if compression == PLAIN and self.compressions[-1:] != [PLAIN]:
                     self._begun(source.position, PLAIN)
                 member = self._entry(source, compression)
@@ -180,6 +191,18 @@ class Reading(Iterator[Member]):
                 yield from self._stream(source, start)
             else:
                 raise Stop(source.position, f"something that is no entry follows inside it: {start.hex(' ')}")
+
+    def _require_grid(self, at: int, before: int) -> None:
+        """Require that an entry begins where Linux looks for one; a ramdisk shifted as a whole is read all the same."""
+        if not (before + at) % 4:
+            return
+        if at % 4:
+            raise Stop(at, f"an entry begins at byte {before + at}, no multiple of four: {_NOT_TAKEN}")
+        if not self._shifted:
+            self._shifted = True
+            self._fault(
+                at, f"with the ramdisks before, it begins at byte {before + at}, no multiple of four: {_NOT_TAKEN}"
+            )
 
     def _stream(self, source: "Source", start: bytes) -> Iterator[Member]:
         at = source.position

@@ -23,9 +23,6 @@ from nitroctl.errors import UsageError
 REGISTERS: Final = (0, 1, 2, 8)
 _DATES: Final = ("eif.certificate-dates", "The signing certificate is within its dates")
 _DESCRIBED: Final = ("eif.described", "nitro-cli describe-eif reads the metadata")
-_UNPACKED: Final = ("eif.ramdisk-contents", "Linux unpacks every ramdisk, whole and as other readers do")
-#: Faults of ramdisks that are told one by one.
-_TOLD: Final = 3
 _SIGNED_BY: Final = ("eif.signed-by", "The image is signed with the expected certificate")
 
 
@@ -128,25 +125,17 @@ def _described(measured: Measured) -> Check:
 def _ramdisks(stream: IO[bytes], measured: Measured) -> Check:
     """Return a WARN for ramdisks that Linux does not unpack whole; contents are passed over where they can be."""
     if not measured.layout.agreed:
-        return blocked(*_UNPACKED, measured.report.refusals[0].id)
-    faults: list[str] = []
+        return blocked(*contents.UNPACKED, measured.report.refusals[0].id)
+    faults: list[tuple[int, cpio.Fault]] = []
+    more = before = 0
     found = measured.layout.of_type(SectionType.RAMDISK)
     for number, section in enumerate(found, start=1):
-        reading = cpio.read(stream, section.data, section.size, digests=False)
+        reading = cpio.read(stream, section.data, section.size, before=before, digests=False)
         deque(reading, maxlen=0)  # to its end, keeping nothing
-        faults += [f"ramdisk {number}: {fault.text}" for fault in reading.faults]
-    told = faults[:_TOLD] + ([f"and {len(faults) - _TOLD} more"] if len(faults) > _TOLD else [])
-    return Check(
-        id=_UNPACKED[0],
-        title=_UNPACKED[1],
-        outcome=Outcome.WARN if faults else Outcome.PASS,
-        detail="; ".join(told) or f"{len(found)} ramdisks",
-        remedy="look at it: nitroctl eif inspect shows every entry, and what is wrong with the others"
-        if faults
-        else None,
-        source="Linux, init/initramfs.c",
-        required=False,
-    )
+        faults += [(number, fault) for fault in reading.faults]
+        more += reading.more_faults
+        before += section.size
+    return contents.unpacked(faults, more, len(found))
 
 
 _JSON_TYPES: Final[Mapping[type, str]] = {list: "list", str: "string", bool: "boolean"}

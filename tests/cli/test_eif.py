@@ -197,9 +197,9 @@ Checks
 
 NO_ARCHIVE = "neither an archive in the newc form nor a compression that Linux knows: it begins"
 ODD_RAMDISK = (
-    "! Linux unpacks every ramdisk whole, and nothing in it is passed over\n"
-    f"  ramdisk 1, byte 0: {NO_ARCHIVE} 62 6f 6f 74 20 72\n"
-    "  fix: look at it with nitroctl eif inspect image.eif --ramdisk 1 --list, and ask how it was made\n"
+    "! Linux unpacks every ramdisk, whole and as other readers do\n"
+    f"  ramdisk 1: {NO_ARCHIVE} 62 6f 6f 74 20 72; ramdisk 2: {NO_ARCHIVE} 61 70 70 6c 69 63\n"
+    "  fix: look at it with nitroctl eif inspect --ramdisk 1 --list, and ask how it was made\n"
     "  [eif.ramdisk-contents]\n"
 )
 

@@ -280,6 +280,20 @@ def test_an_entry_off_the_grid_is_told() -> None:
     )
 
 
+@pytest.mark.parametrize("before", [1, 2, 3])
+def test_a_ramdisk_off_the_grid_is_told_once_and_read(before: int) -> None:
+    """Linux gets all ramdisks as one: a compressed one of odd length before this one, and nothing of this is taken."""
+    members, reading = read(ARCHIVE + ARCHIVE, before=512 + before)
+    said = f"with the ramdisks before, it begins at byte {512 + before}, no multiple of four: Linux does not take it"
+    assert len(members) == 6
+    assert reading.faults == [Fault(0, said)]
+
+
+def test_zeros_before_an_entry_can_bring_it_back_to_the_grid() -> None:
+    assert read(bytes(3) + entry(b"a") + TRAILER, before=513)[1].faults == []
+    assert read(gzip.compress(ARCHIVE), before=513)[1].faults == []
+
+
 @pytest.mark.parametrize("digit", [b"g", b" ", b"+", b"_", b"\xb2"])
 def test_a_number_that_is_not_hexadecimal_is_told(digit: bytes) -> None:
     raw = entry(b"a")

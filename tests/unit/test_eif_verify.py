@@ -206,7 +206,7 @@ KNOWN: dict[str, tuple[bytes, str]] = {
         "the metadata says '6.6.79', the kernel '4.14.256'",
     ),
     "eif.ramdisk-contents": (
-        forge([*GOOD, (RAMDISK, b"no archive"), (RAMDISK, GOOD[3][1][:50])]),
+        forge([*GOOD, (RAMDISK, b"no archives."), (RAMDISK, GOOD[3][1][:50])]),
         (
             "ramdisk 3: neither an archive in the newc form nor a compression that Linux knows: it begins"
             " 6e 6f 20 61 72 63; ramdisk 4: the ramdisk ends inside the header of an entry"
