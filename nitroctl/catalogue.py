@@ -144,7 +144,12 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     ),
     "eif.not-buildable": _E(
         "The parts given do not make an image that any reader would take.",
-        ("no ramdisk", "more than 32 sections", "a metadata or signature section that is too large"),
+        (
+            "no ramdisk, or more than 32 sections",
+            "a metadata or signature section that is too large",
+            "a file, name or owner that a ramdisk cannot hold, or that Linux would skip when it unpacks one",
+            "a command line that Linux would cut short",
+        ),
         "Change the part that the error names.",
     ),
     "eif.source-changed": _E(
