@@ -71,14 +71,13 @@ class Certificate:
 def load(der: bytes) -> Certificate:
     """Return what the certificate ``der`` says. Raises CertificateFault when it is not exactly one v3 certificate."""
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "error"
-        )  # what the library only frowns at (a negative serial, NULL parameters) is refused
+        # what the library only frowns at (a negative serial, NULL parameters) is refused
+        warnings.simplefilter("error")
         try:
             certificate = x509.load_der_x509_certificate(der)
             return _read(der, certificate)
-        except (ValueError, TypeError, x509.InvalidVersion, UnsupportedAlgorithm, Warning) as error:
-            raise CertificateFault(f"cannot be decoded: {_reason(error)}") from error
+        except (ValueError, TypeError, x509.InvalidVersion, Warning) as error:
+            raise CertificateFault(f"cannot be decoded: {reason(error)}") from error
 
 
 @remembered(_REMEMBERED)
@@ -135,7 +134,7 @@ def _key(certificate: x509.Certificate, spki: bytes) -> tuple[backend.Verifier |
     try:
         key = certificate.public_key()
     except (ValueError, UnsupportedAlgorithm) as error:
-        return None, f"has a key that cannot be read: {_reason(error)}"
+        return None, f"has a key that cannot be read: {reason(error)}"
     if not isinstance(key, ec.EllipticCurvePublicKey):
         return None, "has a key that is not on an elliptic curve"
     if not isinstance(key.curve, ec.SECP384R1):
@@ -161,7 +160,7 @@ def _extensions(certificate: x509.Certificate) -> tuple[list[x509.Extension[x509
     except x509.DuplicateExtension as error:
         return [], f"has the extension {error.oid.dotted_string} twice"
     except (ValueError, TypeError, x509.UnsupportedGeneralNameType) as error:
-        return [], f"has an extension that cannot be read: {_reason(error)}"
+        return [], f"has an extension that cannot be read: {reason(error)}"
 
 
 def _usages(usage: x509.KeyUsage) -> frozenset[str]:
@@ -183,6 +182,6 @@ def _crl_addresses(points: x509.CRLDistributionPoints) -> tuple[str, ...]:
     )
 
 
-def _reason(error: Exception) -> str:
-    text = " ".join(str(error).split())
-    return text[:120] or type(error).__name__
+def reason(error: Exception) -> str:
+    """Return what the library says of bytes that it does not take, in one line of at most 120 characters."""
+    return " ".join(str(error).split())[:120]

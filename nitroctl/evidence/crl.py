@@ -13,7 +13,6 @@ from datetime import datetime
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from nitroctl.checks import Check
@@ -21,6 +20,7 @@ from nitroctl.errors import CannotAnswer
 from nitroctl.evidence import certificate, rules
 from nitroctl.evidence.certificate import Certificate
 from nitroctl.evidence.chain import instant, role
+from nitroctl.evidence.der import content as der_content
 from nitroctl.evidence.remembered import remembered
 
 #: The most that is read of a list: room for about 100,000 revoked certificates.
@@ -33,7 +33,6 @@ _UNREADABLE: Final = (
     ValueError,
     TypeError,
     Warning,
-    UnsupportedAlgorithm,
     x509.DuplicateExtension,
     x509.InvalidVersion,
     x509.UnsupportedGeneralNameType,
@@ -86,9 +85,11 @@ def read(der: bytes) -> RevocationList:
             found = x509.load_der_x509_crl(der)
             return _read(der, found)
         except _UNREADABLE as error:
-            reason = " ".join(str(error).split())[:120]
-            hint = "pass a list as its issuer publishes it, in DER or PEM"
-            raise CannotAnswer(f"not a certificate revocation list: {reason}", "evidence.crl", [hint]) from error
+            raise CannotAnswer(
+                f"not a certificate revocation list: {certificate.reason(error)}",
+                "evidence.crl",
+                ["pass a list as its issuer publishes it, in DER or PEM"],
+            ) from error
 
 
 def check(links: Sequence[Certificate], lists: Sequence[bytes], at: datetime) -> Check:
@@ -218,10 +219,10 @@ def _read(der: bytes, found: x509.CertificateRevocationList) -> RevocationList:
 def _form_fault(found: x509.CertificateRevocationList) -> str | None:
     """Judge version and algorithm by their exact bytes; the library refuses another algorithm outside."""
     signed = found.tbs_certlist_bytes
-    header = 2 + (signed[1] & 0x7F if signed[1] & 0x80 else 0)
-    if not signed[header:].startswith(_VERSION_2):
+    inside = signed[der_content(signed, 0) :]
+    if not inside.startswith(_VERSION_2):
         return "is not a list of version 2"
-    if not signed[header:].startswith(_VERSION_2 + certificate.ECDSA_SHA384):
+    if not inside.startswith(_VERSION_2 + certificate.ECDSA_SHA384):
         return "is not signed with ecdsa-with-SHA384"
     return None
 

@@ -23,8 +23,8 @@ class Parts:
 
 def parts(der: bytes) -> Parts:
     """Return the parts of the version 3 certificate ``der``, which must have been decoded before."""
-    signed = _content(der, 0)
-    version = _content(der, signed)
+    signed = content(der, 0)
+    version = content(der, signed)
     serial = _end(der, version)
     inner = _end(der, serial)
     issuer = _end(der, inner)
@@ -42,7 +42,7 @@ def parts(der: bytes) -> Parts:
     )
 
 
-def _content(der: bytes, at: int) -> int:
+def content(der: bytes, at: int) -> int:
     """Return where the content of the item at ``at`` begins; its tag has one byte, as all of a certificate's have."""
     size = der[at + 1]
     return at + 2 + (size & 0x7F if size & 0x80 else 0)
@@ -53,5 +53,5 @@ def _end(der: bytes, at: int) -> int:
     size = der[at + 1]
     if size < 0x80:  # noqa: PLR2004  (the length itself)
         return at + 2 + size
-    content = _content(der, at)
-    return content + int.from_bytes(der[at + 2 : content])
+    begin = content(der, at)
+    return begin + int.from_bytes(der[at + 2 : begin])

@@ -1,5 +1,6 @@
 """Revocation lists that are given: what they refuse, what they say, and when they are not used."""
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -15,8 +16,10 @@ from nitroctl.checks import Check, Outcome
 from nitroctl.errors import CannotAnswer
 from nitroctl.evidence import crl
 from nitroctl.evidence.certificate import ECDSA_SHA384
+from nitroctl.evidence.der import content
 from nitroctl.evidence.document import parse
 from nitroctl.evidence.verify import verify
+from nitroctl.standin import pki
 from nitroctl.standin.lab_change import (
     AT,
     GOOD,
@@ -230,6 +233,7 @@ def test_pem_and_der_are_loaded() -> None:
     assert crl.load(b"issued on a Friday\n" + pem, where="a.crl") == der
 
 
+PEM = b"-----BEGIN X509 CRL-----\n"
 GIVEN = revocation_list(chain()[ROOT])
 NO_LIST = "a.crl: not a certificate revocation list: "
 
@@ -254,6 +258,117 @@ def test_what_is_no_list_is_an_error(raw: bytes, message: str) -> None:
     assert caught.value.code == "evidence.crl"
     assert caught.value.message.startswith(message)
     assert "\n" not in caught.value.message
+
+
+def test_a_list_of_exactly_4_mib_is_looked_at() -> None:
+    with pytest.raises(CannotAnswer, match="not a certificate revocation list"):
+        crl.read(bytes(4 * 1024 * 1024))
+
+
+def test_a_list_by_the_leaf_is_by_no_issuer() -> None:
+    check = judged(revocation_list(chain()[LEAF], [chain()[ROOT]]))
+    assert check.detail == "not checked: no list that was given is by an issuer of this chain"
+
+
+def test_what_to_do_is_said() -> None:
+    revoked = judged(revocation_list(chain()[ROOT], [chain()[REGIONAL]]))
+    assert revoked.remedy == (
+        "take nothing that was signed under it as authentic; the list does not say what was signed before"
+    )
+    unused = judged(revocation_list(chain()[ROOT], begin=-3 * HOUR, end=-HOUR))
+    assert unused.remedy == "get the issuer's list that was in force at the instant asked"
+    for raw, hint in (
+        (b"", "pass a list as its issuer publishes it, in DER or PEM"),
+        (2 * PEM, "one file for each list"),
+    ):
+        with pytest.raises(CannotAnswer) as caught:
+            crl.load(raw, where="a.crl")
+        assert list(caught.value.hints) == [hint]
+
+
+def without_end(listed: bytes) -> bytes:
+    """Return a list by the root without the time of the next one."""
+    ten = AT.replace(microsecond=0)
+    time = b"\x17\x0d" + (ten + HOUR).strftime("%y%m%d%H%M%SZ").encode()
+    signed = x509.load_der_x509_crl(listed).tbs_certlist_bytes
+    before, found, after = signed[content(signed, 0) :].partition(time)
+    assert found
+    body = tlv(0x30, before + after)
+    signature = chain()[ROOT].key.sign(body, ec.ECDSA(hashes.SHA384()))
+    return tlv(0x30, body + ECDSA_SHA384 + tlv(0x03, b"\x00" + signature))
+
+
+def test_a_list_that_does_not_say_how_long_it_holds_is_used_only_to_refuse() -> None:
+    check = judged(without_end(revocation_list(chain()[ROOT])))
+    assert check.outcome is Outcome.WARN
+    assert check.detail.startswith("list 1 of 1, by the root, does not say until when it holds: not used")
+    assert judged(without_end(revocation_list(chain()[ROOT], [chain()[REGIONAL]]))).outcome is Outcome.FAIL
+
+
+def test_a_point_named_in_a_relative_way_is_not_used() -> None:
+    name = x509.RelativeDistinguishedName([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a")])
+    check = judged(revocation_list(chain()[ROOT], extensions=scope(relative_name=name)))
+    assert check.outcome is Outcome.WARN
+    assert "by the root, names its distribution point in a relative way: not used" in check.detail
+
+
+@pytest.mark.parametrize(
+    ("extensions", "expected"),
+    [
+        ([], (frozenset(), None)),
+        (scope(only_contains_user_certs=True), (frozenset(), "leaf")),
+        (scope(only_contains_ca_certs=True), (frozenset(), "ca")),
+        (scope(full_name=[x509.UniformResourceIdentifier("http://a/")]), (frozenset({"http://a/"}), None)),
+    ],
+)
+def test_what_a_list_is_limited_to(extensions: Extensions, expected: tuple[frozenset[str], str | None]) -> None:
+    found = crl.read(revocation_list(chain()[ROOT], extensions=extensions))
+    assert (found.addresses, found.only, found.fault) == (*expected, None)
+
+
+@pytest.mark.parametrize("limit", ["only_contains_user_certs", "only_contains_ca_certs"])
+def test_a_list_of_authorities_or_of_others_alone_speaks_of_those(limit: str) -> None:
+    usage = frozenset({"key_cert_sign", "crl_sign"})
+    wanted = [replace(p, key_usage=usage) if number == INSTANCE_CA else p for number, p in enumerate(profiles())]
+    issued = issue_chain(wanted)
+    for issuer, subject, authority in ((ZONAL, INSTANCE_CA, True), (INSTANCE_CA, LEAF, False)):
+        speaks = authority is (limit == "only_contains_ca_certs")
+        given = revocation_list(issued[issuer], [issued[subject]], extensions=scope(**{limit: True}))
+        check = judged(given, change=Change(chain=lambda _: issued))
+        assert check.outcome is (Outcome.FAIL if speaks else Outcome.WARN)
+        which = "certificates that are no authorities" if authority else "authorities"
+        assert speaks or f"lists {which} only" in check.detail
+
+
+def refused(raw: bytes, reason: str) -> None:
+    with pytest.raises(CannotAnswer) as caught:
+        crl.load(raw, where="a.crl")
+    assert (caught.value.code, caught.value.message[: len(NO_LIST)]) == ("evidence.crl", NO_LIST)
+    assert reason in caught.value.message
+
+
+def test_an_issuer_whose_name_breaks_the_rules_of_names_is_an_error() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        country = x509.NameAttribute(x509.NameOID.COUNTRY_NAME, "USA", _validate=False)
+        issuer = pki.issue(pki.Profile(subject=x509.Name([country]), not_before=AT, not_after=AT), None)
+        listed = revocation_list(issuer)
+    refused(listed, "Attribute's length must be >= 2 and <= 2, but it was 3")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        (b"\x06\x03\x55\x04\x03\x0c", b"\x06\x03\x55\x04\x03\x03", "oid must be X500_UNIQUE_IDENTIFIER"),
+        (b"\x86\x09http://a/", b"\xa3\x09http://a/", "x400Address/EDIPartyName are not supported types"),
+    ],
+    ids=["a name in a bit string", "a kind of name"],
+)
+def test_names_that_the_library_does_not_take_are_an_error(old: bytes, new: bytes, reason: str) -> None:
+    der = revocation_list(chain()[ROOT], extensions=scope(full_name=[x509.UniformResourceIdentifier("http://a/")]))
+    changed = der.replace(old, new, 1)
+    assert changed != der
+    refused(changed, reason)
 
 
 def test_another_curve_signs_no_list() -> None:

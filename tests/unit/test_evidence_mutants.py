@@ -12,11 +12,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from nitroctl.checks import Outcome
-from nitroctl.evidence import cbor, certificate, document, roots
+from nitroctl.evidence import cbor, certificate, der, document, roots
 from nitroctl.evidence.cose import Envelope
 from nitroctl.evidence.verify import verify
 from nitroctl.standin import lab, lab_change, pki
-from nitroctl.standin.lab_change import AT, Change, accepted, good_chain, make, profile, put
+from nitroctl.standin.lab_change import AT, Change, accepted, edited, good_chain, make, profile, put
 from tests.conftest import ROOT
 from tests.lab_sentences import sentences
 
@@ -208,8 +208,8 @@ def test_every_certificate_that_cannot_be_read_is_named() -> None:
 )
 def test_a_pinned_root_of_aws_is_told_with_its_partition(number: int, words: str) -> None:
     known = roots.AWS_ROOTS[number]
-    der = x509.load_pem_x509_certificate(roots.pem(known)).public_bytes(Encoding.DER)
-    parsed = document.parse(make(Change(fields=put(cabundle=[der]))))
+    first = x509.load_pem_x509_certificate(roots.pem(known)).public_bytes(Encoding.DER)
+    parsed = document.parse(make(Change(fields=put(cabundle=[first]))))
     assert verify(parsed, at=AT).report["chain.root-pinned"].detail == words
     check = verify(parsed, roots.AWS_ROOTS[1 - number : 2 - number], at=AT).report["chain.root-pinned"]
     assert check.outcome is Outcome.FAIL
@@ -219,8 +219,8 @@ def test_a_pinned_root_of_aws_is_told_with_its_partition(number: int, words: str
 @pytest.mark.parametrize("name", ["aws.nitro-enclaves", "aws-us-gov.nitro-enclaves"])
 def test_a_root_with_the_name_of_aws_is_told_from_aws(name: str) -> None:
     subject = pki.name(CN=name, order=("CN",))
-    der = pki.issue(pki.Profile(subject=subject, not_before=AT, not_after=AT, ca=True), None).der
-    check = verify(document.parse(make(Change(fields=put(cabundle=[der])))), at=AT).report["chain.root-pinned"]
+    first = pki.issue(pki.Profile(subject=subject, not_before=AT, not_after=AT, ca=True), None).der
+    check = verify(document.parse(make(Change(fields=put(cabundle=[first])))), at=AT).report["chain.root-pinned"]
     assert check.outcome is Outcome.FAIL
     assert check.detail == (
         f"the bundle begins with CN={name}, which is not an accepted root: "
@@ -237,3 +237,82 @@ def test_of_the_periods_that_have_not_begun_the_last_to_begin_is_named() -> None
         "the zonal CA (certificate 3 of 5) begins at 2026-11-20T12:00:00Z, after 2026-11-20T08:00:00.250Z; "
         "so does the leaf and the instance CA and the regional CA"
     )
+
+
+def leaf_with(*extensions: tuple[str, str]) -> Change:
+    """A leaf with further extensions, not critical, by their identifiers and what is in them, in hexadecimal."""
+    extra = tuple(
+        (x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), bytes.fromhex(value)), False)
+        for oid, value in extensions
+    )
+    return profile(4, extra=extra)
+
+
+def chain_check(change: Change, check: str) -> tuple[Outcome, str]:
+    found = verify(document.parse(make(change)), accepted(), at=AT).report[check]
+    return found.outcome, found.detail
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (leaf_with(("2.5.29.17", "3002a300")), "x400Address/EDIPartyName are not supported types"),
+        (leaf_with(("2.5.29.17", "300fa40d300b3109300706035504030300")), "oid must be X500_UNIQUE_IDENTIFIER"),
+        (leaf_with(("2.5.29.17", "30")), "error parsing asn1 value"),
+    ],
+    ids=["a kind of name", "a name in a bit string", "no ASN.1"],
+)
+def test_an_extension_that_the_library_cannot_read_is_refused(change: Change, reason: str) -> None:
+    outcome, detail = chain_check(change, "chain.extensions")
+    assert outcome is Outcome.FAIL
+    assert detail.startswith(f"the leaf (certificate 5 of 5) has an extension that cannot be read: {reason}")
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (("0c3569", "033569"), "oid must be X500_UNIQUE_IDENTIFIER"),
+        (("020102021001", "020102021081"), "Parsed a serial number which wasn't positive"),
+        (("a003020102021001", "a003020103021001"), "3 is not a valid X509 version"),
+    ],
+    ids=["a name in a bit string", "a negative serial number", "another version"],
+)
+def test_a_certificate_that_the_library_does_not_take_is_refused(edit: tuple[str, str], reason: str) -> None:
+    outcome, detail = chain_check(Change(fields=edited(4, *edit)), "chain.der")
+    assert outcome is Outcome.FAIL
+    assert detail.startswith(f"the leaf (certificate 5 of 5) cannot be decoded: {reason}")
+
+
+def test_only_addresses_count_as_distribution_points() -> None:
+    name = x509.RelativeDistinguishedName([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a")])
+    points = [
+        x509.DistributionPoint(None, name, None, None),
+        x509.DistributionPoint([x509.DNSName("a"), x509.UniformResourceIdentifier("http://a/")], None, None, None),
+        x509.DistributionPoint([x509.UniformResourceIdentifier("http://b/")], None, None, None),
+    ]
+    extra = ((x509.CRLDistributionPoints(points), False),)
+    found = document.parse(make(profile(4, extra=extra))).document
+    assert found is not None
+    assert certificate.load(found.certificate).crl_addresses == ("http://a/", "http://b/")
+
+
+def test_a_name_counts_when_there_is_one() -> None:
+    def common_name(*names: str) -> str:
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name) for name in names])
+        return certificate.load(
+            pki.issue(pki.Profile(subject=subject, not_before=AT, not_after=AT), None).der
+        ).common_name
+
+    assert (common_name(), common_name("a"), common_name("a", "b")) == ("", "a", "")
+
+
+def test_a_reason_is_one_line_and_not_long() -> None:
+    assert certificate.reason(ValueError("  a\n b\tc ")) == "a b c"
+    assert certificate.reason(ValueError("x" * 121)) == "x" * 120
+
+
+@pytest.mark.parametrize("size", [0, 1, 126, 127, 128, 129, 255, 256, 300, 65535])
+def test_where_the_content_of_an_item_begins_and_ends(size: int) -> None:
+    item = lab_change.tlv(0x30, bytes(size))
+    assert der.content(item, 0) == len(item) - size
+    assert der._end(b"\xff" + item + b"\xff", 1) == 1 + len(item)
