@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import cbor2
+import zstandard
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
@@ -146,6 +147,7 @@ _STREAMS: Final[Mapping[bytes, tuple[str, _Expand]]] = {
     b"BZ": ("bzip2", bz2.BZ2Decompressor),
     b"\xfd7": ("xz", lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ)),
     b"\x5d\x00": ("lzma", lambda: lzma.LZMADecompressor(lzma.FORMAT_ALONE)),
+    b"\x28\xb5": ("zstd", lambda: zstandard.ZstdDecompressor().decompressobj()),
 }
 
 

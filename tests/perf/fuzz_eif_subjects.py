@@ -312,6 +312,7 @@ def kernel_subject() -> Subject:
     banner = b"Linux version 6.12.9-cloud-amd64 (a@b) (gcc) #1 SMP\n\0"
     setup = bytearray(2048)
     setup[0x1FE:0x200], setup[0x202:0x206], setup[0x206:0x208] = b"\x55\xaa", b"HdrS", b"\x0f\x02"
+    setup[0x211] = 1
     setup[0x20E:0x210] = (0x400).to_bytes(2, "little")
     setup[0x600 : 0x600 + len(banner)] = banner
     arm = bytearray(64) + bytearray(500) + banner
@@ -387,7 +388,7 @@ def ramdisk_subject() -> Subject:
             lzma.compress(other, lzma.FORMAT_XZ),
             lzma.compress(other, lzma.FORMAT_ALONE),
             small.replace(b"070701", b"070702"),
-            b"\x28\xb5\x2f\xfd" + bytes(20),
+            oci_images.PACKING["+zstd"](small) + bytes(2) + oci_images.PACKING["+zstd"](other),
         ],
         [
             *(
