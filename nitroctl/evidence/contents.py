@@ -30,6 +30,7 @@ _CURVES: Final[dict[int, tuple[type[ec.EllipticCurve], ...]]] = {
     33: (ec.SECP256R1, ec.SECP256K1),
     49: (ec.SECP384R1,),
     65: (ec.SECP256R1, ec.SECP256K1),
+    67: (ec.SECP521R1,),
     97: (ec.SECP384R1,),
     133: (ec.SECP521R1,),
 }
@@ -50,7 +51,7 @@ _NOTHING: Final = {
     hashlib.sha384().digest(): "SHA-384",
     hashlib.sha512().digest(): "SHA-512",
 }
-_HEX: Final = re.compile(r"(?:0x)?([0-9a-fA-F]{16,})")
+_HEX: Final = re.compile(r"(?:0x)?((?:[0-9a-fA-F]{2}){8,})")
 _UUID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 _UNIX_SECONDS: Final = re.compile(r"1[5-9][0-9]{8}|2[0-9]{9}")
 _TINK: Final = b"type.googleapis.com/google.crypto.tink."
@@ -233,7 +234,7 @@ def _binary_guesses(content: bytes, *, is_key: bool) -> Iterator[str]:
         yield f"zero from byte {len(bare)} on: padded to {len(content)} bytes, as report data of other TEEs is{what}"
     elif content in _NOTHING:
         yield f"the {_NOTHING[content]} of nothing"
-    elif not points and len(content) in (by_length := _KEY_BY_LENGTH if is_key else _BY_LENGTH):
+    elif len(content) in (by_length := _KEY_BY_LENGTH if is_key else _BY_LENGTH):
         yield by_length[len(content)]
 
 
@@ -243,7 +244,7 @@ def _text_guesses(text: str) -> Iterator[str]:
         yield f"a Unix time in seconds: {at}"
     elif _UUID.fullmatch(text):
         yield "a UUID"
-    elif (match := _HEX.fullmatch(text)) and len(match[1]) % 2 == 0:
+    elif match := _HEX.fullmatch(text):
         yield f"{len(match[1]) // 2} bytes written in hexadecimal"
 
 

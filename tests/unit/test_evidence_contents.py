@@ -4,6 +4,7 @@ import hashlib
 
 import cbor2
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -36,6 +37,15 @@ GUESSES = [
         hashlib.sha256().digest() + bytes(32),
         f"zero from byte 32 on: padded to 64 bytes, as report data of other TEEs is; {BEGINS} SHA-256 of nothing",
     ),
+    (hashlib.sha384().digest(), "the SHA-384 of nothing"),
+    (hashlib.sha512().digest(), "the SHA-512 of nothing"),
+    (
+        hashlib.sha384().digest() + bytes(48),
+        f"zero from byte 48 on: padded to 96 bytes, as report data of other TEEs is; {BEGINS} SHA-384 of nothing",
+    ),
+    (b"\x01\x02" + bytes(2), "zero from byte 2 on: padded to 4 bytes, as report data of other TEEs is"),
+    (b"\x05\x05", "every byte is 05: a placeholder"),
+    (b"2000000000", "a Unix time in seconds: 2033-05-18T03:33:20Z"),
     (b"1769923183", "a Unix time in seconds: 2026-02-01T05:19:43Z"),
     (b"ab185e3d-86d5-471b-9d1a-016a3a7e6c53", "a UUID"),
     (b"0x" + b"ab" * 16 + b"\n", "16 bytes written in hexadecimal"),
@@ -63,12 +73,36 @@ def test_a_shape_is_a_guess(content: bytes, guess: str) -> None:
     assert reading.key is None
 
 
+@pytest.mark.parametrize(
+    "content",
+    [b"\x05", b"a" * 14 + b"b", b"0x" + b"a" * 16 + b"b", b"3000000000", b"\x01\x02\x03" + bytes(2), bytes(range(31))],
+    ids=["byte", "short", "odd", "beyond", "more than half", "31"],
+)
+def test_a_shape_of_no_meaning_is_not_guessed_at(content: bytes) -> None:
+    assert contents.read(content).guesses == ()
+
+
 def test_points_are_told_from_bytes_of_their_length() -> None:
     for key, curve in ((P256, "P-256"), (K1, "secp256k1")):
         for form in (PublicFormat.UncompressedPoint, PublicFormat.CompressedPoint):
             (guess,) = contents.read(key.public_bytes(Encoding.X962, form), is_key=True).guesses
             assert curve in guess
     assert contents.read(b"\x04" + b"\xfe" * 64, is_key=True).guesses == ()
+
+
+@pytest.mark.parametrize(("curve", "name"), [(ec.SECP384R1(), "P-384"), (ec.SECP521R1(), "P-521")], ids=["384", "521"])
+@pytest.mark.parametrize("form", [PublicFormat.UncompressedPoint, PublicFormat.CompressedPoint], ids=["whole", "short"])
+def test_points_on_the_larger_curves(curve: ec.EllipticCurve, name: str, form: PublicFormat) -> None:
+    point = ec.generate_private_key(curve).public_key().public_bytes(Encoding.X962, form)
+    assert contents.read(point).guesses == (f"a point on {name}: a bare elliptic curve public key",)
+
+
+def test_a_curve_that_is_not_there_is_no_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(*_: object) -> None:
+        raise UnsupportedAlgorithm("this build of OpenSSL has no such curve")
+
+    monkeypatch.setattr(ec.EllipticCurvePublicKey, "from_encoded_point", absent)
+    assert contents.read(P256.public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)).guesses == ()
 
 
 def test_an_rsa_key_without_the_null_parameters_is_not_called_pkcs1() -> None:
@@ -141,6 +175,14 @@ def test_json_and_cbor_are_shown_as_such_and_not_guessed_at() -> None:
     assert (reading.cbor, reading.json, reading.guesses) == (f"{{\n  1: h'{'00' * 40}'\n}}", None, ())
     assert contents.read(cbor2.dumps(5)).cbor is None
     assert contents.read(cbor2.dumps({1: 2}) + b"\x00").cbor is None
+
+
+@pytest.mark.parametrize(("depth", "read"), [(32, True), (33, False), (100_000, False)])
+def test_json_is_read_to_a_depth(depth: int, read: bool) -> None:  # noqa: FBT001  (a table's column)
+    for opening, closing in (("[", "]"), ('{"a":', "}")):
+        inner = depth - 1
+        text = opening * inner + ("[]" if opening == "[" else "{}") + closing * inner
+        assert (contents.read(text.encode()).json is not None) is read
 
 
 @pytest.mark.parametrize(
