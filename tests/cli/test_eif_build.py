@@ -380,6 +380,52 @@ def test_an_epoch_that_is_none(cli: Cli, monkeypatch: pytest.MonkeyPatch, value:
     assert not Path("image.eif").exists()
 
 
+def test_of_a_directory_only_what_a_copy_keeps_counts_unless_it_is_exact(cli: Cli) -> None:
+    secret = Path("rootfs/secret")
+    secret.write_bytes(b"s3cret")
+    secret.chmod(0o4600)
+    os.utime(secret, (1000, 1000))
+    build(cli, "rootfs", "--cmd", "/bin/app")
+    assert ramdisk("image.eif", 1)["rootfs/secret"] == ("0o100644", [0, 0, 1, 1492533000], b"s3cret")
+    build(cli, "rootfs", "--cmd", "/bin/app", "--exact")
+    owner = [secret.stat().st_uid, secret.stat().st_gid]
+    assert ramdisk("image.eif", 1)["rootfs/secret"] == ("0o104600", [*owner, 1, 1000], b"s3cret")
+
+
+def test_what_nitro_cli_replaces_can_be_kept(cli: Cli) -> None:
+    Path("rootfs/etc").mkdir()
+    Path("rootfs/etc/hosts").write_bytes(b"127.0.0.1 kms\n")
+    data = build(cli, "rootfs", "--cmd", "/bin/app", "--as-is")
+    assert ramdisk("image.eif", 1)["rootfs/etc/hosts"][2] == b"127.0.0.1 kms\n"
+    assert "rootfs/etc/resolv.conf" not in ramdisk("image.eif", 1)
+    assert [remark["id"] for remark in data["remarks"] if remark["id"].startswith("build.m")] == ["build.mount-points"]
+    build(cli, "rootfs", "--cmd", "/bin/app")
+    assert (
+        ramdisk("image.eif", 1)["rootfs/etc/hosts"][2]
+        == b"127.0.0.1 localhost\n::1 localhost ip6-localhost ip6-loopback\n"
+    )
+
+
+PEAK = """
+import sys
+from pathlib import Path
+from nitroctl.__main__ import main
+sys.argv = ["nitroctl", *sys.argv[1:]]
+status = main()
+print(Path("/proc/self/status").read_text().partition("VmHWM:")[2].split()[0], file=sys.stderr)
+raise SystemExit(status)
+"""
+
+
+def test_the_data_is_never_in_memory() -> None:
+    with Path("rootfs/large").open("wb") as stream:
+        stream.truncate(256 << 20)
+    words = ["eif", "build", "rootfs", "--cmd", "/bin/app", "--output-file", "image.eif", "--quiet"]
+    done = subprocess.run([sys.executable, "-c", PEAK, *words], capture_output=True, text=True, check=True, timeout=120)
+    assert int(done.stderr) < 128 << 10, "KiB at the most"
+    assert Path("image.eif").stat().st_size > 256 << 20
+
+
 # -- signing and recording
 
 
