@@ -129,7 +129,7 @@ class _Reader:
         end = begin + 1 + width
         if end > self.size:
             raise CborFault(rules.CBOR_COMPLETE, begin, "a length is cut off: the bytes end inside it")
-        value = self.data[begin + 1] if width == 1 else int.from_bytes(self.data[begin + 1 : end])
+        value = int.from_bytes(self.data[begin + 1 : end])
         if value < least:
             raise CborFault(
                 rules.CBOR_SHORTEST_HEADS, begin, f"{value} is written in {width} bytes, which is not the fewest"

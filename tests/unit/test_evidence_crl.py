@@ -203,11 +203,48 @@ def test_a_stale_list_beside_a_current_one_does_not_matter() -> None:
     assert judged(stale, revocation_list(chain()[ROOT])).outcome is Outcome.PASS
 
 
+def test_what_is_covered_is_said_beside_what_was_not_used() -> None:
+    stale = revocation_list(chain()[REGIONAL], begin=-3 * HOUR, end=-HOUR)
+    check = judged(revocation_list(chain()[ROOT]), stale)
+    assert check.outcome is Outcome.WARN
+    assert check.detail == (
+        f"the regional CA is not on its issuer's list of {MADE}; list 2 of 2, by the regional CA, was to be replaced "
+        f"by {MADE}, before 2026-11-20T10:00:00.250Z: not used; "
+        "nothing is known of the zonal CA, the instance CA and the leaf"
+    )
+
+
+def test_one_certificate_of_which_nothing_is_known() -> None:
+    check = judged(*(revocation_list(chain()[number]) for number in (ROOT, REGIONAL, ZONAL)))
+    assert check.outcome is Outcome.PASS
+    assert check.detail.endswith("; nothing is known of the leaf")
+
+
+def test_an_issuer_without_key_usage_may_not_sign_lists() -> None:
+    wanted = [replace(p, key_usage=frozenset()) if number == REGIONAL else p for number, p in enumerate(profiles())]
+    issued = issue_chain(wanted)
+    found = parse(make(Change(chain=lambda _: issued)))
+    report = verify(found, accepted(), at=AT, crls=[revocation_list(issued[REGIONAL], [issued[ZONAL]])]).report
+    assert "by the regional CA, who may not sign lists: keyUsage lacks cRLSign" in report["chain.revocation"].detail
+
+
+def test_the_first_thing_wrong_with_a_list_is_told() -> None:
+    critical = [(x509.DeltaCRLIndicator(1), True)]
+    for extensions in (critical, scope(indirect_crl=True), [*scope(indirect_crl=True), *critical]):
+        found = crl.read(revocation_list(chain()[ROOT], hash_=hashes.SHA256(), extensions=extensions))
+        assert found.fault == "is not signed with ecdsa-with-SHA384"
+    found = crl.read(revocation_list(chain()[ROOT], extensions=[*scope(indirect_crl=True), *critical]))
+    assert found.fault == "lists certificates of other issuers"
+
+
 def test_a_list_is_in_force_from_its_update_to_the_next_one_ends_included() -> None:
     der = revocation_list(chain()[ROOT])
     ten = AT.replace(microsecond=0)
     inside = (AT, ten + HOUR)
     assert [judged(der, at=at).outcome for at in inside] == [Outcome.PASS] * 2
+    begun = revocation_list(chain()[ROOT], begin=timedelta(0))
+    assert judged(begun, at=ten).outcome is Outcome.PASS
+    assert judged(begun, at=ten - timedelta(microseconds=1)).outcome is Outcome.WARN
     found = crl.read(der)
     assert (found.this_update, found.next_update) == (ten - HOUR, ten + HOUR)
     assert judged(der, at=ten + HOUR + timedelta(microseconds=1)).outcome is Outcome.WARN

@@ -5,6 +5,7 @@ import pytest
 from nitroctl.checks import Check, Outcome
 from nitroctl.evidence import rules
 from nitroctl.evidence.rules import Rule
+from nitroctl.evidence.standing import Standing
 from tests.conftest import ROOT
 
 RULE = Rule("x.y", "a title", "a source")
@@ -68,6 +69,10 @@ def made(outcome: Outcome, detail: str = "", *, required: bool = True, **compare
 )
 def test_a_rule_makes_its_own_checks(check: Check, expected: Check) -> None:
     assert check == expected
+
+
+def test_what_a_statement_rests_on_is_said_in_these_words() -> None:
+    assert [standing.value for standing in Standing] == ["stated", "documented", "undocumented habit", "guess"]
 
 
 def test_what_is_blocked_is_blocked_in_order() -> None:
