@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from nitroctl import pcr
 from tests import images, oci_images
@@ -446,6 +448,39 @@ def test_it_signs(cli: Cli) -> None:
     assert "eif.certificate-dates" in checks
     unsigned = build(cli, "app.tar")
     assert {name: data["pcrs"][name] for name in unsigned["pcrs"]} == unsigned["pcrs"]
+
+
+ARN = "arn:aws:kms:eu-west-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+
+def test_it_signs_with_a_key_that_others_hold(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    pem, certificate = images.pair()
+    loaded = serialization.load_pem_private_key(pem, None)
+    assert isinstance(loaded, ec.EllipticCurvePrivateKey)
+    key: ec.EllipticCurvePrivateKey = loaded
+
+    class Remote:
+        name = ARN
+        remarks = ("the alias leads elsewhere tomorrow",)
+        public_key = key.public_key().public_bytes(
+            serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
+        )
+
+        def sign(self, digest: bytes) -> bytes:
+            return key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA384())))
+
+    def reach(arn: str) -> Remote:
+        assert arn == ARN
+        return Remote()
+
+    monkeypatch.setattr("nitroctl.aws.kms_key", reach)
+    Path("certificate.pem").write_bytes(certificate)
+    signing = ("--private-key", ARN, "--signing-certificate", "certificate.pem")
+    ran = cli("eif", "build", "app.tar", "--output-file", "image.eif", *signing, "--explain-reproducibility")
+    assert (ran.status, ran.stderr.splitlines()[-1]) == (0, "nitroctl: note: the alias leads elsewhere tomorrow")
+    assert "  not pinned       the signature differs from run to run" in ran.stdout
+    checked = cli("eif", "measure", "image.eif", "--json").json["data"]
+    assert checked["pcrs"]["PCR8"] == images.extended(hashlib.sha384(images.der(certificate)).digest()).hex()
 
 
 def test_half_of_a_pair(cli: Cli) -> None:
