@@ -13,30 +13,17 @@ Documentation/driver-api/early-userspace/buffer-format.rst and init/initramfs.c.
 
 import hashlib
 import stat
-import struct
-from binascii import unhexlify
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import IO, Final, NamedTuple
+from typing import IO, Final
 
+from nitroctl.eif import newc
 from nitroctl.eif.ramdisk_bytes import CHUNK, COMPRESSIONS, Expanded, Part, Source, Stop
 
-MAGICS: Final = (b"070701", b"070702")
 TRAILER: Final = b"TRAILER!!!"
-HEADER_BYTES: Final = 110
-#: The longest name, and the longest target of a symbolic link, that Linux takes; with the final NUL.
-PATH_MAX: Final = 4096
 PLAIN: Final = "none"
 
-_NUMBERS: Final = struct.Struct(">13I")
-_SUMMED: Final = b"070702"
-_OLD: Final = b"070707"
-_TYPES: Final = frozenset(
-    {stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK, stat.S_IFCHR, stat.S_IFBLK, stat.S_IFIFO, stat.S_IFSOCK}
-)
 _UMODE: Final = 0xFFFF
-_TYPE_BITS: Final = 0o170000
-_SHOWN: Final = 6
 _NOT_TAKEN: Final = "Linux does not take it"
 
 
@@ -177,7 +164,7 @@ class Reading(Iterator[Member]):
 
     def _walk(self, source: "Source", compression: str) -> Iterator[Member]:
         """Follow entries, padding and, on the outside, compressed streams."""
-        while start := source.peek(_SHOWN):
+        while start := source.peek(newc.SHOWN):
             if start[0] == 0:
                 source.skip_zeros()
             elif start[:1] == b"0":
@@ -232,19 +219,22 @@ class Reading(Iterator[Member]):
     def _entry(self, source: "Source", compression: str) -> Member | None:
         """Read one entry; None for a trailer and for what Linux passes over."""
         at = source.position
-        header = _header(source.take(HEADER_BYTES), at)
+        header = newc.parse(source.take(newc.SIZE), at)
         name = self._name(source, at, header)
         if name is None:
             return None
-        if name == TRAILER:
+        ends = name == TRAILER and header.ends
+        if ends:
             self.archives += 1
             self._open = False
             ignored = f"the trailer has {header.size} bytes of data" if header.size else ""
         else:
-            ignored = _ignored(header)
+            ignored = newc.ignored(header)
         if ignored:
             self._fault(at, f"{_shown(name)}: {ignored}: Linux passes over it")
-        if ignored or name == TRAILER:
+        if name == TRAILER and not ends:
+            self._fault(at, f"{_shown(name)}: other archivers end here, Linux does not")
+        if ignored or ends:
             self._pass_over(source, at, header.size)
             return None
         link = header.size if header.kind == stat.S_IFLNK else 0
@@ -268,15 +258,17 @@ class Reading(Iterator[Member]):
         )
         if header.kind == stat.S_IFREG:
             member = self._content(source, member, header.checksum if header.summed else None)
-        source.skip(-header.size % 4)
+        padding = -header.size % 4
+        if source.skip(padding) < padding and compression != PLAIN:
+            self._fault(at, f"{_shown(name)}: the {compression} stream ends before its padding: Linux refuses that")
         self._open = True
         return member
 
-    def _name(self, source: "Source", at: int, header: "_Header") -> bytes | None:
+    def _name(self, source: "Source", at: int, header: newc.Header) -> bytes | None:
         """Read the name of an entry; None, and the entry passed over, when Linux does not take it."""
         length = header.name_size
-        padding = -(HEADER_BYTES + length) % 4
-        if not 0 < length <= PATH_MAX:
+        padding = -(newc.SIZE + length) % 4
+        if not 0 < length <= newc.PATH_MAX:
             self._fault(at, f"an entry with a name of {length} bytes: Linux passes over it")
             self._pass_over(source, at, length + padding + header.size)
             return None
@@ -346,52 +338,6 @@ class Reading(Iterator[Member]):
             self.faults.append(Fault(offset, text, final))
         else:
             self.more_faults += 1
-
-
-class _Header(NamedTuple):
-    """The numbers of an entry's header, and whether its checksum counts."""
-
-    ino: int
-    mode: int
-    uid: int
-    gid: int
-    nlink: int
-    mtime: int
-    size: int
-    major: int
-    minor: int
-    rdev_major: int
-    rdev_minor: int
-    name_size: int
-    checksum: int
-    summed: bool
-
-    @property
-    def kind(self) -> int:
-        """The type bits of the mode."""
-        return self.mode & _TYPE_BITS
-
-
-def _header(data: bytes, at: int) -> _Header:
-    if len(data) < HEADER_BYTES:
-        raise Stop(at, "the ramdisk ends inside the header of an entry")
-    if data[:6] == _OLD:
-        raise Stop(at, "an archive in the old portable form (070707), which Linux does not read")
-    if data[:6] not in MAGICS:
-        raise Stop(at, f"no entry in the newc form: it begins {data[:_SHOWN].hex(' ')}")
-    try:
-        return _Header._make((*_NUMBERS.unpack(unhexlify(data[6:])), data[:6] == _SUMMED))
-    except ValueError as error:  # binascii.Error is one
-        raise Stop(at, "a number in the header of an entry is not hexadecimal") from error
-
-
-def _ignored(header: _Header) -> str:
-    """Say why Linux makes nothing of an entry; empty when it makes something."""
-    if header.kind not in _TYPES:
-        return f"its type {header.kind:o} is none that there is"
-    if header.kind == stat.S_IFLNK:
-        return f"a symbolic link whose target has {header.size} bytes" if header.size > PATH_MAX else ""
-    return f"{header.size} bytes of data in what is no file" if header.size and header.kind != stat.S_IFREG else ""
 
 
 def _shown(name: bytes) -> str:

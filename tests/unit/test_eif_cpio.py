@@ -379,10 +379,36 @@ def test_a_mode_of_more_than_sixteen_bits_is_told() -> None:
 
 
 def test_a_trailer_with_data_is_told() -> None:
-    members, reading = read(entry(b"TRAILER!!!", 0, b"data") + entry(b"next") + TRAILER)
+    members, reading = read(entry(b"TRAILER!!!", FILE, b"data") + entry(b"next") + TRAILER)
     assert [member.name for member in members] == [b"next"]
     assert reading.faults == [Fault(0, "TRAILER!!!: the trailer has 4 bytes of data: Linux passes over it")]
     assert reading.archives == 2
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        (LINK, []),
+        (0, ["TRAILER!!!: its type 0 is none that there is: Linux passes over it"]),
+        (DIRECTORY, ["TRAILER!!!: 4 bytes of data in what is no file: Linux passes over it"]),
+    ],
+)
+def test_what_only_others_take_for_a_trailer_is_told(mode: int, said: list[str]) -> None:
+    """Linux does not look at the names of some entries, and makes a link of any name."""
+    members, reading = read(entry(b"TRAILER!!!", mode, b"data") + entry(b"next") + TRAILER)
+    assert [member.name for member in members] == [*([b"TRAILER!!!"] if mode == LINK else []), b"next"]
+    assert [fault.text for fault in reading.faults] == [*said, "TRAILER!!!: other archivers end here, Linux does not"]
+    assert reading.archives == 1
+
+
+def test_a_stream_that_ends_before_its_padding_is_told() -> None:
+    raw = entry(b"a", data=b"abc")[:-1]
+    members, reading = read(gzip.compress(raw))
+    assert [member.name for member in members] == [b"a"]
+    assert reading.faults[0] == Fault(0, "a: the gzip stream ends before its padding: Linux refuses that")
+    assert [fault.text for fault in read(raw)[1].faults] == [
+        "the last archive has no trailer: other programs than Linux may refuse it"
+    ]
 
 
 def test_a_missing_trailer_is_told() -> None:
