@@ -121,6 +121,11 @@ def test_one_change_of_one_entry_is_named(compared: Compare, name: str) -> None:
     assert found.unmeasured == ()
 
 
+def test_what_only_one_ramdisk_has_is_told_by_its_path(compared: Compare) -> None:
+    found = contents(compared(image(PLAIN), image(newc([*BASE[:-1], file("./new")]))))
+    assert [(each.name, each.kind) for each in found.changes] == [(b"dev/null", Kind.REMOVED), (b"new", Kind.ADDED)]
+
+
 def test_many_changes_are_counted_apart(compared: Compare) -> None:
     many = [file(f"usr/{number:04}", b"x", ino=number + 1) for number in range(1220)]
     after = [

@@ -254,6 +254,17 @@ def test_a_signature_over_another_hash_is_named(verified: Verified, algorithm: s
     }
 
 
+@pytest.mark.parametrize("payload", [b"", b"\x20" * 64, b"\xa2\x6eregister_index\x00\x6eregister_value\x98"])
+def test_a_signature_about_something_else_names_no_hash(tmp_path: Path, payload: bytes) -> None:
+    path = tmp_path / "image.eif"
+    path.write_bytes(signed())
+    measured = measure(str(path))
+    assert measured.signature
+    other = dataclasses.replace(measured, signature=dataclasses.replace(measured.signature, payload=payload))
+    [check] = [check for check in builders.examine(other, None) if check.id == "builder.signed-hash"]
+    assert check.outcome is Outcome.PASS
+
+
 @pytest.mark.parametrize(
     "image",
     [
