@@ -443,7 +443,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     ),
     "eif.certificate-dates": _E(
         "The signing certificate had expired or did not hold yet at the instant named. PCR8 is the same all the same,"
-        " but nitro-cli run-enclave refuses the image.",
+        " but nitro-cli run-enclave refuses the image. eif inspect tells it, eif verify refuses.",
         ("a certificate that was not renewed", "a wrong clock"),
         "Sign the image with a current certificate; PCR8 changes with it.",
     ),
@@ -1481,6 +1481,39 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "The file holds several sets of measurements, and it is not clear which one is meant.",
         ("a history of releases", "several enclaves were running"),
         "Choose one with --select, or record all with --all.",
+    ),
+    **{
+        f"drift.{kind}": _E(
+            f"{what} is not an active recorded version, so key policies and verifiers go by another image.",
+            causes,
+            "Run or ship a version that is active, or roll out this one: nitroctl pcr rollout.",
+        )
+        for kind, what, causes in (
+            ("image", "The image file", ("a build that drifted", "a version that was never rolled out")),
+            ("build", "What the build printed", ("a build that drifted", "a version that was never rolled out")),
+            ("running", "A running enclave", ("an old version still runs", "debug mode", "an image nobody recorded")),
+            ("document", "What the document attests", ("an old version still runs", "an image nobody recorded")),
+        )
+    },
+    "drift.key-recorded": _E(
+        "The key policy names an image that is not an active record: whoever has that image can use the key.",
+        ("a rollout that was finalized here and not in the policy", "a policy edited by hand"),
+        "Write the policy again from the records (nitroctl kms generate) and apply it.",
+    ),
+    "drift.key-complete": _E(
+        "An active version is named by no statement of the key policy, so its enclaves are refused the key.",
+        ("a rollout that was recorded and not applied", "the policy of another key"),
+        "Write the policy again from the records (nitroctl kms generate) and apply it.",
+    ),
+    "drift.key-bound": _E(
+        "A statement allows what enclaves ask for without naming a register; a Deny may still stop it.",
+        ("the account's root statement", "a statement for another role"),
+        "Bind it to attestation, or take the data operations out of it. kms generate writes Denies that close it.",
+    ),
+    "kms.policy": _E(
+        "The file is not a key policy, or names a value that is no register.",
+        ("the wrong file", "a placeholder in a template"),
+        "Give the policy as aws kms get-key-policy prints it, or the document alone.",
     ),
     "records.busy": _E(
         "The lock that keeps two writers of the ledger apart could not be had.",
