@@ -1,8 +1,10 @@
 """The chain at other instants and under other roots, and that nothing remembered changes an answer."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from nitroctl.checks import Outcome
 from nitroctl.errors import CannotAnswer
@@ -49,7 +51,7 @@ def test_another_zone_is_the_same_instant() -> None:
 
 
 def test_an_instant_without_a_zone_is_a_bug() -> None:
-    with pytest.raises(ValueError, match="aware"):
+    with pytest.raises(ValueError, match=r"^the instant must be aware$"):
         judged(AT.replace(tzinfo=None))
 
 
@@ -85,13 +87,69 @@ def test_the_roots_in_the_package_are_the_pinned_ones() -> None:
     assert [known.partition for known in roots.AWS_ROOTS] == ["aws", "aws-us-gov"]
 
 
-def test_a_root_file_holds_one_certificate() -> None:
-    pem = roots.pem(roots.AWS_ROOTS[0])
-    for content in (pem + pem, b"", b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n"):
-        with pytest.raises(CannotAnswer):
-            roots.from_pem(content, where="x")
-    with pytest.raises(CannotAnswer):
+def test_the_roots_are_those_that_aws_publishes() -> None:
+    """The fingerprints as the Nitro Enclaves and the GovCloud user guides give them."""
+    assert [(known.name, known.fingerprint, known.partition, known.file, known.aws) for known in roots.AWS_ROOTS] == [
+        (
+            "AWS Nitro Enclaves Root G1",
+            "641a0321a3e244efe456463195d606317ed7cdcc3c1756e09893f3c68f79bb5b",
+            "aws",
+            "aws_root_g1.pem",
+            True,
+        ),
+        (
+            "AWS GovCloud (US) Nitro Enclaves root",
+            "20bcd30a3e168ea03789e1c45912bc123c4de3c977b8a6e1c125c7929d668b3b",
+            "aws-us-gov",
+            "aws_us_gov_root.pem",
+            True,
+        ),
+    ]
+    assert roots.Root("x", "00") == roots.Root("x", "00", None, None)
+    assert not roots.Root("x", "00").aws
+
+
+PEM = roots.pem(roots.AWS_ROOTS[0])
+
+
+@pytest.mark.parametrize(
+    ("content", "code", "message", "hints"),
+    [
+        (PEM + PEM, "evidence.root", "x: more than one certificate in it", ["pass one file for each root"]),
+        (
+            b"-----BEGIN CERTIFICATE-----\nMAA=\n-----END CERTIFICATE-----\n",
+            "evidence.root",
+            "x: the certificate cannot be decoded: ",
+            [],
+        ),
+        (b"", "pcr.certificate", "x: no PEM certificate in it", None),
+    ],
+    ids=["two", "no certificate", "empty"],
+)
+def test_a_root_file_holds_one_certificate(content: bytes, code: str, message: str, hints: list[str] | None) -> None:
+    with pytest.raises(CannotAnswer) as caught:
+        roots.from_pem(content, where="x")
+    assert caught.value.code == code
+    assert caught.value.message.startswith(message)
+    assert hints is None or list(caught.value.hints) == hints
+
+
+def test_a_root_of_somebody_else_is_named_as_it_names_itself() -> None:
+    found = roots.from_pem(root().certificate.public_bytes(Encoding.PEM), where="x")
+    assert found == roots.Root(root().certificate.subject.rfc4514_string(), accepted()[0].fingerprint)
+
+
+def test_only_the_pinned_certificate_is_given_out() -> None:
+    with pytest.raises(CannotAnswer) as caught:
         roots.pem(accepted()[0])
+    assert caught.value.code == "evidence.root"
+    assert caught.value.message == f"{accepted()[0].name} is not one of the roots in this package"
+    first, second = roots.AWS_ROOTS
+    with pytest.raises(CannotAnswer) as caught:
+        roots.pem(replace(first, file=second.file))
+    assert caught.value.code == "evidence.root"
+    assert caught.value.message == "aws_us_gov_root.pem: not the certificate that is pinned"
+    assert list(caught.value.hints) == ["install nitroctl anew"]
 
 
 def test_roles_and_instants_are_written_plainly() -> None:

@@ -98,9 +98,17 @@ def test_what_could_not_be_reached_says_what_blocked_it() -> None:
     assert [check.id for check in report.having(Outcome.PASS)] == ["cbor.size"]
 
 
+def test_when_the_envelope_is_no_envelope_the_payload_was_not_looked_at() -> None:
+    report = parse(b"\x80").report
+    assert report["cbor.unique-keys"].detail == "in the envelope; the payload was not looked at"
+    assert report["document.map"].detail == "not checked: blocked by cose.shape"
+
+
 def test_nothing_beyond_32_kib_is_scanned() -> None:
     assert parse(b"\x84" * MAX_BYTES).report["cbor.size"].outcome is Outcome.PASS
-    assert parse(b"\x84" * (MAX_BYTES + 1)).report["cbor.size"].outcome is Outcome.FAIL
+    refused = parse(b"\x84" * (MAX_BYTES + 1)).report["cbor.size"]
+    assert refused.outcome is Outcome.FAIL
+    assert refused.detail == "the document has 32769 bytes; a genuine one has at most 12288"
 
 
 def test_a_wrong_header_does_not_hide_what_the_document_says() -> None:

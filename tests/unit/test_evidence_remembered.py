@@ -206,9 +206,19 @@ def test_aws_lc_is_not_replaced_in_silence_where_it_is_absent(monkeypatch: pytes
         answer(("good", make(), False, None))
     assert caught.value.code == "evidence.crypto"
     assert caught.value.message == "NITROCTL_CRYPTO=awscrt: the package awscrt is not installed"
+    assert list(caught.value.hints) == ["pip install 'nitroctl[fast]'", "or leave NITROCTL_CRYPTO out"]
 
 
 def test_another_library_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NITROCTL_CRYPTO", "openssl")
-    with pytest.raises(CannotAnswer, match="there is no 'openssl'"):
+    with pytest.raises(CannotAnswer) as caught:
         answer(("good", make(), False, None))
+    assert caught.value.code == "evidence.crypto"
+    assert caught.value.message == "NITROCTL_CRYPTO: there is no 'openssl'"
+    assert list(caught.value.hints) == ["leave it out, or set it to awscrt"]
+
+
+@pytest.mark.parametrize("wanted", ["", "cryptography"])
+def test_who_computes_when_nobody_else_is_asked_for(wanted: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NITROCTL_CRYPTO", wanted)
+    assert backend.name() == "cryptography"
