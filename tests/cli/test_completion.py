@@ -44,7 +44,7 @@ CASES = [
     ("nitroctl att", {"attest"}),
     ("nitroctl attest v", {"verify"}),
     ("nitroctl attest verify --auth", {"--authenticity-only"}),
-    ("nitroctl attest verify --format ", {"human", "json", "sarif", "junit", "github", "ear", "vsa"}),
+    ("nitroctl attest verify --format ", {"human", "json", "sarif", "junit", "github", "ear", "vsa", "nitro-cli"}),
     ("nitroctl completion ", {"bash", "zsh", "fish"}),
     ("nitroctl eif measure ap", {"app.eif"}),
 ]

@@ -103,7 +103,7 @@ def test_an_empty_value_is_a_variable_that_was_not_set(cli: Cli, argv: tuple[str
     )
 
 
-@pytest.mark.parametrize("form", ["sarif", "junit", "github", "ear", "vsa"])
+@pytest.mark.parametrize("form", ["sarif", "junit", "github", "ear", "vsa", "nitro-cli"])
 def test_a_form_that_the_answer_cannot_take_is_refused_before_anything_is_done(
     cli: Cli, tmp_path: Path, form: str
 ) -> None:
