@@ -616,6 +616,11 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("a root file system that was unpacked by a package manager",),
         "Nothing; give a tar archive to keep the links.",
     ),
+    "source.link-attributes": _E(
+        "A hard link's entry states another mode or owner than the file has, and they counted for all its names.",
+        ("an archive made by a program that fills in defaults for links",),
+        "See that the file's mode and owner are as meant: Docker and containerd do the same, umoci and tar do not.",
+    ),
     "source.parents-made": _E(
         "Directories that no entry of the source describes were made, with mode 0755 and owner 0:0.",
         ("a builder that writes files only",),

@@ -16,11 +16,36 @@ if TYPE_CHECKING:
 EXAMPLES = """
 nitroctl pcr check --eif app.eif --component signer --environment prod
 nitroctl pcr check --eif app.eif --environment prod --format github
+nitroctl pcr check --running --key-policy policy.json --component signer --environment prod
+nitroctl pcr check --document signer.cbor --at document --component signer --environment prod
 """
 
 
 def check(
+    *,
     eif: Annotated[str | None, typer.Option("--eif", help="Measure this image.", metavar="FILE")] = None,
+    measurements: Annotated[
+        str | None,
+        typer.Option("--measurements", help="What nitro-cli build-enclave or describe-eif printed.", metavar="FILE"),
+    ] = None,
+    running: Annotated[bool, typer.Option("--running", help="The enclaves that run on this host.")] = False,
+    document: Annotated[
+        list[str] | None,
+        typer.Option("--document", help="What this attestation document attests. Repeatable.", metavar="FILE"),
+    ] = None,
+    at: Annotated[
+        str,
+        typer.Option(
+            "--at", help="With --document: judge it at now, document (its own time), or RFC 3339.", metavar="TIME"
+        ),
+    ] = "now",
+    root: Annotated[
+        list[str] | None,
+        typer.Option("--root", help="With --document: accept this root in place of AWS's.", metavar="PEM"),
+    ] = None,
+    key_policy: Annotated[
+        str | None, typer.Option("--key-policy", help="The key policy, for the images that it names.", metavar="FILE")
+    ] = None,
     pcr: Annotated[
         list[str] | None,
         typer.Option("--pcr", help="Compare this register. Repeatable.", metavar="PCR=HEX"),
@@ -32,11 +57,24 @@ def check(
     """Say whether an image, or some registers, are those of an active recorded version.
 
     Yes only when every register that the version pins was given and is equal. Otherwise the nearest version is named,
-    with the registers that differ.
+    with the registers that differ. With what runs, what was attested or what a key policy names, the answer is all of
+    them beside the records, and every drift.
     """
     from nitroctl import records as ledger
     from nitroctl.records.compare import compare
 
+    if document is None and (root or at != "now"):
+        raise UsageError(
+            "--at and --root judge a document, and none is given", "usage.invalid", ["add --document FILE"]
+        )
+    if measurements is not None or running or document or key_policy is not None:
+        from nitroctl.cli import pcr_threeway
+
+        if pcr:
+            raise UsageError("--pcr is compared alone", "usage.invalid", ["leave out what it was given with"])
+        path = ledger_path(records)
+        asked = pcr_threeway.Asked(eif, measurements, running, document or (), at, root or (), key_policy)
+        return pcr_threeway.check(asked, path, component, environment)
     registers = dict[int, bytes]()
     if eif is not None:
         registers, _, _ = from_image(eif)

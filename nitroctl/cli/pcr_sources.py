@@ -2,8 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from nitroctl.errors import CannotAnswer
+
+if TYPE_CHECKING:
+    from nitroctl.errors import NitroctlError
+    from nitroctl.evidence.document import Document
+    from nitroctl.host.replies import Enclave
 
 #: What a document says of the image, and of who signed it; PCR3 and PCR4 are those of the one parent it came from.
 _OF_THE_IMAGE = (0, 1, 2, 8)
@@ -44,18 +50,52 @@ def from_enclave(wanted: str) -> Taken:
     )
 
 
+def running() -> "tuple[Sequence[Enclave], list[NitroctlError]]":
+    """Return the enclaves that run on this host, and what kept nitro-cli from telling of all. Raises NitroCliFailed."""
+    from nitroctl import settings
+    from nitroctl.host import nitro_cli
+
+    described = nitro_cli.find(settings.load({})["nitro_cli"]).describe()
+    return described.enclaves, [described.trouble] if described.trouble else []
+
+
 def from_document(path: str, *, at: str, root: Sequence[str]) -> Taken:
-    """Return the registers in the attestation document in ``path``, when it is authentic at ``at``.
+    """Return the registers of the image in the attestation document in ``path``, when it is authentic at ``at``.
 
     Of an enclave PCR0, PCR1, PCR2, and PCR8 when it was signed; of a NitroTPM document all that are not zero. Raises
-    CannotAnswer ``records.evidence`` for one that is not authentic, ``records.debug`` for a debug-mode enclave's.
+    what :func:`attested` raises.
     """
+    from nitroctl import pcr
+    from nitroctl.evidence.document import Kind
+    from nitroctl.records import NITRO_ENCLAVE, NITRO_TPM
+
+    document, sentence = _authentic(path, at, root)
+    enclave = document.kind is Kind.ENCLAVE
+    wanted = _OF_THE_IMAGE if enclave else tuple(document.pcrs)
+    found = {index: document.pcrs[index] for index in wanted if index in document.pcrs}
+    return Taken(
+        f"{path} attests",
+        {index: value for index, value in found.items() if not pcr.is_zero(value)},
+        NITRO_ENCLAVE if enclave else NITRO_TPM,
+        f"{sentence}; the image itself was not measured",
+    )
+
+
+def attested(path: str, *, at: str, root: Sequence[str]) -> Mapping[int, bytes]:
+    """Return all registers in the attestation document in ``path``, when it is authentic at ``at``.
+
+    Raises CannotAnswer ``records.evidence`` when it is not authentic, ``records.debug`` for a debug-mode enclave's.
+    """
+    return _authentic(path, at, root)[0].pcrs
+
+
+def _authentic(path: str, at: str, root: Sequence[str]) -> "tuple[Document, str]":
+    """Return the document in ``path`` and the sentence that says why it is authentic."""
     from nitroctl import pcr
     from nitroctl.appraisal.judge import reason
     from nitroctl.cli import attest_file
     from nitroctl.cli import attest_options as options
     from nitroctl.evidence.document import Kind
-    from nitroctl.records import NITRO_ENCLAVE, NITRO_TPM
 
     judge = options.judge(options.Asked(at=at, root=root, authenticity_only=True))
     judgement = judge.judge(attest_file.unwrap(path).cbor)
@@ -66,21 +106,14 @@ def from_document(path: str, *, at: str, root: Sequence[str]) -> Taken:
             "records.evidence",
             [f"see nitroctl attest verify {path} --authenticity-only", *_document_time(at)],
         )
-    enclave = document.kind is Kind.ENCLAVE
-    wanted = _OF_THE_IMAGE if enclave else tuple(document.pcrs)
-    found = {index: document.pcrs[index] for index in wanted if index in document.pcrs}
-    if enclave and any(pcr.is_zero(found.get(index, pcr.ZERO)) for index in (0, 1, 2)):
+    images = [document.pcrs.get(index, pcr.ZERO) for index in (0, 1, 2)]
+    if document.kind is Kind.ENCLAVE and any(map(pcr.is_zero, images)):
         raise CannotAnswer(
             f"{path}: PCR0, PCR1 or PCR2 is zero: the enclave ran in debug mode, and the document names no image",
             "records.debug",
             ["run the enclave without debug mode, and capture a document again"],
         )
-    return Taken(
-        f"{path} attests",
-        {index: value for index, value in found.items() if not pcr.is_zero(value)},
-        NITRO_ENCLAVE if enclave else NITRO_TPM,
-        f"{judgement.sentence}; the image itself was not measured",
-    )
+    return document, judgement.sentence
 
 
 def _document_time(at: str) -> list[str]:

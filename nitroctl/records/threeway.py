@@ -1,0 +1,180 @@
+"""Recorded, running, allowed by the key: three accounts of which images there are, side by side.
+
+Each account is compared with the ledger by the registers that it can know. An image file and nitro-cli cannot know
+those of the parent (PCR3, PCR4); a document knows all. A key policy is read for the values that it names, which is less
+than what it allows.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from nitroctl import pcr
+from nitroctl.checks import Check, Outcome, Report
+from nitroctl.records.entry import Entry, Status, time_text
+from nitroctl.records.ledger import Ledger
+
+if TYPE_CHECKING:
+    from nitroctl.kms.named import Named
+
+#: What an image determines; the other registers are those of where it runs.
+IMAGE_REGISTERS: Final = (0, 1, 2, 8)
+
+_TITLES: Final = {
+    "drift.image": "The image file is an active record",
+    "drift.build": "What the build printed is an active record",
+    "drift.running": "The running enclave is an active record",
+    "drift.document": "The document attests an active record",
+    "drift.key-recorded": "The key policy names active records only",
+    "drift.key-complete": "The key policy names every active record",
+    "drift.key-bound": "Every statement of the key policy that serves enclaves is bound to an image",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Somebody's account of one image. ``kind``: image, build, running or document; ``name``: a path, an enclave.
+
+    ``whole``: it knows all registers, not only those that the image determines. ``debug``: it runs in debug mode.
+    """
+
+    kind: str
+    name: str
+    pcrs: Mapping[int, bytes]
+    whole: bool = False
+    debug: bool = False
+
+    def matching(self, ledger: Ledger) -> tuple[Entry, ...]:
+        """Return the entries, of every status, that this account can be of, as far as it knows."""
+        if self.debug:
+            return ()
+        found = []
+        for entry in ledger:
+            pins = [index for index in entry.pin if self.whole or index in IMAGE_REGISTERS]
+            if pins and all(self.pcrs.get(index, pcr.ZERO) == entry.pcrs[index] for index in pins):
+                found.append(entry)
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All accounts beside the ledger. ``key``: the statements of a key policy, None when none was given."""
+
+    ledger: Ledger
+    accounts: Sequence[Account]
+    key: "Sequence[Named] | None"
+
+    @property
+    def report(self) -> Report:
+        """A check for each account, and three for the key policy."""
+        checks = [_account(account, self.ledger) for account in self.accounts]
+        if self.key is not None:
+            checks += [_recorded(self.key, self.ledger), _complete(self.key, self.ledger), _bound(self.key)]
+        return Report.of(checks)
+
+    def naming(self, entry: Entry) -> tuple[str, ...]:
+        """Return the labels of the statements that name ``entry``."""
+        return tuple(named.label for named in self.key or () if _names(named, entry))
+
+
+def _names(named: "Named", entry: Entry) -> bool:
+    """Whether every register that the statement asks for has a value of the entry's, the image's own among them."""
+    telling = 0 in named.registers or {1, 2} <= named.registers.keys()
+    return telling and all(entry.pcrs.get(index) in values for index, values in named.registers.items())
+
+
+def _account(account: Account, ledger: Ledger) -> Check:
+    matches = account.matching(ledger)
+    active = [entry for entry in matches if entry.status is Status.ACTIVE]
+    revoked = [entry for entry in matches if entry.status is Status.REVOKED]
+    check_id = f"drift.{account.kind}"
+    if active and not revoked:
+        return Check(
+            id=check_id,
+            title=_TITLES[check_id],
+            outcome=Outcome.PASS,
+            detail=f"{account.name} is {', '.join(entry.id for entry in active)}",
+        )
+    return Check(
+        id=check_id,
+        title=_TITLES[check_id],
+        outcome=Outcome.FAIL,
+        detail=f"{account.name} {_instead(account, revoked or list(matches), ledger)}",
+        remedy="end it, and run a version that is active"
+        if account.kind == "running"
+        else "use a version that is active",
+    )
+
+
+def _instead(account: Account, matches: Sequence[Entry], ledger: Ledger) -> str:
+    """Return what the account is of, when it is of no active entry."""
+    if account.debug:
+        return "runs in debug mode, and attests no image"
+    if matches:
+        return "is " + ", ".join(_standing(entry) for entry in matches)
+    nearest = ledger.nearest(account.pcrs)
+    return f"is not recorded; {nearest.text}" if nearest else "is not recorded, and near nothing that is"
+
+
+def _standing(entry: Entry) -> str:
+    if entry.status is Status.CANDIDATE:
+        return f"{entry.id}, a candidate"
+    because = f" ({entry.revoked_because})" if entry.revoked_because else ""
+    return f"{entry.id}, {entry.status} since {time_text(entry.since)}{because}"
+
+
+def _recorded(key: "Sequence[Named]", ledger: Ledger) -> Check:
+    """Every value of PCR0, or pair of PCR1 and PCR2, that a statement names is of an active entry that it names."""
+    faults = []
+    for named in key:
+        entries = [entry for entry in ledger if _names(named, entry)]
+        faults += [
+            f"{named.label} names {_standing(entry)}"
+            for entry in entries
+            if entry.status is not Status.ACTIVE and not _also_active(entry, ledger)
+        ]
+        for index in (0, 1, 2):
+            known = {entry.pcrs.get(index) for entry in entries}
+            unknown = [value for value in sorted(named.registers.get(index, ())) if value not in known]
+            faults += [
+                f"{named.label} names {pcr.name(index)} {value.hex()}, which is not recorded" for value in unknown
+            ]
+    return _key_check("drift.key-recorded", faults, "write the policy again from the records: nitroctl kms generate")
+
+
+def _also_active(entry: Entry, ledger: Ledger) -> bool:
+    """Whether the same image is active under another name, and was not revoked under this one."""
+    return entry.status is not Status.REVOKED and any(
+        known.pinned == entry.pinned for known in ledger.select(status=Status.ACTIVE)
+    )
+
+
+def _complete(key: "Sequence[Named]", ledger: Ledger) -> Check:
+    absent = [entry.id for entry in ledger.active() if not any(_names(named, entry) for named in key)]
+    faults = [f"no statement names {', '.join(absent)}: it cannot use the key by an attested request"] if absent else []
+    return _key_check("drift.key-complete", faults, "write the policy again from the records: nitroctl kms generate")
+
+
+def _bound(key: "Sequence[Named]") -> Check:
+    """Warn: whether a Deny stops what such a statement lets by is not looked at here."""
+    faults = ", ".join(named.label for named in key if named.open)
+    return Check(
+        id="drift.key-bound",
+        title=_TITLES["drift.key-bound"],
+        outcome=Outcome.WARN if faults else Outcome.PASS,
+        detail=f"{faults}: matches requests without attestation; whether a Deny stops them was not looked at"
+        if faults
+        else "",
+        remedy="bind it to attestation, or take the data operations out of it" if faults else None,
+        required=False,
+    )
+
+
+def _key_check(check_id: str, faults: Sequence[str], remedy: str) -> Check:
+    return Check(
+        id=check_id,
+        title=_TITLES[check_id],
+        outcome=Outcome.FAIL if faults else Outcome.PASS,
+        detail="; ".join(faults),
+        remedy=remedy if faults else None,
+    )
