@@ -89,18 +89,18 @@ def _copy(source: IO[bytes], target: IO[bytes], measured: Measured, signature: b
     for old, new in plan:
         if new is not None:
             head = SECTION_HEADER.pack(new.type, new.flags, new.size)
-            crc = zlib.crc32(head, crc)
+            data = signature if signature is not None and new.type == SectionType.SIGNATURE else b""
+            crc = zlib.crc32(data, zlib.crc32(head, crc))
             target.write(head)
-        if old is not None:
-            reader.exactly(SECTION_HEADER.size)
-        if new is not None and new.type == SectionType.SIGNATURE:
-            crc = zlib.crc32(signature or b"", crc)
-            target.write(signature or b"")
-        left = old.size if old is not None else 0
+            target.write(data)
+        if old is None:
+            continue
+        reader.exactly(SECTION_HEADER.size)
+        left = old.size
         while left:
             block = reader.exactly(min(left, _CHUNK))
             left -= len(block)
-            if old is not None and old.type != SectionType.SIGNATURE:
+            if old.type != SectionType.SIGNATURE:
                 crc = zlib.crc32(block, crc)
                 target.write(block)
     reader.require(measured.sha256)

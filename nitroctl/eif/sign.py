@@ -147,7 +147,7 @@ def _remote(
     certificate, public = found
     try:
         held = serialization.load_der_public_key(key.public_key)
-    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise _unusable(key.name, "its public key cannot be read") from error
     if not isinstance(held, ec.EllipticCurvePublicKey) or section.algorithm_of(held) is None:
         raise _unusable(key.name, f"it is not on {section.CURVES}", "make a KMS key of the type ECC_NIST_P384")

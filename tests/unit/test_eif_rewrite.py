@@ -137,6 +137,25 @@ def test_another_file_leaves_the_image_alone(image: Path, tmp_path: Path) -> Non
     assert (image.read_bytes(), measure(str(output)).pcrs[8]) == (forge(), pcr8())
 
 
+def test_an_image_with_the_same_signature_is_not_touched(image: Path) -> None:
+    image.write_bytes(forge([*GOOD[:2], (SIGNATURE, section()), *GOOD[2:]]))
+    before = image.stat()
+    measured = measure(str(image))
+    assert rewrite(measured, str(image), section(), pcr8=pcr8()) is measured
+    after = image.stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+
+
+def test_an_image_with_the_same_signature_is_copied_to_another_file(image: Path, tmp_path: Path) -> None:
+    signed(image)
+    output = tmp_path / "new.eif"
+    assert signed(image, output).path == str(output)
+    assert output.read_bytes() == image.read_bytes()
+    output.write_bytes(b"something else")
+    signed(image, output)
+    assert output.read_bytes() == image.read_bytes()
+
+
 def test_a_version_without_signatures_is_refused(image: Path) -> None:
     image.write_bytes(forge([part for part in GOOD if part[0] != METADATA], version=2))
     error = failing(image)
@@ -173,17 +192,22 @@ def test_an_image_changed_after_it_was_measured_is_not_copied(image: Path, tmp_p
         assert list(tmp_path.iterdir()) == [image]
 
 
-@pytest.mark.parametrize("how", ["replaced", "written to", "removed"])
+@pytest.mark.parametrize("how", ["replaced", "replaced by one of the same size and time", "written to", "removed"])
 def test_an_image_that_somebody_else_changes_meanwhile_is_not_overwritten(
     image: Path, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another signer was faster: its work is not lost."""
-    other = forge([*GOOD, (RAMDISK, b"more")])
+    same_size = how.endswith("size and time")
+    other = forge([(KERNEL, b"Kernel" * 7), *GOOD[1:]] if same_size else [*GOOD, (RAMDISK, b"more")])
+    before = image.stat()
+    assert (len(other) == before.st_size) is same_size
 
     def interfere(path: str, **options: Any) -> Measured:
         if path.startswith("/proc/"):
-            if how == "replaced":
+            if how.startswith("replaced"):
                 image.with_name("new").write_bytes(other)
+                if how != "replaced":
+                    os.utime(image.with_name("new"), ns=(before.st_atime_ns, before.st_mtime_ns))
                 image.with_name("new").replace(image)
             elif how == "written to":
                 image.write_bytes(other)

@@ -1,5 +1,6 @@
 """The signer: two halves of one pair, in files or with somebody who holds the key, and a result that is verified."""
 
+import base64
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -132,6 +133,22 @@ def test_keys_of_other_kinds_are_refused(content: bytes) -> None:
         signer("other.key", "secp384r1.pem", kms=nobody)
     assert caught.value.code == "eif.signing-key"
     assert caught.value.message == "other.key: the key cannot be used: it is not on P-256, P-384 or P-521"
+
+
+EC_KEY, UNKNOWN_KEY = bytes.fromhex("06072a8648ce3d0201"), bytes.fromhex("06072a8648ce3d7f7f")
+
+
+@pytest.mark.usefixtures("files")
+def test_a_key_of_an_unknown_kind_is_refused() -> None:
+    key = serialization.load_pem_private_key(images.pair()[0], None)
+    der = key.private_bytes(
+        serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    ).replace(EC_KEY, UNKNOWN_KEY)
+    content = b"-----BEGIN PRIVATE KEY-----\n" + base64.encodebytes(der) + b"-----END PRIVATE KEY-----\n"
+    Path("other.key").write_bytes(content)
+    with pytest.raises(CannotAnswer) as caught:
+        signer("other.key", "secp384r1.pem", kms=nobody)
+    assert caught.value.message == "other.key: the key cannot be used: not a PEM private key"
 
 
 @pytest.mark.usefixtures("files")
@@ -274,13 +291,21 @@ def test_a_key_that_is_not_the_certificates_is_refused_before_it_signs(key: Any,
     assert (caught.value.code, caught.value.message) == ("eif.signing-key", said)
 
 
+PUBLIC = (
+    serialization.load_pem_private_key(images.pair()[0], None)
+    .public_key()
+    .public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+)
+
+
 @pytest.mark.usefixtures("files")
-def test_a_public_key_that_is_none_is_refused() -> None:
+@pytest.mark.parametrize("der", [b"", b"\x30\x00", PUBLIC[:-1], PUBLIC.replace(EC_KEY, UNKNOWN_KEY)])
+def test_a_public_key_that_is_none_is_refused(der: bytes) -> None:
     @dataclass
     class Odd(Held):
         @property
         def public_key(self) -> bytes:
-            return b"\x30\x00"
+            return der
 
     with pytest.raises(CannotAnswer) as caught:
         signer(ARN, "secp384r1.pem", kms=lambda _: Odd(None))

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from nitroctl.checks import Check, Outcome
 from nitroctl.eif.signature import Signature, dates, examine, sign
+from nitroctl.eif.signature_section import Malformed, read_payload
 from nitroctl.errors import CannotAnswer
 from tests import images
 from tests.conftest import vectors
@@ -121,6 +122,9 @@ def test_a_signature_about_another_image_is_refused_with_both_registers() -> Non
         (cbor2.dumps({"register_value": list(PCR0), "register_index": 0}), NOT_A_REGISTER),
         (cbor2.dumps({"register_index": -1, "register_value": list(PCR0)}), NOT_A_REGISTER),
         (cbor2.dumps({"register_index": 0}), NOT_A_REGISTER),
+        (cbor2.dumps({"register_index": 0, "register_value": [], "x": 0}), NOT_A_REGISTER),
+        (cbor2.dumps({"register_index": 0, "register_value": list(PCR0)}) + b"\0", NOT_A_REGISTER),
+        (b"\xa3" + cbor2.dumps({"register_index": 0, "register_value": list(PCR0)})[1:], NOT_A_REGISTER),
         (b"\xff", NOT_A_REGISTER),
         (b"", NOT_A_REGISTER),
     ],
@@ -219,6 +223,11 @@ def malformed() -> dict[str, tuple[bytes, str]]:
             cut + b"\x9b\x7f" + b"\xff" * 7,
             f"signing_certificate claims {2**63 - 1} integers where 0 bytes are left",
         ),
+        "claims one octet more than there is": (
+            cut + b"\x83\x00\x00",
+            "signing_certificate claims 3 integers where 2 bytes are left",
+        ),
+        "a key with a byte missing": (good[:21], "the section ends inside the key signing_certificate at byte 2"),
         "claims a key of 2 to the 63 bytes": (
             b"\x81\xa2\x7b\x7f" + b"\xff" * 7,
             "the section ends inside the key signing_certificate at byte 2",
@@ -535,3 +544,47 @@ def test_a_text_in_which_readers_may_find_different_certificates_is_refused(pem:
         "eif.signature-format": "the signature section cannot be read: "
         "its certificate is not written so that every reader finds the same one"
     }
+
+
+@pytest.mark.parametrize(
+    ("head", "value"),
+    [
+        ("00", 0),
+        ("17", 23),
+        ("1817", None),
+        ("1818", 24),
+        ("18ff", 255),
+        ("1900ff", None),
+        ("190100", 256),
+        ("1a0000ffff", None),
+        ("1a00010000", 65536),
+        ("1b00000000ffffffff", None),
+        ("1b0000000100000000", 1 << 32),
+        ("1bffffffffffffffff", (1 << 64) - 1),
+        ("1c", None),
+        ("1f", None),
+        ("18", None),
+        ("1b00000001000000", None),
+    ],
+)
+def test_a_number_is_read_in_its_shortest_form_only(head: str, value: int | None) -> None:
+    payload = b"\xa2\x6eregister_index" + bytes.fromhex(head) + b"\x6eregister_value\x80"
+    if value is None:
+        with pytest.raises(Malformed):
+            read_payload(payload)
+    else:
+        assert read_payload(payload) == (value, b"")
+
+
+@pytest.mark.parametrize(("beyond", "outcome"), [(0, {}), (1, {"eif.signature-format": 32769})])
+def test_a_section_may_have_32768_bytes(beyond: int, outcome: dict[str, int]) -> None:
+    entry, _ = opened(signed())
+    data = signed()
+    while len(data) < 32768 + beyond:  # a line feed takes one byte in the section
+        entry["signing_certificate"] += [0x0A] * (32768 + beyond - len(data))
+        data = cbor2.dumps([entry])
+        while len(data) > 32768 + beyond:
+            entry["signing_certificate"].pop()
+            data = cbor2.dumps([entry])
+    assert len(data) == 32768 + beyond
+    assert list(failing(data)) == list(outcome)
