@@ -84,12 +84,11 @@ def _told(finding: Finding) -> Finding:
 
 def _instance(document: Document, derived: Derived) -> Finding:
     value = derived.instance_id
-    places = [("the instance CA's name", derived.instance_name == value)]
-    if document.kind is Kind.ENCLAVE:
-        expected = pcr.for_instance(value) if value else None
-        places.append(("PCR4", document.pcrs.get(_INSTANCE_REGISTER) == expected))
     if value is None:
         return Finding("instance_id", "instance id", None, "the module id has an unknown form", Standing.DOCUMENTED)
+    places = [("the instance CA's name", derived.instance_name == value)]
+    if document.kind is Kind.ENCLAVE:
+        places.append(("PCR4", document.pcrs.get(_INSTANCE_REGISTER) == pcr.for_instance(value)))
     agree = [place for place, equal in places if equal]
     other = [place for place, equal in places if not equal]
     source = f"module id{', ' if len(agree) > 1 else ' and ' if agree else ''}{' and '.join(agree)}"
