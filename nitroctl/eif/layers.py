@@ -236,6 +236,12 @@ class FileSystem:
         inode = parent.entries.pop(parts[-1], None)
         if member.kind == tar.LINK:
             inode = self._linked(parts, member)
+            if not inode.target and (stat.S_IMODE(inode.mode), inode.uid, inode.gid) != (
+                member.mode,
+                member.uid,
+                member.gid,
+            ):
+                self._remarks.about("source.link-attributes", b"/".join(parts))
         elif inode is None or inode.entries is None or member.kind != tar.DIRECTORY:
             inode = self._new(parts, member, content)
         inode.describe(member)

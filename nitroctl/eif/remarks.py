@@ -15,6 +15,10 @@ _KNOWN: Final[Mapping[str, tuple[Concern, str]]] = {
     "source.modes-set": (Concern.CHANGED, "modes were set to 0755 (directories, executable files) or 0644"),
     "source.special-bits": (Concern.CHANGED, "set-user-id, set-group-id and sticky bits were dropped"),
     "source.links-split": (Concern.CHANGED, "hard links became files of their own: copies of a directory lose them"),
+    "source.link-attributes": (
+        Concern.CHANGED,
+        "hard links say another mode or owner than the file has: theirs counts for all its names, as with Docker",
+    ),
     "source.parents-made": (
         Concern.CHANGED,
         "directories that no entry describes were made, with mode 0755 and owner 0:0",

@@ -27,6 +27,7 @@ _MAX_ID: Final = (1 << 32) - 1
 _XATTRS: Final = (b"SCHILY.xattr.", b"LIBARCHIVE.xattr.", b"RHT.security.", b"SCHILY.acl.")
 #: Records that say what a header's own fields say; an empty one is "as in the header" to some, empty or 0 to others.
 _MEANT: Final = frozenset({b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime"})
+_KINDS: Final = "give an OCI layout, an archive of docker save, or a root file system: a directory or tar archive"
 _OCTAL: Final = re.compile(rb"[0-7]*")
 _DECIMAL: Final = re.compile(rb"[0-9]{1,20}")
 _TIME: Final = re.compile(rb"(-?[0-9]{1,20})(?:\.([0-9]*))?")
@@ -168,7 +169,7 @@ class Archive:
         return stated == unsigned or stated == unsigned - 256 * sum(byte > 127 for byte in rest)  # noqa: PLR2004
 
     def _no_archive(self) -> CannotAnswer:
-        return CannotAnswer(f"{self._where}: not a tar archive", "eif.source-kind")
+        return CannotAnswer(f"{self._where}: not a tar archive", "eif.source-kind", [_KINDS])
 
     def _once(self, kind: bytes) -> None:
         if kind in self._named:

@@ -143,6 +143,7 @@ def test_a_hard_link_is_another_name_of_the_first_in_canonical_order() -> None:
 def test_a_hard_link_has_the_attributes_that_came_last_under_both_names() -> None:
     found = Applied(archive(file(b"a", mode=0o755, uid=1), hard_link(b"b", b"a", mode=0o600, uid=2, mtime=5)))
     assert {(node.mode, node.uid, node.mtime) for node in found.nodes.values()} == {(stat.S_IFREG | 0o600, 2, 5)}
+    assert found.remarks["source.link-attributes"].examples == (b"b",)
 
 
 def test_a_hard_link_across_layers_outlives_its_target() -> None:
