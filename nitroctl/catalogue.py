@@ -458,8 +458,8 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Look at the lines that say so, and name only image files.",
     ),
     "eif.described": _E(
-        "nitro-cli describe-eif fails on the metadata: it requires the member CustomMetadata, and that it be an object or"
-        " null. The enclave would run all the same, for metadata is not measured.",
+        "nitro-cli describe-eif fails on the metadata: it requires the member CustomMetadata, and that it be an object"
+        " or null. The enclave would run all the same, for metadata is not measured.",
         ("a builder that leaves CustomMetadata out", "a --metadata file that holds a list, a string or a number"),
         "Build the image again with an object as custom metadata; the registers stay the same.",
     ),

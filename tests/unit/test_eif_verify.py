@@ -41,7 +41,12 @@ def verified(tmp_path: Path) -> Verified:
     def run(image: bytes, *, at: datetime = AT, expected: Expected | None = None) -> Report:
         path = tmp_path / "image.eif"
         path.write_bytes(image)
-        return verify(str(path), at=at, expected=expected or Expected()).report
+        report = verify(str(path), at=at, expected=expected or Expected()).report
+        for check in report:  # whoever is told that something is wrong is told what, and what to do
+            wrong = check.outcome in (Outcome.FAIL, Outcome.WARN)
+            assert bool(check.remedy) == wrong, check
+            assert check.detail or not wrong, check
+        return report
 
     return run
 
