@@ -61,7 +61,7 @@ class Source:
     def _of_archive(self, owned: ExitStack, budget: Budget, remarks: Remarks) -> Tree:
         if self.kind == "directory":
             raise CannotAnswer(f"{self.path}: is no directory", "eif.source-kind")
-        stream = opened_archive(self.path, owned, budget, self.scratch)
+        stream = opened_archive(self.path, owned, Budget(self.limits, self.path), self.scratch)
         kind = self.kind if self.kind != "auto" else self._recognised(stream)
         if kind != "tar":
             return self._of_image(kind, Packed(stream, where=self.path, budget=budget), owned, budget, remarks)

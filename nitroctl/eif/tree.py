@@ -97,7 +97,7 @@ class Remark:
     """One thing about a source that was not carried over as it stood, or that nothing pins.
 
     ``id``: dotted lower-case nouns, has an entry in the catalogue. ``detail``: one sentence. ``count``: how many names
-    it is about, 0 when it is about the whole; ``examples``: the first few of them in canonical order.
+    it is about, 0 when it is about the whole; ``examples``: a few of them.
     """
 
     id: str

@@ -1,6 +1,7 @@
 """What a path is taken for, and that nothing but its bytes decides what comes out."""
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -180,3 +181,23 @@ def test_padding_of_the_last_member_may_not_be_missing(tmp_path: Path) -> None:
     whole = archive(file(b"f", b"x"))
     assert refusal(put(whole[: 512 + 1], tmp_path / "file"))[0] == "eif.source-tar"
     assert padded(b"x") == whole[512:1024]
+
+
+@pytest.mark.parametrize("kind", ["docker", "tar"])
+def test_a_disk_that_is_full_is_told_as_that_and_nothing_is_left(kind: str, tmp_path: Path) -> None:
+    large = archive(file(b"f", bytes(range(256)) * 20_000))
+    path = put(PACKING["+gzip"](as_archive(docker_save(large)) if kind == "docker" else large), tmp_path / "source")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3_000_000, hard))
+    try:
+        with pytest.raises(CannotAnswer) as raised:
+            open_source(path, scratch=str(scratch))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert (raised.value.code, raised.value.message) == (
+        "file.unwritable",
+        f"{scratch}: cannot write: file too large",
+    )
+    assert not list(scratch.iterdir())
