@@ -103,7 +103,7 @@ REVOKED = dataclasses.replace(
 def test_every_drift_of_a_policy_is_named(cli: Cli) -> None:
     write(Path("measurements.json"), active("1.4.1"), active("1.4.2"), entry("1.5.0"), REVOKED)
     unknown = entry("9")
-    root = {
+    root: dict[str, object] = {
         "Effect": "Allow",
         "Principal": {"AWS": "arn:aws:iam::111122223333:root"},
         "Action": "kms:*",
@@ -181,8 +181,8 @@ def test_what_is_not_recorded_is_told_with_what_is_near(cli: Cli) -> None:
     assert ran == Ran(
         1,
         "::error file=measurements.json,title=drift.build::not so: What the build printed is an active record; "
-        "build.json is not recorded; 2 of 3 registers equal those of signer-1.4.2@prod; PCR2 differs; fix: use a version that is "
-        "active\n"
+        "build.json is not recorded; 2 of 3 registers equal those of signer-1.4.2@prod; PCR2 differs; "
+        "fix: use a version that is active\n"
         "nitroctl pcr.check.accounts/1: refused (0 pass, 1 fail, 0 warn, 0 skip)\n",
         "",
     )
@@ -199,8 +199,8 @@ def test_what_is_not_recorded_is_told_with_what_is_near(cli: Cli) -> None:
                 {"Statement": statement("a", Condition={"StringEquals": {"kms:RecipientAttestation:PCR0": "x"}})}
             ),
             (
-                "policy.json: /Statement/0/Condition/StringEquals/kms:RecipientAttestation:PCR0: not a SHA-384 register in "
-                "hexadecimal: 'x'"
+                "policy.json: /Statement/0/Condition/StringEquals/kms:RecipientAttestation:PCR0: "
+                "not a SHA-384 register in hexadecimal: 'x'"
             ),
         ),
         (
