@@ -4,7 +4,7 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from nitroctl.cli import image_build, image_output
+from nitroctl.cli import image_build, image_build_view, image_output
 from nitroctl.errors import UsageError
 from nitroctl.render.result import Result
 
@@ -124,11 +124,15 @@ def build(
     )
     made = image_build.make(request, setting["progress"])
     recorded, trouble = image_output.record(naming if made.report.passed else None, made.measured, output_file)
-    data = {**image_build.outcome(made, recorded), **image_build.details(made), "report": made.report.as_json()}
+    data = {
+        **image_build_view.outcome(made, recorded),
+        **image_build_view.details(made),
+        "report": made.report.as_json(),
+    }
     return Result(
         schema="eif.build/1",
         data=data,
-        view=image_build.view(made, recorded, explain=explain),
+        view=image_build_view.view(made, recorded, explain=explain),
         refused=not made.report.passed,
         notes=[*setting.notes, *made.notes],
         report=made.report,

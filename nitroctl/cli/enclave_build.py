@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from nitroctl.cli import image_build, image_output
+from nitroctl.cli import image_build, image_build_view, image_output
 from nitroctl.errors import CannotAnswer, NitroctlError, UsageError
 from nitroctl.render.result import Result
 from nitroctl.render.view import Block, Checks, Fields, Headline
@@ -179,15 +179,15 @@ def _reproduced(
     explain: bool,
 ) -> Result:
     data = {
-        **image_build.outcome(made, recorded),
+        **image_build_view.outcome(made, recorded),
         "nitro_cli_pcrs": {},
-        "reproducible": image_build.details(made),
+        "reproducible": image_build_view.details(made),
         "report": made.report.as_json(),
     }
     return Result(
         schema="enclave.build/1",
         data=data,
-        view=image_build.view(made, recorded, explain=explain),
+        view=image_build_view.view(made, recorded, explain=explain),
         refused=not made.report.passed,
         notes=[*notes, *made.notes],
         report=made.report,
