@@ -150,7 +150,7 @@ def _sections(one: Image, other: Image) -> Iterator[Difference]:
 
 
 def _content(parts: Iterable[Part]) -> list[tuple[int, bytes]]:
-    return [(part.section.type, part.sha384) for part in parts]
+    return [(part.section.type, part.sha256) for part in parts]
 
 
 def _paired(before: Sequence[Part], after: Sequence[Part]) -> Iterator[tuple[Part | None, Part | None]]:
@@ -162,7 +162,7 @@ def _paired(before: Sequence[Part], after: Sequence[Part]) -> Iterator[tuple[Par
 def _single(one: Image, other: Image, before: Part | None, after: Part | None) -> Iterator[Difference]:
     if before is None or after is None:
         yield _lone(before, after, _BOOT)
-    elif before.sha384 != after.sha384:
+    elif before.sha256 != after.sha256:
         changed = _change(before, after, _BOOT)
         if before.section.type == SectionType.KERNEL:
             yield replace(changed, kernels=(one.kernel(before), other.kernel(after)))
@@ -215,7 +215,7 @@ def _cmdlines(first: bytes, second: bytes) -> Cmdlines:
 def _ramdisks(one: Image, other: Image) -> Iterator[Difference]:
     """Pair the ramdisks by their numbers; where one was put in or left out, those around it by being equal."""
     before, after = one.of_type(SectionType.RAMDISK), other.of_type(SectionType.RAMDISK)
-    old, new = ([part.sha384 for part in parts] for parts in (before, after))
+    old, new = ([part.sha256 for part in parts] for parts in (before, after))
     if old != new and Counter(old) == Counter(new):
         yield Difference(part="ramdisks", cause=Cause.ORDER, registers=_ALL)
         return
@@ -226,7 +226,7 @@ def _ramdisks(one: Image, other: Image) -> Iterator[Difference]:
         if tag == "equal":
             continue
         for left, right in _paired(before[start:end], after[begin:stop]):
-            if not (left and right and left.sha384 == right.sha384):
+            if not (left and right and left.sha256 == right.sha256):
                 yield _ramdisk(one, other, left, right)
 
 
@@ -249,7 +249,7 @@ def _certificates(one: Image, other: Image) -> Iterator[Difference]:
     ders = [each.certificate.der if each else b"" for each in signatures]
     unreadable = [bool(found) and signature is None for found, signature in zip(sections, signatures, strict=True)]
     if any(unreadable):
-        if [part.sha384 for part in sections[0]] != [part.sha384 for part in sections[1]]:
+        if [part.sha256 for part in sections[0]] != [part.sha256 for part in sections[1]]:
             yield Difference(part="signing certificate", cause=Cause.CHANGED, registers=(8,))
         return
     if ders[0] == ders[1]:

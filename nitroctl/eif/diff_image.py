@@ -22,11 +22,11 @@ _CHUNK: Final = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A section and the SHA-384 of its data. ``number``: 1 for the first section of its type."""
+    """A section and the SHA-256 of its data. ``number``: 1 for the first section of its type."""
 
     section: Section
     number: int
-    sha384: bytes
+    sha256: bytes
 
     @property
     def label(self) -> str:
@@ -78,7 +78,7 @@ class Image:
             yield Part(section, numbers[section.type], self._digest(section))
 
     def _digest(self, section: Section) -> bytes:
-        digest = hashlib.sha384()
+        digest = hashlib.sha256()
         self._stream.seek(section.data)
         left = section.size
         while left:

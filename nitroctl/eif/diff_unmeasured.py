@@ -78,7 +78,7 @@ def _layout(first: Image, second: Image) -> Iterator[Unmeasured]:
 
 
 def _metadata(first: Image, second: Image) -> Iterator[Unmeasured]:
-    digests = [[part.sha384 for part in image.of_type(SectionType.METADATA)] for image in (first, second)]
+    digests = [[part.sha256 for part in image.of_type(SectionType.METADATA)] for image in (first, second)]
     if digests[0] == digests[1]:
         return
     one, other = first.measured.metadata, second.measured.metadata
@@ -138,7 +138,7 @@ def _leaves(name: str, value: object) -> Iterator[tuple[str, str]]:
 
 def _signature(first: Image, second: Image) -> Iterator[Unmeasured]:
     """Tell what differs beside the certificate: a new signature by the same key is another one every time."""
-    digests = [[part.sha384 for part in image.of_type(SectionType.SIGNATURE)] for image in (first, second)]
+    digests = [[part.sha256 for part in image.of_type(SectionType.SIGNATURE)] for image in (first, second)]
     if digests[0] == digests[1]:
         return
     one, other = first.measured.signature, second.measured.signature
