@@ -273,6 +273,18 @@ def test_every_form_of_one_image_measures_the_same(cli: Cli) -> None:
     assert answer["pcrs"] == answers["app.tar"]["pcrs"]
 
 
+def test_when_its_layers_were_made_is_in_no_register(cli: Cli) -> None:
+    """What moves PCR2 most often: the same Dockerfile, built again."""
+    found = []
+    for day in (1_700_000_000, 1_800_000_000):
+        layer = archive(directory(b"bin", mode=0o755, mtime=day), file(b"bin/app", b"app", mode=0o755, mtime=day + 7))
+        about = oci_images.config([layer], config=CONFIG, created=f"2026-01-01T00:00:{day % 60:02}Z")
+        Path("app.tar").write_bytes(as_archive(oci_images.docker_save(layer, about=about)))
+        found.append(build(cli, "app.tar"))
+    assert found[0]["source"]["image_id"] != found[1]["source"]["image_id"]
+    assert found[0]["pcrs"] == found[1]["pcrs"]
+
+
 def test_the_boot_ramdisk_is_that_of_the_aws_builder(cli: Cli) -> None:
     reference = vectors("eif", "ref-2ramdisk-x86_64-signed-p384.eif")
     disks = [content for kind, content in sections(str(reference)) if kind == images.RAMDISK]
