@@ -6,6 +6,7 @@ CBOR the text ends, and it is said at which byte, why, and from where on the res
 Time is linear in the size of the input, nesting bounded by :data:`MAX_DEPTH`.
 """
 
+import itertools
 import struct
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -22,8 +23,8 @@ _OPEN: Final = 31
 _BREAK: Final = 0xFF
 _SIMPLES: Final = {20: "false", 21: "true", 22: "null", 23: "undefined"}
 _FLOATS: Final = {25: ">e", 26: ">f", 27: ">d"}
-#: Elements of the envelope that hold CBOR themselves: protected header and payload.
-_PROTECTED, _PAYLOAD = 0, 2
+#: Elements of the envelope that hold CBOR themselves: protected header and payload; and where the envelope is.
+_PROTECTED, _PAYLOAD, _ENVELOPE = 0, 2, -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,10 @@ def diagnose(data: bytes, *, envelope: bool = False) -> Diagnosis:
 
     Never raises, whatever ``data`` is.
     """
-    reader = _Reader(data, 0, len(data), envelope=envelope)
+    reader = _Reader(data, 0, len(data))
     fault = None
     try:
-        reader.item(reader.nodes, 0)
+        reader.item(reader.nodes, 0, _ENVELOPE if envelope else None)
         if reader.at != len(data):
             fault = Fault(reader.at, f"{len(data) - reader.at} bytes follow the end")
     except _Stop as stop:
@@ -85,7 +86,6 @@ class _Head(NamedTuple):
 
 class _Stop(Exception):
     def __init__(self, offset: int, message: str) -> None:
-        super().__init__(message)
         self.offset = offset
         self.message = message
 
@@ -105,14 +105,14 @@ class _Node:
 class _Reader:
     """One pass over ``data[at:end]``; what was read stands in ``nodes`` even when it stops."""
 
-    __slots__ = ("at", "data", "end", "envelope", "nodes")
+    __slots__ = ("at", "data", "end", "nodes")
 
-    def __init__(self, data: bytes, at: int, end: int, *, envelope: bool = False) -> None:
-        self.data, self.at, self.end, self.envelope = data, at, end, envelope
+    def __init__(self, data: bytes, at: int, end: int) -> None:
+        self.data, self.at, self.end = data, at, end
         self.nodes: list[_Node | str] = []
 
     def item(self, into: list[_Node | str], depth: int, place: int | None = None) -> None:
-        """Read one item into ``into``; ``place``: its number in the envelope's array, None anywhere else."""
+        """Read one item into ``into``; ``place``: its number in the envelope's array, None where that is nothing."""
         head = self.head(self.at)
         if head.major == _UINT:
             into.append(f"{head.argument}{head.mark}")
@@ -123,7 +123,7 @@ class _Reader:
         elif head.major == _SIMPLE:
             into.append(_simple(head, self.data[head.begin + 1 : self.at]))
         else:
-            self.container(into, head, depth)
+            self.container(into, head, depth, place)
 
     def head(self, begin: int) -> _Head:
         if begin >= self.end:
@@ -148,12 +148,15 @@ class _Reader:
         if head.info == _OPEN:
             self.chunks(into, head.major)
             return
-        start, end = self.at, self.at + head.argument
-        if head.major == _BYTES and place == _PAYLOAD and end > self.end > start:
-            self.at = self.end  # a payload cut short: as far as it goes
-            self.embed(into, start, place)
+        start, end = self.at, min(self.at + head.argument, self.end)
+        map_inside = head.major == _BYTES and place == _PAYLOAD and start < end and self.data[start] >> 5 == _MAP
+        if map_inside:
+            self.payload(into, start, end)
         content = self.content(head)
-        if head.major == _TEXT or not self.embed(into, start, place):
+        header = self.header(start) if head.major == _BYTES and place == _PROTECTED else None
+        if header:
+            into.append(header)
+        elif not map_inside:
             into.append(_string(head.major, content) + head.mark)
 
     def chunks(self, into: list[_Node | str], major: int) -> None:
@@ -179,49 +182,44 @@ class _Reader:
         self.at = end
         return content
 
-    def embed(self, into: list[_Node | str], start: int, place: int | None) -> bool:
-        """Read what the byte string that ends here holds when it is a payload's map, or a header that is CBOR."""
-        if place not in (_PROTECTED, _PAYLOAD) or self.at == start:
-            return False
-        inside = _Reader(self.data, start, self.at)
-        node = _Node("<<", ">>", [[]])
-        if place == _PROTECTED:
-            try:
-                inside.item(node.entries[0], 1)
-            except _Stop:
-                return False
-            if inside.at != self.at:
-                return False
-        elif self.data[start] >> 5 != _MAP:
-            return False
-        else:
-            into.append(node)
-            inside.item(node.entries[0], 1)
-            if inside.at != self.at:
-                raise _Stop(inside.at, f"{self.at - inside.at} bytes follow the end of the payload")
+    def payload(self, into: list[_Node | str], start: int, end: int) -> None:
+        """Read the map in the payload's bytes; of a payload cut short, as far as it goes."""
+        inside = _Reader(self.data, start, end)
+        node = _Node("<<", ">>", [inside.nodes])
+        into.append(node)
+        inside.item(inside.nodes, 1)
+        if inside.at != end:
+            raise _Stop(inside.at, f"{end - inside.at} bytes follow the end of the payload")
         node.complete = True
-        if place == _PROTECTED:
-            into.append(node)
-        return True
 
-    def container(self, into: list[_Node | str], head: _Head, depth: int) -> None:
+    def header(self, start: int) -> _Node | None:
+        """Return what the byte string that ends here holds when that is one item of CBOR."""
+        inside = _Reader(self.data, start, self.at)
+        try:
+            inside.item(inside.nodes, 1)
+        except _Stop:
+            return None
+        return _Node("<<", ">>", [inside.nodes], complete=True) if inside.at == self.at else None
+
+    def container(self, into: list[_Node | str], head: _Head, depth: int, place: int | None) -> None:
         if depth >= MAX_DEPTH:
             raise _Stop(head.begin, f"nesting deeper than {MAX_DEPTH}, not followed")
-        mark = "_ " if head.info == _OPEN else f"{head.mark} " if head.mark else ""
+        is_open = head.info == _OPEN
+        mark = "_ " if is_open else f"{head.mark} " if head.mark else ""
         if head.major == _TAG:
             node = _Node(f"{head.argument}{head.mark}(", ")")
         else:
             node = _Node(f"[{mark}", "]") if head.major == _ARRAY else _Node(f"{{{mark}", "}")
         into.append(node)
-        left = 1 if head.major == _TAG else -1 if head.info == _OPEN else head.argument
-        while not (self.ended() if left < 0 else left == 0):
+        for number in itertools.count() if is_open else range(1 if head.major == _TAG else head.argument):
+            if is_open and self.ended():
+                break
             entry: list[_Node | str] = []
             node.entries.append(entry)
-            place = len(node.entries) - 1 if self.envelope and head.major == _ARRAY and depth <= 1 else None
-            self.item(entry, depth + 1, place)
+            inner = {_ARRAY: number, _TAG: _ENVELOPE}.get(head.major) if place == _ENVELOPE else None
+            self.item(entry, depth + 1, inner)
             if head.major == _MAP:
                 self.item(entry, depth + 1)
-            left -= 1
         node.complete = True
 
     def ended(self) -> bool:
@@ -232,8 +230,8 @@ class _Reader:
 
 
 def _indicator(info: int, argument: int) -> str:
-    """Return ``_0`` to ``_3`` for a head that is longer than its argument needs (RFC 8949, 8.1)."""
-    if info <= _DIRECT or info > _EIGHT_BYTES:
+    """Return ``_0`` to ``_3`` for a head of known length that is longer than its argument needs (RFC 8949, 8.1)."""
+    if info <= _DIRECT:
         return ""
     width = info - _ONE_BYTE
     shortest = _ONE_BYTE if width == 0 else 1 << (4 << width)
@@ -276,24 +274,20 @@ def _flat(node: _Node | str) -> str:
     return node.flat
 
 
-def _whole(node: _Node | str) -> bool:
-    return isinstance(node, str) or node.complete
-
-
 def _lines(node: _Node | str, indent: str) -> list[str]:
     """Return the node over lines: short ones on one, an unfinished one without what would close it."""
-    if isinstance(node, str) or (node.complete and (not node.entries or len(indent + _flat(node)) <= _ONE_LINE)):
+    if isinstance(node, str) or (node.complete and len(indent + _flat(node)) <= _ONE_LINE):
         return [indent + _flat(node)]
     lines = [indent + node.opening.rstrip()]
     inner = indent + "  "
     for number, entry in enumerate(node.entries):
         key = f"{_flat(entry[0])}: " if len(entry) > 1 else ""
         of_entry = _lines(entry[-1], inner) if entry else []
-        if key and of_entry:
+        if key:
             of_entry[0] = inner + key + of_entry[0].removeprefix(inner)
         elif node.opening[:1] == "{" and of_entry:
             of_entry[-1] += ":"  # the key whose value could not be read
-        if of_entry and number < len(node.entries) - 1:
+        if number < len(node.entries) - 1:
             of_entry[-1] += ","
         lines += of_entry
     return [*lines, indent + node.closing] if node.complete else lines
@@ -317,8 +311,8 @@ _NAMES: Final = frozenset(
     }
 )
 _SIGNATURE_BYTES: Final = 96
-#: The largest argument that a genuine document has by major type: numbers, lengths, counts.
-_MOST: Final = {_UINT: 1 << 64, _NINT: 1 << 64, _BYTES: 16384, _TEXT: 64, _ARRAY: 64, _MAP: 64}
+#: The largest length or count that a genuine document has by major type; numbers may be any.
+_MOST: Final = {_BYTES: 16384, _TEXT: 64, _ARRAY: 64, _MAP: 64}
 #: What is whole in one byte: open array, open map, false, true, null, break.
 _SINGLE: Final = (0x9F, 0xBF, 0xF4, 0xF5, 0xF6, _BREAK)
 
@@ -326,13 +320,12 @@ _SINGLE: Final = (0x9F, 0xBF, 0xF4, 0xF5, 0xF6, _BREAK)
 def _rest(data: bytes, after: int) -> Rest | None:
     """Return the first place behind ``after`` that begins like a field and reads, head by head, to the end."""
     size = len(data)
-    readable = bytearray(size + 1)
-    readable[size] = 1
+    readable = {size}
     first = None
     for at in range(size - 1, after, -1):
         end, landmark = _token(data, at)
-        if end and readable[end]:
-            readable[at] = 1
+        if end in readable:
+            readable.add(at)
             if landmark:
                 first = at
     if first is None:
@@ -358,7 +351,7 @@ def _token(data: bytes, at: int) -> tuple[int, bool]:
     start = at + 1 if info <= _DIRECT else at + 1 + (1 << (info - _ONE_BYTE))
     argument = info if info <= _DIRECT else int.from_bytes(data[at + 1 : start])
     end = start + argument if major in (_BYTES, _TEXT) else start
-    if end > len(data) or argument > _MOST[major] or _indicator(info, argument):
+    if end > len(data) or argument > _MOST.get(major, argument) or _indicator(info, argument):
         return 0, False
     content = data[start:end]
     if major == _TEXT and not (content.isascii() and content.decode().isprintable()):
@@ -372,7 +365,7 @@ def _shown(data: bytes, at: int, end: int) -> str:
         return "a break: the end of an open map or array"
     if major in (_ARRAY, _MAP):
         kind = "an array" if major == _ARRAY else "a map"
-        count = data[at] & 31 if info <= _DIRECT else int.from_bytes(data[at + 1 : end])
+        count = info if info <= _DIRECT else int.from_bytes(data[at + 1 : end])
         return f"{kind}, open" if info == _OPEN else f"{kind} of {count}"
     reader = _Reader(data, at, end)
     reader.item(reader.nodes, 0)
