@@ -18,6 +18,14 @@ app = lazy_noun(
             "check",
             "Say whether an image, or some registers, are those of an active recorded version.",
         ),
+        "diff": (
+            "pcr_diff",
+            "diff",
+            (
+                "Say which registers of two versions, images or sets of measurements differ; "
+                "or what two ledgers record otherwise."
+            ),
+        ),
         "promote": ("pcr_lifecycle", "promote", "Take a recorded version over to another environment, as a candidate."),
         "rollout": ("pcr_lifecycle", "rollout", "Make a candidate active, beside the version that is active already."),
         "finalize": (
