@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from botocore import exceptions as boto
 from botocore.parsers import ResponseParserError
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from nitroctl import aws
 from nitroctl.errors import AwsFailed, CannotAnswer, NitroctlError, UsageError
@@ -28,7 +30,8 @@ def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kms]:
 
 def test_the_requests_say_who_asks_and_nothing_of_the_image(kms: Kms) -> None:
     key = aws.kms_key(ARN)
-    key.sign(bytes(48))
+    value = key.sign(bytes(48))
+    kms.key.public_key().verify(value, bytes(48), ec.ECDSA(utils.Prehashed(hashes.SHA384())))
     assert key.name == ARN
     assert kms.requests == [
         ("GetPublicKey", {"KeyId": ARN}),
@@ -99,6 +102,20 @@ def test_an_arn_of_something_else_is_a_wrong_invocation() -> None:
     assert (caught.value.code, caught.value.message) == (
         "aws.key-arn",
         "not the ARN of a KMS key: 'arn:aws:kms:eu-west-1:123456789012:grant/1'",
+    )
+    assert caught.value.hints == (
+        "write arn:aws:kms:<region>:<12-digit account>:key/<id>",
+        "for a file of that name write ./arn:...",
+    )
+
+
+def test_a_key_that_is_not_for_signing_is_refused(kms: Kms) -> None:
+    kms.knobs.replace["GetPublicKey"] = lambda answer: {**answer, "KeyUsage": "KEY_AGREEMENT"}
+    with pytest.raises(AwsFailed) as caught:
+        aws.kms_key(ARN)
+    assert (caught.value.code, caught.value.message) == (
+        "aws.key-usage",
+        f"{ARN}: not a key to sign with: its usage is KEY_AGREEMENT",
     )
 
 
