@@ -8,10 +8,10 @@ from nitroctl.cli.eif_view import time
 from nitroctl.render.view import Block, Cell, Fields, Heading, Lines, Table, Text, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from nitroctl.checks import Check
-    from nitroctl.eif.contents import Listing
+    from nitroctl.eif.contents import Listing, Summary
     from nitroctl.eif.cpio import Member
     from nitroctl.eif.kernel import Kernel
 
@@ -62,60 +62,64 @@ def kernel_json(kernel: "Kernel") -> dict[str, object]:
 # -- the ramdisks
 
 
-def ramdisks_block(listings: "Sequence[Listing]") -> Block:
+def ramdisks_block(summaries: "Sequence[Summary]") -> Block:
     """Return one row a ramdisk, numbered from 1."""
     rows: list[list[Value]] = [
         [
             str(number),
             "PCR0, PCR1" if number == 1 else "PCR0, PCR2",
-            str(listing.size_bytes),
-            ", ".join(dict.fromkeys(listing.compressions)) or "–",
-            str(len(listing.members)),
-            str(listing.content_bytes),
-            Cell("whole") if listing.complete else Cell("in part", "warn"),
+            str(summary.size_bytes),
+            ", ".join(dict.fromkeys(summary.compressions)) or "–",
+            str(sum(summary.counts.values())),
+            str(summary.content_bytes),
+            Cell("whole") if summary.complete else Cell("in part", "warn"),
         ]
-        for number, listing in enumerate(listings, 1)
+        for number, summary in enumerate(summaries, 1)
     ]
     columns = ("#", "measured in", "bytes", "compression", "entries", "bytes in files", "read")
     return Table(columns, rows, title="Ramdisks", empty="no ramdisk")
 
 
-def faults_block(listings: "Sequence[tuple[int, Listing]]") -> list[Block]:
-    """Return what is wrong with the ramdisks, a line each; nothing when nothing is."""
-    lines = [
-        f"ramdisk {number}, byte {fault.offset}: {fault.text}{' (reading ended there)' if fault.final else ''}"
-        for number, listing in listings
-        for fault in listing.faults
-    ]
-    more = sum(listing.more_faults for _, listing in listings)
+def faults_block(summaries: "Iterable[tuple[int, Summary]]") -> list[Block]:
+    """Return what is wrong with the ramdisks, a paragraph each; nothing when nothing is."""
+    lines: list[str] = []
+    more = 0
+    for number, summary in summaries:
+        more += summary.more_faults
+        lines += [
+            f"ramdisk {number}, byte {fault.offset}: {fault.text}{' (reading ended there)' if fault.final else ''}"
+            for fault in summary.faults
+        ]
     if more:
         lines.append(f"and {more} more")
     return [Heading("Faults of ramdisks"), *(Text(line) for line in lines)] if lines else []
 
 
-def check(listings: "Sequence[Listing]") -> "Check":
+def check(summaries: "Sequence[Summary]") -> "Check":
     """Return whether Linux unpacks every ramdisk."""
     from nitroctl.eif.contents import unpacked
 
-    faults = [(number, fault) for number, listing in enumerate(listings, 1) for fault in listing.faults]
-    return unpacked(faults, sum(listing.more_faults for listing in listings), len(listings))
+    faults = [(number, fault) for number, summary in enumerate(summaries, 1) for fault in summary.faults]
+    return unpacked(faults, sum(summary.more_faults for summary in summaries), len(summaries))
 
 
-def ramdisk_json(number: int, listing: "Listing", *, entries: bool) -> dict[str, object]:
-    """Return one ramdisk as JSON members; its entries only when they were asked for."""
+def ramdisk_json(number: int, summary: "Summary", listing: "Listing | None") -> dict[str, object]:
+    """Return one ramdisk as JSON members, with the entries of ``listing`` when they were asked for."""
     return {
         "ramdisk": number,
         "measured_in": ["PCR0", "PCR1" if number == 1 else "PCR2"],
-        "size_bytes": listing.size_bytes,
-        "expanded_bytes": listing.expanded_bytes,
-        "compressions": list(dict.fromkeys(listing.compressions)),
-        "archives": listing.archives,
-        "counts": listing.counts(),
-        "content_bytes": listing.content_bytes,
-        "complete": listing.complete,
-        "faults": [{"offset": fault.offset, "text": fault.text, "final": fault.final} for fault in listing.faults],
-        "more_faults": listing.more_faults,
-        "entries": [entry_json(listing, index) for index in range(len(listing.members))] if entries else None,
+        "size_bytes": summary.size_bytes,
+        "expanded_bytes": summary.expanded_bytes,
+        "compressions": list(dict.fromkeys(summary.compressions)),
+        "archives": summary.archives,
+        "counts": dict(summary.counts),
+        "content_bytes": summary.content_bytes,
+        "complete": summary.complete,
+        "faults": [{"offset": fault.offset, "text": fault.text, "final": fault.final} for fault in summary.faults],
+        "more_faults": summary.more_faults,
+        "entries": [entry_json(listing, index) for index in range(len(listing.members))]
+        if listing is not None
+        else None,
     }
 
 
@@ -124,11 +128,9 @@ def ramdisk_json(number: int, listing: "Listing", *, entries: bool) -> dict[str,
 
 def listing_blocks(number: int, listing: "Listing", width: int | None) -> list[Block]:
     """Return every entry of a ramdisk, a line each on a wide screen, two where the digest needs its own."""
-    from nitroctl.eif.contents import KINDS
-
     counts = ", ".join(
         f"{count} {_PLURALS.get(kind, kind.replace('-', ' ') + 's') if count > 1 else kind.replace('-', ' ')}"
-        for kind, count in sorted(listing.counts().items(), key=lambda item: list(KINDS.values()).index(item[0]))
+        for kind, count in listing.counts.items()
     )
     wide = width is None or width >= _ONE_LINE
     owners = [f"{member.uid}:{member.gid}" for member in listing.members]

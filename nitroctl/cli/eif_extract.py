@@ -71,7 +71,7 @@ def extract(found: "Found", asked_for: Wanted, answer: Result) -> Result | Strea
     Exit status 1: the path is not that of a file, or the image is refused, whose files are then written nevertheless.
     """
     number = asked_for.ramdisk
-    section, listing = found.ramdisks[number - 1], found.listings[number - 1]
+    section, listing = found.ramdisks[number - 1], found.listings[number]
     refused = [f"the image is refused: {found.measured.report.refusals[0].detail}"] if answer.refused else []
     answer = replace(answer, view=[], notes=refused, exports={})
     if asked_for.directory is not None:
@@ -92,7 +92,8 @@ def _one(found: "Found", section: "Section", listing: "Listing", asked_for: Want
         return _told(answer, asked_for, listing, located.entry, reason=located.reason, notes=[note], refused=True)
     entry, content = located.entry, located.content
     if asked_for.output != safefile.STDIN:
-        safefile.require_replaceable(asked_for.output)
+        if safefile.require_replaceable(asked_for.output) == safefile.require_replaceable(found.measured.path):
+            raise _usage("--output: it is the image itself", "name another file")
         with safefile.replacing(asked_for.output) as stream:
             member = taking.copy(found.image.stream, section, content, stream.write)
             found.image.require_unchanged()

@@ -1,14 +1,14 @@
 """An image as ``eif inspect`` reads it: measured, its kernel identified and its ramdisks listed, all of one state."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from nitroctl.errors import CannotAnswer
 
 if TYPE_CHECKING:
-    from nitroctl.eif.contents import Image, Listing
+    from nitroctl.eif.contents import Image, Listing, Summary
     from nitroctl.eif.format import Section
     from nitroctl.eif.kernel import Kernel
     from nitroctl.eif.measure import Measured
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
 class Found:
     """What is in an image, and the image itself to read on.
 
-    ``kernel``: None, and no ``ramdisks``, when readers do not agree on the sections. ``listings``: of each ramdisk.
-    ``chosen``: the number of the ramdisk that was asked for, from 1.
+    ``kernel``: None, and no ``ramdisks``, when readers do not agree on the sections. ``summaries``: of each ramdisk.
+    ``listings``: of those that were asked for, by their number from 1.
     """
 
     image: "Image"
     measured: "Measured"
     kernel: "Kernel | None"
     ramdisks: "tuple[Section, ...]"
-    listings: "tuple[Listing, ...]"
-    chosen: int | None
+    summaries: "tuple[Summary, ...]"
+    listings: "Mapping[int, Listing]"
 
 
 @contextlib.contextmanager
@@ -48,22 +48,24 @@ def opened(file: str, chosen: int | None, *, listed: bool, needed: bool) -> Iter
         if needed:
             _require(measured, len(ramdisks), chosen)
         kernels = layout.of_type(SectionType.KERNEL) if layout.agreed else ()
+        listings: dict[int, Listing] = {}
+        summaries: list[Summary] = []
+        before = 0
+        for number, section in enumerate(ramdisks, 1):
+            place = (image.stream, section.data, section.size)
+            if needed and chosen in (None, number):
+                listings[number] = contents.listing_of(*place, before=before, digests=listed)
+                summaries.append(listings[number])
+            else:
+                summaries.append(contents.summary_of(*place, before=before))
+            before += section.size
         yield Found(
             image=image,
             measured=measured,
             kernel=kernel.identify(image.stream, kernels[0].data, kernels[0].size) if kernels else None,
             ramdisks=ramdisks,
-            listings=tuple(
-                contents.listing_of(
-                    image.stream,
-                    section.data,
-                    section.size,
-                    before=sum(earlier.size for earlier in ramdisks[: number - 1]),
-                    digests=listed and chosen in (None, number),
-                )
-                for number, section in enumerate(ramdisks, 1)
-            ),
-            chosen=chosen,
+            summaries=tuple(summaries),
+            listings=listings,
         )
 
 

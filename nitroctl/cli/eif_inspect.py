@@ -82,8 +82,8 @@ def _answer(found: Found, now: "datetime", *, listed: bool) -> Result:
         "kernel": eif_contents.kernel_json(found.kernel) if found.kernel else None,
         "cmdline": _cmdline_json(measured),
         "ramdisks": [
-            eif_contents.ramdisk_json(number, listing, entries=entries and found.chosen in (None, number))
-            for number, listing in enumerate(found.listings, 1)
+            eif_contents.ramdisk_json(number, summary, found.listings.get(number) if entries else None)
+            for number, summary in enumerate(found.summaries, 1)
         ],
         "metadata": _metadata_json(measured),
         "signature": _signature_json(measured),
@@ -113,8 +113,8 @@ def _report(found: Found, now: "datetime") -> "Report":
     from nitroctl.checks import Report
 
     report = found.measured.report
-    if found.listings:
-        report += Report((eif_contents.check(found.listings),))
+    if found.summaries:
+        report += Report((eif_contents.check(found.summaries),))
     if found.measured.signature:
         from nitroctl.eif.signature import dates
 
@@ -149,10 +149,10 @@ def _everything(found: Found, report: "Report", now: "datetime") -> list[Block]:
     if found.kernel:
         view.append(eif_contents.kernel_block(found.kernel))
     view += _cmdline(measured)
-    if found.listings:
-        view.append(eif_contents.ramdisks_block(found.listings))
-    if sum(len(listing.faults) + listing.more_faults for listing in found.listings) > 1:  # one is told by the check
-        view += eif_contents.faults_block(list(enumerate(found.listings, 1)))
+    if found.summaries:
+        view.append(eif_contents.ramdisks_block(found.summaries))
+    if sum(len(summary.faults) + summary.more_faults for summary in found.summaries) > 1:  # one is told by the check
+        view += eif_contents.faults_block(enumerate(found.summaries, 1))
     view += [*_metadata(measured), *_signature(measured, now), Heading("Checks"), Checks(report)]
     return view if measured.measurable else [*view, *views(measured)]
 
@@ -162,9 +162,9 @@ def _listed(found: Found) -> list[Block]:
     from nitroctl.cli.output import canvas
 
     width = canvas().width
-    chosen = [(number, listing) for number, listing in enumerate(found.listings, 1) if found.chosen in (None, number)]
-    blocks = [block for number, listing in chosen for block in eif_contents.listing_blocks(number, listing, width)]
-    return [*blocks, *eif_contents.faults_block(chosen)]
+    listed = found.listings.items()
+    blocks = [block for number, listing in listed for block in eif_contents.listing_blocks(number, listing, width)]
+    return [*blocks, *eif_contents.faults_block(listed)]
 
 
 def _header_rows(measured: "Measured") -> "list[tuple[str, Value]]":

@@ -7,8 +7,8 @@ registers are, is :mod:`nitroctl.eif.measure`'s answer.
 import contextlib
 import os
 import stat
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import IO, Final
 
@@ -45,15 +45,17 @@ _TOLD: Final = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Listing:
-    """The entries of one ramdisk in the order of the archives.
+class Summary:
+    """What one ramdisk comes to.
 
+    ``counts``: how many entries there are of each kind that there is one of. ``content_bytes``: of all files together.
     ``faults``: what is wrong with it, the final one last; ``more_faults``: how many others there are. ``archives``:
     trailers met. ``compressions``: of its streams in order, ``none`` for what is not compressed. ``size_bytes``: of
     the ramdisk in the image; ``expanded_bytes``: of what came out of compressed streams.
     """
 
-    members: tuple[Member, ...]
+    counts: Mapping[str, int]
+    content_bytes: int
     faults: tuple[Fault, ...]
     more_faults: int
     archives: int
@@ -65,6 +67,13 @@ class Listing:
     def complete(self) -> bool:
         """Whether everything in the ramdisk was read."""
         return not any(fault.final for fault in self.faults)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing(Summary):
+    """The entries of one ramdisk in the order of the archives, and what they come to."""
+
+    members: tuple[Member, ...]
 
     @cached_property
     def _groups(self) -> dict[int, tuple[int, int]]:
@@ -96,18 +105,6 @@ class Listing:
     def final(self) -> dict[bytes, int]:
         """For every path, the entry that is there in the end: a later one takes the place of an earlier one."""
         return {path(member.name): index for index, member in enumerate(self.members)}
-
-    def counts(self) -> dict[str, int]:
-        """Return how many entries there are of each kind that there is one of."""
-        found = dict.fromkeys(KINDS.values(), 0)
-        for member in self.members:
-            found[KINDS[stat.S_IFMT(member.mode)]] += 1
-        return {kind: count for kind, count in found.items() if count}
-
-    @property
-    def content_bytes(self) -> int:
-        """The bytes of all files together."""
-        return sum(member.size for member in self.members)
 
 
 def path(name: bytes) -> bytes:
@@ -179,13 +176,30 @@ def listing_of(  # noqa: PLR0913  (those of cpio.read)
     ``before``: bytes of the image's ramdisks before this one; Linux gets them all as one.
     """
     reading = cpio.read(stream, start, size, before=before, digests=digests, limits=limits)
-    return collected(tuple(reading), reading, size)
+    members: list[Member] = []
+    summed = _summed(reading, size, members.append)
+    return Listing(members=tuple(members), **{field.name: getattr(summed, field.name) for field in fields(summed)})
 
 
-def collected(members: Sequence[Member], reading: cpio.Reading, size: int) -> Listing:
-    """Return the listing of ``members``, which ``reading`` gave, and which came to its end."""
-    return Listing(
-        members=tuple(members),
+def summary_of(stream: IO[bytes], start: int, size: int, *, before: int = 0, limits: Limits = LIMITS) -> Summary:
+    """Return what the ramdisk in ``size`` bytes of ``stream`` from ``start`` comes to, in constant memory.
+
+    ``before`` as for :func:`listing_of`. Contents are not read; OSError passes through.
+    """
+    return _summed(cpio.read(stream, start, size, before=before, digests=False, limits=limits), size, lambda _: None)
+
+
+def _summed(reading: cpio.Reading, size: int, keep: Callable[[Member], object]) -> Summary:
+    """Read everything, give each entry to ``keep``, and return the sums."""
+    counts = dict.fromkeys(KINDS, 0)
+    content = 0
+    for member in reading:
+        keep(member)
+        counts[stat.S_IFMT(member.mode)] += 1
+        content += member.size
+    return Summary(
+        counts={KINDS[kind]: count for kind, count in counts.items() if count},
+        content_bytes=content,
         faults=tuple(reading.faults),
         more_faults=reading.more_faults,
         archives=reading.archives,

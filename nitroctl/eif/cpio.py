@@ -24,6 +24,12 @@ TRAILER: Final = b"TRAILER!!!"
 PLAIN: Final = "none"
 
 _UMODE: Final = 0xFFFF
+#: What a small ramdisk may list, however well it is compressed; a larger one may list an entry for every 32 bytes,
+#: and four bytes of text for every byte. An entry takes 112 bytes at least.
+_ENTRIES: Final = 100_000
+_ENTRY_BYTES: Final = 32
+_TEXT: Final = 32 * 1024 * 1024
+_TEXT_RATIO: Final = 4
 _NOT_TAKEN: Final = "Linux does not take it"
 
 
@@ -31,9 +37,10 @@ _NOT_TAKEN: Final = "Linux does not take it"
 class Limits:
     """How much of a ramdisk is read.
 
-    ``members``: entries. ``streams``: compressed streams, and stretches between them. ``text``: bytes of names and
-    link targets together. ``faults``: how many are kept. ``expanded``, ``ratio``: compressed streams may grow to
-    ``expanded`` bytes, or to ``ratio`` times the ramdisk's size if that is more.
+    ``members``: entries, and ``text``: bytes of their names and targets; fewer where the ramdisk is small, for a
+    listing must not be much larger than the file. ``streams``: compressed streams, and stretches between them.
+    ``faults``: how many are kept. ``expanded``, ``ratio``: compressed streams may grow to ``expanded`` bytes, or to
+    ``ratio`` times the ramdisk's size if that is more.
     """
 
     members: int = 1_000_000
@@ -133,6 +140,8 @@ class Reading(Iterator[Member]):
         self.expanded = 0
         self._limits = limits
         self._allowed = max(limits.expanded, limits.ratio * size)
+        self._most = min(limits.members, max(_ENTRIES, size // _ENTRY_BYTES))
+        self._most_text = min(limits.text, max(_TEXT, size * _TEXT_RATIO))
         self._before = before
         self._shifted = False
         self._digests = digests
@@ -328,10 +337,10 @@ class Reading(Iterator[Member]):
     def _count_in(self, at: int, text: int) -> None:
         self._count += 1
         self._text += text
-        if self._count > self._limits.members:
-            raise Stop(at, f"more than {self._limits.members} entries; the others are not read")
-        if self._text > self._limits.text:
-            raise Stop(at, f"names and links of more than {self._limits.text} bytes; the other entries are not read")
+        if self._count > self._most:
+            raise Stop(at, f"more than {self._most} entries; the others are not read")
+        if self._text > self._most_text:
+            raise Stop(at, f"names and links of more than {self._most_text} bytes; the other entries are not read")
 
     def _fault(self, offset: int, text: str, *, final: bool = False) -> None:
         if len(self.faults) < self._limits.faults or final:

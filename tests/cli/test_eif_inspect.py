@@ -263,6 +263,19 @@ def test_the_output_is_not_a_device(cli: Cli) -> None:
     )
 
 
+@pytest.mark.parametrize("output", ["image.eif", "./image.eif", "link"])
+def test_the_output_is_not_the_image(cli: Cli, output: str) -> None:
+    Path("link").symlink_to("image.eif")
+    before = Path(save()).read_bytes()
+    ran = cli("eif", "inspect", "image.eif", "--ramdisk", "1", "--extract", "init", "--output", output)
+    assert ran == Ran(
+        2,
+        "",
+        "nitroctl: error: --output: it is the image itself [usage.invalid]\nnitroctl: hint: name another file\n",
+    )
+    assert Path("image.eif").read_bytes() == before
+
+
 def test_files_of_a_refused_image_are_written_with_a_no(cli: Cli) -> None:
     """Somebody who looks into a damaged image wants its files; the status says that the image is refused."""
     ran = cli("eif", "inspect", save(forge(PARTS, crc=1)), "--ramdisk", "1", "--extract", "init", "--output", "out")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nitroctl.eif import contents
-from nitroctl.eif.contents import Listing, listing, listing_of, path
+from nitroctl.eif.contents import Listing, listing, listing_of, path, summary_of
 from nitroctl.eif.format import SectionType, read_layout
 from nitroctl.errors import CannotAnswer
 from tests import archives, images
@@ -86,8 +86,18 @@ def test_entries_are_counted_by_kind() -> None:
         archives.symlink("c", "a"),
         archives.Entry(name="d", mode=stat.S_IFBLK | 0o600, rdev=(8, 1)),
     )
-    assert found.counts() == {"file": 2, "directory": 1, "symlink": 1, "block-device": 1}
+    assert found.counts == {"file": 2, "directory": 1, "symlink": 1, "block-device": 1}
     assert found.content_bytes == 5
+
+
+def test_a_summary_is_that_of_the_listing() -> None:
+    raw = archives.newc([archives.directory("dev"), archives.file("a", b"12")]) + b"junk"
+    whole = listing_of(io.BytesIO(raw), 0, len(raw))
+    summed = summary_of(io.BytesIO(raw), 0, len(raw))
+    assert summed.counts == {"file": 1, "directory": 1}
+    assert not summed.complete
+    for name in ("counts", "content_bytes", "faults", "archives", "compressions", "size_bytes", "expanded_bytes"):
+        assert getattr(summed, name) == getattr(whole, name)
 
 
 def test_a_ramdisk_in_an_image(tmp_path: Path) -> None:

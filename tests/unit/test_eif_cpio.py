@@ -238,6 +238,12 @@ def test_entries_without_number_are_stopped() -> None:
     assert reading.faults[-1].text == "more than 4 entries; the others are not read"
 
 
+def test_a_small_compressed_ramdisk_cannot_have_a_million_entries() -> None:
+    """A listing of them would be hundreds of times larger than the file."""
+    text = stopped(gzip.compress(entry(b"a") * 100_001))
+    assert text == "in the gzip stream at byte 0: more than 100000 entries; the others are not read"
+
+
 def test_names_without_number_are_stopped() -> None:
     text = stopped(entry(b"a" * 1000) * 3, limits=Limits(text=2500))
     assert text == "names and links of more than 2500 bytes; the other entries are not read"
