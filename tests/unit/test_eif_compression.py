@@ -94,6 +94,16 @@ def test_zstd_frames_without_content_are_passed_over() -> None:
     assert refusal(zstd(DATA) + skippable(20)[:-1])[1] == "blob: zstd data ends in the middle"
 
 
+@pytest.mark.parametrize("before", range(20))
+def test_a_frame_may_begin_just_before_the_end_of_a_read(before: int) -> None:
+    first = skippable((1 << 18) - 8 - before)
+    assert read(first + zstd(DATA)) == DATA
+    assert read(first + skippable(9) + zstd(DATA)) == DATA
+    assert refusal(first + zstd(DATA)[:-1])[0] == "eif.source-compression"
+    if before:
+        assert refusal(first + zstd(DATA)[:before])[0] == "eif.source-compression"
+
+
 def test_zstd_frames_that_want_more_memory_than_any_layer_are_refused() -> None:
     wide = zstandard.ZstdCompressionParameters(window_log=28, compression_level=1)
     packer = zstandard.ZstdCompressor(compression_params=wide).compressobj()

@@ -149,6 +149,18 @@ def test_devices_keep_their_numbers_and_modes(tmp_path: Path) -> None:
         assert tree.nodes[b"null"] == Node(name=b"null", mode=stat.S_IFCHR | 0o666, rdev=(1, 3))
 
 
+def test_capabilities_are_told_as_lost(tmp_path: Path) -> None:
+    root = make(tmp_path / "root")
+    try:
+        os.setxattr(root / "bin" / "app", "security.capability", bytes.fromhex("0100000200200000") + bytes(12))
+    except OSError:
+        pytest.skip("needs the right to set capabilities")
+    with open_source(str(root)) as tree:
+        assert [(r.concern, r.examples) for r in tree.remarks if r.id == "source.capabilities"] == [
+            (Concern.LOST, (b"bin/app",))
+        ]
+
+
 def test_names_are_bytes(tmp_path: Path) -> None:
     root = os.fsencode(make(tmp_path / "root"))
     for name in (b"\xff", b"new\nline"):

@@ -235,10 +235,14 @@ def test_a_blob_of_another_size_is_refused(kind: str, tmp_path: Path) -> None:
 
 
 def test_a_size_that_only_the_descriptor_has_is_refused(tmp_path: Path) -> None:
-    parts = changed(image(LOWER), "manifest", setting("layers", 0, "size", to=1))
-    code, message = refusal(parts, tmp_path)
-    assert code == "eif.source-digest"
-    assert message.endswith("but its descriptor says 1")
+    for what, path in (
+        ("manifest", ("layers", 0, "size")),
+        ("manifest", ("config", "size")),
+        ("descriptor", ("size",)),
+    ):
+        code, message = refusal(changed(image(LOWER), what, setting(*path, to=1)), tmp_path)
+        assert code == "eif.source-digest"
+        assert message.endswith("but its descriptor says 1")
 
 
 def test_a_layer_that_unpacks_to_another_archive_is_refused(tmp_path: Path) -> None:
@@ -528,6 +532,21 @@ def test_of_several_saved_images_none_is_taken_unasked(tmp_path: Path) -> None:
 def test_a_manifest_of_another_shape_is_refused(change: Parts, code: str, message: str, tmp_path: Path) -> None:
     assert save_refusal({**docker_save(LOWER), **change}, tmp_path, kind="docker")[0] == code
     assert save_refusal({**docker_save(LOWER), **change}, tmp_path, kind="docker")[1].endswith(message)
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "a/../../b", "a\0b"])
+def test_a_directory_of_parts_is_not_left(name: str, tmp_path: Path) -> None:
+    parts = {**docker_save(LOWER), "manifest.json": compact([{"Config": name, "Layers": []}])}
+    (tmp_path / "secret").write_bytes(b"{}")
+    assert refusal(parts, tmp_path, kind="docker") == (
+        "eif.source-format",
+        f"/layout: {name!r} is no name of a part",
+    )
+
+
+def test_docker_archives_may_be_unpacked_into_a_directory(tmp_path: Path) -> None:
+    with opened(docker_save(LOWER, UPPER), tmp_path, kind="docker") as tree:
+        assert list(tree.nodes) == NAMES
 
 
 def test_a_configuration_that_is_not_what_its_name_says_is_refused(tmp_path: Path) -> None:

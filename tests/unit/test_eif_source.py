@@ -146,6 +146,12 @@ def test_an_image_is_found_behind_many_members(tmp_path: Path) -> None:
         assert tree.kind == "oci"
 
 
+def test_a_root_file_system_is_known_by_its_many_members(tmp_path: Path) -> None:
+    members = file(b"f") * 10_002 + file(b"oci-layout") + file(b"index.json")
+    with open_source(put(archive(members), tmp_path / "root.tar")) as tree:
+        assert tree.kind == "tar"
+
+
 def test_a_layout_can_be_read_as_the_directory_it_is(tmp_path: Path) -> None:
     with open_source(str(as_directory(image(ROOT), tmp_path / "layout")), kind="directory") as tree:
         assert {b"oci-layout", b"index.json"} <= set(tree.nodes)

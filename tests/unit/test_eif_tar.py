@@ -288,6 +288,12 @@ def test_what_readers_would_understand_differently_is_refused(data: bytes, messa
     assert message in refusal(data)[1]
 
 
+def test_a_sparse_map_that_comes_twice_or_not_whole_is_refused() -> None:
+    both = [("GNU.sparse.map", "0,1"), ("GNU.sparse.offset", "0"), ("GNU.sparse.numbytes", "1")]
+    assert "a pax header with two sparse maps" in refusal(archive(pax_records(both) + GOOD))[1]
+    assert "ends in a sparse map" in refusal(old_sparse([(number, 0) for number in range(5)])[:512])[1]
+
+
 def test_a_comment_for_all_members_is_passed_over() -> None:
     assert one(pax(b"g", comment="a commit") + GOOD)[0].name == b"f"
 
