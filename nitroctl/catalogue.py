@@ -1520,6 +1520,21 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("the wrong file", "a placeholder in a template"),
         "Give the policy as aws kms get-key-policy prints it, or the document alone.",
     ),
+    "records.signature": _E(
+        "The signature is not that of the given key over the file as it is.",
+        ("the file changed after it was signed", "another key signed it", "the signature is of another file"),
+        "See what changed (pcr verify --against the signed version); whoever holds the key signs it again.",
+    ),
+    "records.signing-key": _E(
+        "The key cannot sign or verify the file of recorded measurements: P-384 and Ed25519 keys in PEM can.",
+        ("a certificate in place of a key", "a key of another kind", "a private key where a public one belongs"),
+        "Make one: openssl genpkey -algorithm ed25519 -out ledger.key; openssl pkey -in ledger.key -pubout.",
+    ),
+    "records.no-artifact": _E(
+        "The version was recorded without its image file, so there is no digest that a statement could be about.",
+        ("it was imported from registers alone",),
+        "Record it from the image: nitroctl pcr record --eif FILE.",
+    ),
     "records.busy": _E(
         "The lock that keeps two writers of the ledger apart could not be had.",
         ("another recording hangs", "a network file system without locks"),

@@ -45,6 +45,12 @@ app = lazy_noun(
             "merge",
             "Merge two files of recorded measurements entry by entry, where git would leave conflict markers.",
         ),
+        "sign": (
+            "pcr_export",
+            "sign",
+            "Sign the file of recorded measurements with a key of your own, into a file beside it.",
+        ),
+        "export": ("pcr_export", "export", "Print one recorded version as an in-toto statement about its image file."),
         "role": ("pcr_calculators", "role", "Calculate PCR3: the IAM role that the parent instance carries."),
         "instance": ("pcr_calculators", "instance", "Calculate PCR4: the EC2 instance that is the parent."),
         "certificate": ("pcr_calculators", "certificate", "Calculate PCR8: the certificate that signs the image."),

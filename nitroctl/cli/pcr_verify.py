@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from nitroctl.records import Ledger
 
 EXAMPLES = """
-nitroctl pcr verify
+nitroctl pcr verify --key ledger.pub
 git show origin/main:measurements.json | nitroctl pcr verify --against - --format github
 """
 
@@ -31,12 +31,22 @@ def verify(
             "--against", help="The file as it was: nothing of it may be rewritten; - is stdin.", metavar="OLD"
         ),
     ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", help="The file is signed by this key: P-384 or Ed25519, public (PEM).", metavar="PEM"),
+    ] = None,
+    signature: Annotated[
+        str | None,
+        typer.Option(
+            "--signature", help="With --key: the signature; otherwise the file's name and .sig.", metavar="FILE"
+        ),
+    ] = None,
 ) -> Result:
     """Say whether a file of recorded measurements is in order, and what another may have become.
 
     In order: it is read strictly, keeps every rule, and is written in the one canonical form. With --against: nothing
-    that OLD recorded is gone or changed, and statuses only went forward. A file that cannot be read is no answer
-    (exit 3).
+    that OLD recorded is gone or changed, and statuses only went forward. With --key: pcr sign, or openssl, signed these
+    bytes with that key. A file that cannot be read is no answer (exit 3).
     """
     from nitroctl import records
     from nitroctl.checks import Outcome, Report
@@ -45,8 +55,17 @@ def verify(
     path = ledger_path(file)
     if path == against == "-":
         raise UsageError("FILE and --against are both standard input", "usage.invalid", ["name one of them"])
-    checks, ledger = _canonical(path)
+    if signature is not None and key is None:
+        raise UsageError("--signature is verified with a key", "usage.invalid", ["add --key PEM"])
+    if key is not None and path == "-" and signature is None:
+        raise UsageError("standard input has no signature beside it", "usage.invalid", ["add --signature FILE"])
+    checks, ledger, text = _canonical(path)
     report = Report.of(checks)
+    if key is not None:
+        from nitroctl.records import signature as signatures
+
+        signed = signatures.check(text.encode("utf-8"), signature or f"{path}.sig", key)
+        report += Report.of([signed])
     if against is not None:
         before = records.load(against, empty_ok=True)
         report += history.compare(before, ledger, since="standard input" if against == "-" else against)
@@ -60,12 +79,19 @@ def verify(
         Fields([("entries", f"{len(ledger)}: " + ", ".join(f"{count} {status}" for status, count in counts.items()))]),
         Checks(report),
     ]
-    data = {"records": path, "against": against, "entries": len(ledger), "statuses": counts, "report": report.as_json()}
+    data = {
+        "records": path,
+        "against": against,
+        "key": key,
+        "entries": len(ledger),
+        "statuses": counts,
+        "report": report.as_json(),
+    }
     return Result(schema="pcr.verify/1", data=data, view=view, refused=not report.passed, report=report, subject=path)
 
 
-def _canonical(path: str) -> "tuple[list[Check], Ledger]":
-    """Return whether the file at ``path`` has the canonical form, and its ledger. Raises what reading it raises."""
+def _canonical(path: str) -> "tuple[list[Check], Ledger, str]":
+    """Return whether the file at ``path`` has the canonical form, its ledger and text. Raises what reading raises."""
     from nitroctl import safefile
     from nitroctl.checks import Check, Outcome
     from nitroctl.records import form, store
@@ -85,4 +111,4 @@ def _canonical(path: str) -> "tuple[list[Check], Ledger]":
         detail=detail,
         remedy="let nitroctl write it: nitroctl pcr merge FILE FILE FILE" if detail else None,
     )
-    return [check], ledger
+    return [check], ledger, text
