@@ -292,6 +292,16 @@ def test_one_change_of_a_section_is_named_with_the_registers_it_moves(compared: 
     assert not found.same
 
 
+def test_a_difference_says_where_it_is_in_either_image(compared: Compare) -> None:
+    found = compared(forge(), forge([(KERNEL, b"another"), *GOOD[1:3], (RAMDISK, b"more"), *GOOD[3:]]))
+    assert [(each.part, each.numbers, each.sizes) for each in found.differences] == [
+        ("kernel", (None, None), (42, 7)),
+        ("ramdisk 1", (None, 1), (None, 4)),
+    ]
+    [difference] = compared(image(b"1234"), image(b"12345")).differences
+    assert (difference.numbers, difference.sizes) == ((2, 2), (4, 5))
+
+
 def test_a_kernel_is_named_by_its_version(compared: Compare) -> None:
     def kernel(banner: bytes) -> bytes:
         data = bytes(4096) + b"Linux version " + banner + b"\n\0"
@@ -507,6 +517,16 @@ UNMEASURABLE: dict[str, tuple[bytes, bytes, str]] = {
             "B cannot be measured: the signature section cannot be read: it holds 0 signatures in place of one; of the"
             " sections: the signatures differ, and not both can be read"
         ),
+    ),
+    "no kernel": (
+        forge(GOOD[1:]),
+        forge(),
+        "A cannot be measured: there are 0 kernel sections; of the sections: kernel, 42 bytes, is only in B",
+    ),
+    "two command lines": (
+        forge([*GOOD, (CMDLINE, b"quiet")]),
+        forge(),
+        ("A cannot be measured: there are 2 cmdline sections; of the sections: command line 2, 5 bytes, is only in A"),
     ),
     "two views": (
         forge(count=4),
