@@ -1572,7 +1572,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     "records.not-revoked": _E(
         "No record that is revoked has the same pinned registers: a revoked image stays revoked under another version.",
         ("an image that was revoked and recorded again", "one image recorded as two versions, one of them revoked"),
-        "Build and record another image. If only the name was to be withdrawn, make that entry retired.",
+        "Build and record another image. A revocation is not taken back, and holds under every name and environment.",
     ),
     # -- kms
     "kms.principal": _E(

@@ -238,7 +238,7 @@ def _revoked(document: Document, policy: Policy, comparison: Comparison) -> list
     return [
         NOT_REVOKED.failed(
             f"the same image is {', '.join(revoked)}, which was revoked",
-            remedy="run another image; if the revocation is of the name only, make that entry retired",
+            remedy="run another image: a revocation is not taken back",
         )
     ]
 

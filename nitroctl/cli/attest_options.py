@@ -213,7 +213,7 @@ def reference_values(
     filters = written.records if written else None
     platform = NITRO_TPM if written and written.policy.kind == "nitrotpm" else NITRO_ENCLAVE
     accepted, known = [], []
-    for entry in ledger.select(filters.component, filters.environment) if filters else ledger:
+    for entry in ledger.concerning(filters.component, filters.environment) if filters else ledger:
         if entry.platform != platform:
             continue
         artifact = entry.artifact.sha256 if entry.artifact else None

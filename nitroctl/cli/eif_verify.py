@@ -121,4 +121,4 @@ def _recorded(records: str | None, component: str | None, environment: str | Non
 
     path = settings.load({"records": records})["records"]
     what = f"{component or 'any component'} in {environment or 'any environment'}"
-    return Recorded(path, load(path).select(component, environment), what)
+    return Recorded(path, load(path).concerning(component, environment), what)

@@ -172,7 +172,7 @@ def _recorded(
             ledger = records.Ledger()
         check = not_requested("launch.recorded", identity.RECORDED, "--require-recorded")
         return Report.of([check]), identity.entries_for(ledger, measured.pcrs)
-    ledger = records.load(path).select(component, environment)
+    ledger = records.load(path).concerning(component, environment)
     wanted = " ".join(word for word in (component, environment) if word)
     check = identity.recorded(ledger, measured.pcrs, of=f"{path} ({wanted})" if wanted else path)
     return Report.of([check]), identity.entries_for(ledger, measured.pcrs)

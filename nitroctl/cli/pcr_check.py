@@ -82,7 +82,9 @@ def check(
     if not registers:
         raise UsageError("nothing to compare", "usage.invalid", ["give --eif FILE, or --pcr PCR0=<hex>"])
     path = ledger_path(records)
-    compared = compare(registers, ledger.load(path).select(component, environment), what=_which(component, environment))
+    compared = compare(
+        registers, ledger.load(path).concerning(component, environment), what=_which(component, environment)
+    )
     return _compared(compared, registers, path, {"eif": eif, "component": component, "environment": environment})
 
 

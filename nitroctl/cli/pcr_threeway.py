@@ -33,7 +33,7 @@ def check(asked: Asked, path: str, component: str | None, environment: str | Non
     from nitroctl.kms import named
     from nitroctl.records.threeway import View
 
-    ledger = records.load(path).select(component, environment)
+    ledger = records.load(path).concerning(component, environment)
     accounts, trouble = _accounts(asked)
     key = named.read(asked.key_policy) if asked.key_policy is not None else None
     return _result(View(ledger, accounts, key), asked, path, (component, environment), trouble)

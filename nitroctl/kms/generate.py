@@ -167,13 +167,13 @@ def releases(ledger: Ledger, *, components: Sequence[str] = (), environment: str
 
 
 def _refuse_revoked(ledger: Ledger, chosen: Sequence[Entry]) -> None:
-    """Refuse a release whose image is also recorded as revoked in its environment, under whatever name."""
+    """Refuse a release whose image is also recorded as revoked, under whatever name and wherever."""
     for entry in chosen:
-        for other in ledger.select(environment=entry.environment, status=Status.REVOKED).matching(entry.pcrs):
+        for other in ledger.select(status=Status.REVOKED).matching(entry.pcrs):
             raise CannotAnswer(
                 f"{entry.id} is active, but the same image is {other.id}, which is revoked",
                 "records.not-revoked",
-                ["retire the release; if the revocation is of the name only, make that entry retired"],
+                [f"revoke or retire it too: nitroctl pcr revoke {entry.id} --reason TEXT"],
             )
 
 

@@ -112,7 +112,7 @@ def _revoked(compared: Compared) -> list[Check]:
             outcome=Outcome.FAIL,
             detail="the same image is "
             + ", ".join(f"{each.id}, revoked at {time_text(each.since)}{_because(each)}" for each in revoked),
-            remedy="run another image; if the revocation is of the name only, make that entry retired",
+            remedy="run another image: a revocation is not taken back",
         )
     ]
 

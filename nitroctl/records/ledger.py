@@ -85,6 +85,17 @@ class Ledger:
             self.max_active,
         )
 
+    def concerning(self, component: str | None = None, environment: str | None = None) -> "Ledger":
+        """Return the entries that speak about ``component`` in ``environment``; None means any.
+
+        Those of both, and every revoked one: an image that was revoked is revoked under every name and everywhere, so
+        whoever asks whether an image is acceptable has to see it.
+        """
+        chosen = self.select(component, environment).entries
+        ids = {entry.id for entry in chosen}
+        revoked = (entry for entry in self.entries if entry.status is Status.REVOKED and entry.id not in ids)
+        return Ledger.of((*chosen, *revoked), self.max_active)
+
     def active(self, component: str | None = None, environment: str | None = None) -> tuple[Entry, ...]:
         """Return the active entries, the only ones that speak for acceptance."""
         return self.select(component, environment, Status.ACTIVE).entries

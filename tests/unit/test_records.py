@@ -462,3 +462,12 @@ def test_the_canonical_form_is_ascii_with_line_feeds_and_two_spaces() -> None:
 def test_the_order_of_recording_does_not_change_the_file() -> None:
     entries: list[Entry] = [entry("1"), entry("2"), full("3")]
     assert form.dumps(Ledger(tuple(entries))) == form.dumps(Ledger(tuple(reversed(entries))))
+
+
+def test_whoever_asks_about_one_environment_sees_what_was_revoked_in_any() -> None:
+    ours, other = active("1.4.2"), active("1.4.2", environment="staging")
+    revoked = dataclasses.replace(other, status=Status.REVOKED, revoked_at=AT)
+    retired = dataclasses.replace(active("1", environment="staging"), status=Status.RETIRED, retired_at=AT)
+    ledger = Ledger.of([ours, revoked, retired, active("7", component="parser")])
+    assert ledger.concerning("signer", "prod") == Ledger.of([ours, revoked])
+    assert ledger.concerning() == ledger
