@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from nitroctl.cli.eif_view import time
-from nitroctl.render.view import Block, Cell, Fields, Heading, Lines, Table, Text, Value
+from nitroctl.render.view import Block, Cell, Fields, Heading, Raw, Table, Text, Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -149,7 +149,8 @@ def listing_blocks(number: int, listing: "Listing", width: int | None) -> list[B
             lines.append(f"{start} {name}")
             lines += [f"           {digest}"] if digest else []
     blocks: list[Block] = [Heading(f"Ramdisk {number}: {counts or 'no entry'}")]
-    return [*blocks, Lines("\n".join(lines))] if lines else blocks
+    # drawing a hundred thousand lines one by one takes seconds; these are escaped, and hold nothing to draw
+    return [*blocks, Raw("".join(f"{line}\n" for line in lines))] if lines else blocks
 
 
 def entry_json(listing: "Listing", index: int) -> dict[str, object]:
@@ -211,7 +212,7 @@ def _mtime(member: "Member") -> str:
 
 
 def _line(text: str) -> str:
-    """Return ``text`` on one line: a name may hold line feeds, and tabs that would be drawn as spaces."""
-    from nitroctl.render.plain import visible
+    """Return a name on one line, holding nothing that a terminal or the log of a CI job obeys."""
+    from nitroctl.render.plain import inert, visible
 
-    return visible(text)
+    return inert(visible(text))

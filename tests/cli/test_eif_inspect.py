@@ -170,6 +170,13 @@ def test_names_are_shown_escaped_and_given_whole(cli: Cli) -> None:
     assert bytes.fromhex(entry["name_hex"]) == b"line\nf\xffed\tand\x1b[2J"
 
 
+def test_no_name_is_a_command_to_a_ci_job(cli: Cli) -> None:
+    archive = archives.newc([archives.file("##[error]a"), archives.symlink("b", "##[warning]c")])
+    ran = cli("eif", "inspect", save(forge([*GOOD[:3], (images.RAMDISK, archive)])), "--list")
+    assert "##[" not in ran.stdout
+    assert ran.stdout.endswith("b -> #\\x23[warning]c\n")
+
+
 def test_a_ramdisk_that_is_no_archive_is_told_and_not_refused(cli: Cli) -> None:
     ran = cli("eif", "inspect", save(forge([*GOOD[:3], (images.RAMDISK, BOOT + b"hsqs file system")])), "--list")
     assert ran.stdout.endswith(
