@@ -42,7 +42,7 @@ def _lasting(
         _same(rules.HABIT_INSTANCE_NAME, "the instance CA's name", found.instance_id, found.instance_name),
         _region(found),
         _pcr4(kind, register, found),
-        _serial(kind, links, found),
+        _serial(links, found),
     )
 
 
@@ -78,13 +78,13 @@ def _pcr4(kind: Kind, actual: bytes | None, found: Derived) -> Check:
     return rule.passed(found.instance_id)
 
 
-def _serial(kind: Kind, links: tuple[Certificate, ...], found: Derived) -> Check:
+def _serial(links: tuple[Certificate, ...], found: Derived) -> Check:
     rule = rules.HABIT_SERIAL
     if not links:
         return rule.unknown("the certificates could not be read")
     if found.issued is None:
         return rule.warned("the serial number has an unknown layout", actual=f"{links[-1].serial:x}")
-    if kind is Kind.ENCLAVE and found.serial_enclave_id != found.enclave_id:
+    if found.serial_enclave_id != found.enclave_id:  # both None in a NitroTPM's
         return rule.warned(
             "the serial number holds another enclave's id", expected=found.enclave_id, actual=found.serial_enclave_id
         )
