@@ -154,7 +154,7 @@ def image(seen: Seen) -> Image:
 
 def kernel(seen: Seen) -> bytes | None:
     """Return PCR1 of an enclave, which stands for its kernel and boot ramdisk; None when zero, as in debug mode."""
-    return _extended(seen.registers.image.pcrs.get(KERNEL))
+    return _extended(seen.registers.image.pcrs.get(KERNEL, pcr.ZERO))
 
 
 def role(seen: Seen) -> bytes | None:
@@ -241,7 +241,7 @@ class Survey:
         indexes = IMAGE_REGISTERS[document.kind]
         values = tuple(document.pcrs.get(index) for index in indexes)
         enclave = document.kind is Kind.ENCLAVE
-        role, signer = (_extended(document.pcrs.get(index)) if enclave else None for index in (ROLE, SIGNER))
+        role, signer = (_extended(document.pcrs.get(index, pcr.ZERO)) if enclave else None for index in (ROLE, SIGNER))
         holds = None
         if enclave and document.instance_id:
             holds = document.pcrs.get(INSTANCE) == pcr.for_instance(document.instance_id)
@@ -294,8 +294,8 @@ def _file(index: dict[bytes, Seen | list[Seen]], key: bytes, seen: Seen) -> bool
     return there is None
 
 
-def _extended(register: bytes | None) -> bytes | None:
-    return register if register and not pcr.is_zero(register) else None
+def _extended(register: bytes) -> bytes | None:
+    return None if pcr.is_zero(register) else register
 
 
 def _group(members: Iterable[Seen]) -> Group:

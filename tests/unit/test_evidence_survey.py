@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from nitroctl import pcr
+from nitroctl.appraisal.judge import Judge
 from nitroctl.checks import Check, Outcome, Report
 from nitroctl.evidence import anomalies, survey
 from nitroctl.evidence.anomalies import Finding
@@ -17,7 +18,7 @@ from nitroctl.evidence.document import Kind
 from nitroctl.evidence.survey import Survey
 from nitroctl.records import Ledger, Status, new_entry
 from tests.conftest import ROOT
-from tests.heaps import AT, IMAGE, ISSUED, ONE, OTHER, Wanted, accepted, doubled, taken
+from tests.heaps import AT, IMAGE, ISSUED, ONE, ORDER, OTHER, Wanted, accepted, doubled, taken
 
 ZERO = dict.fromkeys((0, 1, 2), pcr.ZERO)
 LATER = AT + timedelta(minutes=1)
@@ -94,12 +95,103 @@ def test_a_nitrotpm_document_is_no_enclave() -> None:
     assert anomalies.find(heap) == []
 
 
-def test_only_an_authentic_document_has_facts() -> None:
-    from nitroctl.appraisal.judge import Judge
+JUDGED = Judge(roots=(accepted(),)).judge(CALM[0].document())
 
-    judgement = Judge(roots=()).judge(CALM[0].document())
-    with pytest.raises(ValueError, match="only an authentic document"):
-        survey.facts("x", judgement.parsed, judgement.verified.chain)
+
+def test_only_an_authentic_document_has_facts() -> None:
+    parsed, chain = JUDGED.parsed, JUDGED.verified.chain
+    assert survey.facts("x", parsed, chain).name == "x"
+    for lacking, walked in (
+        (dataclasses.replace(parsed, document=None), chain),
+        (dataclasses.replace(parsed, envelope=None), chain),
+        (parsed, dataclasses.replace(chain, root=None)),
+        (parsed, dataclasses.replace(chain, certificates=())),
+    ):
+        with pytest.raises(ValueError, match="only an authentic document"):
+            survey.facts("x", lacking, walked)
+
+
+def test_a_serial_number_that_tells_no_time_leaves_the_period() -> None:
+    leaf = JUDGED.verified.chain.certificates[-1]
+    begins = leaf.not_before - timedelta(seconds=1)
+    odd = dataclasses.replace(
+        JUDGED.verified.chain, certificates=(dataclasses.replace(leaf, serial=1 << 128, not_before=begins),)
+    )
+    assert survey.facts("x", JUDGED.parsed, JUDGED.verified.chain).issued == ISSUED
+    assert survey.facts("x", JUDGED.parsed, odd).issued == begins
+
+
+# -- what documents share, and what sets them apart
+FACTS = taken("one", CALM[0].document())
+
+
+def both(ledger: Ledger | None = None, **changes: Any) -> tuple[survey.Registers, survey.Registers]:
+    """Return what the registers of a document come to, and of one that differs."""
+    heap = Survey(ledger)
+    heap.add(FACTS)
+    heap.add(dataclasses.replace(FACTS, **changes))
+    first, second = heap.documents
+    return first.registers, second.registers
+
+
+def test_documents_with_the_same_registers_share_them() -> None:
+    one, other = both(pcrs={**FACTS.pcrs, 5: b"\x05" * 48})
+    assert one is other
+    assert (one.role, one.signer, one.instance_holds, one.records) == (None, None, True, ())
+
+
+@pytest.mark.parametrize(
+    ("register", "role", "signer", "holds"),
+    [(3, b"\x03" * 48, None, True), (8, None, b"\x08" * 48, True), (4, None, None, False)],
+)
+def test_what_sets_registers_apart(register: int, role: bytes | None, signer: bytes | None, holds: bool) -> None:  # noqa: FBT001
+    one, other = both(pcrs={**FACTS.pcrs, register: bytes([register]) * 48})
+    assert one.image is other.image
+    assert (other.role, other.signer, other.instance_holds) == (role, signer, holds)
+    assert (one.role, one.signer, one.instance_holds) == (None, None, True)
+
+
+def test_a_register_that_a_record_pins_sets_documents_apart() -> None:
+    pinning = new_entry(
+        component="a", environment="b", version="1", pcrs={**IMAGE, 5: b"\x05" * 48}, pin=(0, 5), recorded_at=AT
+    )
+    one, other = both(Ledger.of([pinning]), pcrs={**FACTS.pcrs, 5: b"\x05" * 48})
+    assert (one.records, [entry.id for entry in other.records]) == ((), ["a-1@b"])
+
+
+def test_the_same_values_in_a_tpm_are_another_image() -> None:
+    tpm = {4: IMAGE[0], 7: IMAGE[1], 12: IMAGE[2]}
+    heap = Survey()
+    heap.add(dataclasses.replace(FACTS, instance_id=None))
+    heap.add(dataclasses.replace(FACTS, module_id="x", kind=Kind.NITROTPM, instance_id=None, pcrs=tpm))
+    one, other = (seen.registers for seen in heap.documents)
+    assert (one.image.kind, other.image.kind) == (Kind.ENCLAVE, Kind.NITROTPM)
+    assert (dict(one.image.pcrs), dict(other.image.pcrs)) == (IMAGE, tpm)
+    assert (one.instance_holds, other.instance_holds) == (None, None)
+
+
+def test_registers_that_a_document_does_not_have_are_not_in_its_image() -> None:
+    one, other = both(pcrs={0: IMAGE[0]})
+    assert (one.image.debug, other.image.debug) == (False, True)
+    assert dict(other.image.pcrs) == {0: IMAGE[0]}
+    assert (other.role, other.signer, other.instance_holds) == (None, None, False)
+
+
+def test_groups_of_one_kind_come_largest_first_and_then_earliest() -> None:
+    tpm = Wanted(kind="tpm", pcrs={4: b"\x04" * 48})
+    late, early = Wanted(region="us-east-1", at=LATER), Wanted(region="eu-north-1")
+    heap = surveyed(late, early, *CALM, tpm)
+    regions = [(place[0], group.documents) for place, group in heap.grouped(survey.place, Kind.ENCLAVE).items()]
+    assert regions == [("eu-west-1", 3), ("eu-north-1", 1), ("us-east-1", 1)]
+    assert [group.documents for group in heap.grouped(survey.place, Kind.NITROTPM).values()] == [1]
+    assert [group.documents for group in heap.grouped(survey.place).values()] == [4, 1, 1]
+
+
+def test_documents_that_name_no_instance_are_of_no_instance() -> None:
+    heap = Survey()
+    heap.add(dataclasses.replace(FACTS, module_id="x", instance_id=None))
+    (group,) = heap.grouped(survey.image).values()
+    assert (group.documents, group.enclaves, group.instances) == (1, 1, 0)
 
 
 def test_a_document_keeps_a_few_hundred_bytes() -> None:
@@ -341,6 +433,20 @@ def test_debug_mode_is_debug_and_not_an_unknown_image() -> None:
     assert [kind for kind, _, _ in found(debug, ledger=ledger(Status.ACTIVE))] == ["survey.debug"]
 
 
+def test_a_record_of_a_tpm_names_it() -> None:
+    entry = new_entry(
+        component="host",
+        environment="prod",
+        version="1",
+        platform="nitro-tpm",
+        pcrs={4: b"\x04" * 48},
+        pin=(4,),
+        recorded_at=AT,
+    )
+    heap = surveyed(Wanted(kind="tpm", pcrs={4: b"\x04" * 48}), ledger=Ledger.of([entry]))
+    assert [entry.id for entry in heap.documents[0].registers.records] == ["host-1@prod"]
+
+
 def test_records_of_an_enclave_do_not_name_a_tpm() -> None:
     tpm = Wanted(kind="tpm")
     assert [kind for kind, _, _ in found(tpm, ledger=ledger(Status.ACTIVE))] == ["survey.unknown-image"]
@@ -396,6 +502,47 @@ def test_a_check_tells_its_finding_or_how_many_there_are() -> None:
         ("1 document refused, and of no account in the rest", remedy),
         ("2 documents refused, and of no account in the rest", remedy),
     ]
+
+
+def signature(r: int, s: int) -> bytes:
+    return r.to_bytes(48) + s.to_bytes(48)
+
+
+@pytest.mark.parametrize(
+    ("others", "said"),
+    [
+        ([], "under the same signature"),
+        ([(5, ORDER - 7)], "under a signature r ‖ s and its double r ‖ n − s, which anybody can make"),
+        ([(5, 8)], "under 2 signatures made one by one"),
+        ([(6, 7)], "under 2 signatures made one by one"),
+        ([(6, ORDER - 7)], "under 2 signatures made one by one"),
+        ([(5, ORDER - 7), (6, 7)], "under 3 signatures made one by one"),
+    ],
+)
+def test_how_signatures_over_one_payload_differ(others: list[tuple[int, int]], said: str) -> None:
+    assert anomalies._alike({signature(5, 7), *(signature(r, s) for r, s in others)}) == said
+
+
+def test_findings_come_by_kind_and_then_by_time() -> None:
+    heap = (
+        Wanted(pcrs=ZERO, enclave=4, at=LATER),
+        Wanted(pcrs=ZERO, enclave=3),
+        Wanted(nonce=b"x", at=LATER),
+        Wanted(nonce=b"x", at=LATER, user_data=b"y"),
+    )
+    assert [(kind, names) for kind, _, names in found(*heap)] == [
+        ("survey.nonce-reused", ("2.cbor", "3.cbor")),
+        ("survey.debug", ("1.cbor",)),
+        ("survey.debug", ("0.cbor",)),
+    ]
+
+
+def test_documents_of_one_time_come_by_name() -> None:
+    heap = Survey()
+    for name in ("b", "a", "c"):
+        heap.add(taken(name, Wanted(pcrs=ZERO, user_data=name.encode()).document()))
+    (finding,) = anomalies.find(heap)
+    assert [seen.name for seen in finding.documents] == ["a", "b", "c"]
 
 
 def test_every_anomaly_says_in_one_sentence_what_it_may_mean_and_what_not() -> None:
