@@ -53,6 +53,7 @@ class Campaign:
     subjects: Sequence["Subject"]
     keep: Path
     began: float = field(default_factory=time.monotonic)
+    began_cpu: float = field(default_factory=time.process_time)
     said: float = 0.0
     executions: int = 0
     outcomes: Counter[str] = field(default_factory=Counter)
@@ -91,11 +92,11 @@ class Campaign:
     def say(self) -> None:
         """Write the counts so far."""
         self.said = time.monotonic()
-        spent = self.said - self.began
+        spent, cpu = self.said - self.began, time.process_time() - self.began_cpu
         counts = " ".join(f"{name}={count}" for name, count in sorted(self.outcomes.items()))
         sys.stderr.write(
             f"executions={self.executions} seconds={spent:.0f} per_second={self.executions / spent:.0f} "
-            f"per_cpu_second={self.executions / time.process_time():.0f} broken={self.broken} {counts}\n"
+            f"per_cpu_second={self.executions / cpu:.0f} broken={self.broken} {counts}\n"
         )
         sys.stderr.flush()
 
