@@ -24,7 +24,10 @@ nitroctl schema attest.verify/1
 )
 def schema(
     name: Annotated[
-        str | None, typer.Argument(help="The schema's name, as in an answer's \"schema\".", metavar="NAME")
+        str | None,
+        typer.Argument(
+            help="The schema's name, as in an answer's \"schema\"; the newest without a version.", metavar="NAME"
+        ),
     ] = None,
 ) -> Result:
     """Print the JSON Schema (2020-12) of an output's data, or list the names."""
@@ -37,7 +40,13 @@ def schema(
     if name is None:
         return Result(schema="schema.list/1", data={"schemas": names}, view=[Table(("schema",), [(n,) for n in names])])
     wanted = name.removeprefix("nitroctl/").replace("/", ".")
+    if wanted not in files:  # without a version: the newest
+        wanted = max((each for each in files if each.rpartition(".")[0] == wanted), key=_version, default=wanted)
     if wanted not in files:
         raise UsageError(f"no such schema: {name!r}", "schema.unknown", ["nitroctl schema lists them"])
     text = files[wanted].read_text(encoding="utf-8")
     return Result(schema="schema/1", data={"schema": json.loads(text)}, view=[Raw(text)])
+
+
+def _version(name: str) -> int:
+    return int(name.rpartition(".")[2])

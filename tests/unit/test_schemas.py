@@ -28,6 +28,11 @@ def test_the_command_prints_it(cli: Cli, path: Any) -> None:
     assert cli("schema", f"{name}/{version}", "--json").json["data"]["schema"] == json.loads(path.read_text())
 
 
+def test_without_a_version_it_is_the_newest(cli: Cli) -> None:
+    assert cli("schema", "measurements") == cli("schema", "measurements/1")
+    assert cli("schema", "measurement").status == 2
+
+
 def test_the_command_lists_them(cli: Cli) -> None:
     names = sorted(f"{path.stem.rpartition('.')[0]}/{path.stem.rpartition('.')[2]}" for path in FILES)
     assert cli("schema", "--json").json["data"] == {"schemas": names}
