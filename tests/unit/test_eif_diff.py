@@ -448,6 +448,19 @@ def test_a_signature_about_another_register_is_told_as_that(compared: Compare) -
     assert not found.same
 
 
+def test_metadata_that_is_absent_or_unreadable_is_told_as_that(compared: Compare) -> None:
+    before = forge([*GOOD[:2], *GOOD[3:]], version=3)
+    unreadable = forge([*GOOD[:2], (METADATA, b"{}"), *GOOD[3:]])
+
+    def told(first: bytes, second: bytes) -> list[tuple[str | None, str | None]]:
+        return [(each.first, each.second) for each in compared(first, second).unmeasured if each.part == "metadata"]
+
+    assert told(before, forge()) == [(None, "readable")]
+    assert told(forge(), before) == [("readable", None)]
+    assert told(before, unreadable) == [(None, "not readable")]
+    assert told(unreadable, forge()) == [("not readable", "readable")]
+
+
 def test_metadata_of_very_many_members_is_compared_in_part_and_says_so(compared: Compare) -> None:
     many = {f"k{number:05}": number for number in range(12_000)}
     found = compared(with_metadata(CustomMetadata=many), with_metadata(CustomMetadata=many | {"k11999": None}))
