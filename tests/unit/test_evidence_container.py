@@ -3,12 +3,14 @@
 import base64
 import json
 import textwrap
+import warnings
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from nitroctl.errors import CannotAnswer
+from nitroctl.evidence import container
 from nitroctl.evidence.container import Unwrapped, unwrap
 from nitroctl.standin import pki
 from nitroctl.standin.lab_change import AT, make
@@ -206,6 +208,36 @@ def test_another_member_is_not(name: str) -> None:
         unwrap(json.dumps({name: B64}).encode())
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"type": "Buffer"},
+        {"type": "Buffer", "data": "hEQ="},
+        {"type": "Buffer", "data": [132, 0], "more": 1},
+        {"type": "List", "data": [132, 0]},
+        {"data": [132, 0]},
+    ],
+)
+def test_only_nodes_buffer_is_a_buffer(value: object) -> None:
+    with pytest.raises(CannotAnswer, match="no member that holds"):
+        unwrap(json.dumps({"document": value}).encode())
+
+
+def test_a_mebibyte_is_read_of_a_file() -> None:
+    """A largest document as a JSON array of numbers takes a seventh of it."""
+    assert container.MAX_FILE == 1 << 20
+
+
+@pytest.mark.parametrize("levels", [16, 17])
+def test_sixteen_levels_of_members_are_searched(levels: int) -> None:
+    text = b'{"a":' * levels + b'{"doc": "8400"}' + b"}" * levels
+    if levels == 16:
+        assert unwrap(text) == Unwrapped(b"\x84\x00", f"json {'a.' * 16}doc")
+    else:
+        with pytest.raises(CannotAnswer, match="nested too deeply"):
+            unwrap(text)
+
+
 def test_sixteen_levels_of_json_are_searched() -> None:
     unwrapped = unwrap(b"[" * 16 + b'{"doc": "8400"}' + b"]" * 16)
     assert (unwrapped.cbor, unwrapped.encoding) == (b"\x84\x00", f"json {'[0]' * 16}.doc")
@@ -216,6 +248,29 @@ def test_hexadecimal_that_begins_as_a_document_never_does_as_base64(text: str) -
     """Every such text is base64 as well when its length is divisible by four."""
     assert base64.b64decode(text)[0] not in {0x84, 0xD2}
     assert unwrap(text.encode()) == Unwrapped(bytes.fromhex(text[-6:] if "x" in text.lower() else text), "hex")
+
+
+@pytest.mark.parametrize(
+    ("text", "content"),
+    [
+        (b"hEQ", b"\x84\x44"),
+        (b"hEQ=", b"\x84\x44"),
+        (b"hEQ==", None),
+        (b"hEQA", b"\x84\x44\x00"),
+        (b"hEQA=", None),
+        (b"hEQA==", None),
+        (b"hEQAA", None),
+        (b"hEQAAA", b"\x84\x44\x00\x00"),
+        (b"hEQAAA=", None),
+        (b"hEQAAA==", b"\x84\x44\x00\x00"),
+    ],
+)
+def test_base64_is_padded_whole_or_not_at_all(text: bytes, content: bytes | None) -> None:
+    if content is None:
+        with pytest.raises(CannotAnswer, match="is not base64"):
+            unwrap(text)
+    else:
+        assert unwrap(text) == Unwrapped(content, "base64")
 
 
 def test_hexadecimal_that_is_no_base64_is_left_to_the_parser() -> None:
@@ -258,6 +313,45 @@ def test_a_document_in_a_certificate_is_not_larger_than_any_other() -> None:
     with pytest.raises(CannotAnswer) as caught:
         unwrap(certificate(f"{'84' * (32 * 1024 + 1)}.invalid").public_bytes(Encoding.DER))
     assert caught.value.code == "evidence.too-large"
+
+
+def unread(oid: str, value: str) -> tuple[x509.ExtensionType, bool]:
+    return x509.UnrecognizedExtension(x509.ObjectIdentifier(oid), bytes.fromhex(value)), False
+
+
+def odd(old: str, new: str, *extra: tuple[x509.ExtensionType, bool]) -> bytes:
+    """A TLS certificate with one edit, both in hexadecimal; its signature does not matter."""
+    subject = pki.name(CN="enclave.invalid", order=("CN",))
+    profile = pki.Profile(subject=subject, not_before=AT, not_after=AT, serial=5, ca=False, extra=extra)
+    der = pki.issue(profile, None).der
+    assert bytes.fromhex(old) in der
+    return der.replace(bytes.fromhex(old), bytes.fromhex(new), 1)
+
+
+@pytest.mark.parametrize(
+    "der",
+    [
+        odd("", "", unread("2.5.29.17", "3002a300")),
+        odd("", "", unread("2.5.29.17", "300fa40d300b3109300706035504030300")),
+        odd("", "", unread("2.5.29.17", "30")),
+        odd("06032a0304", "06032a0305", unread("1.2.3.4", "0500"), unread("1.2.3.5", "0500")),
+        odd("a003020102", "a003020103"),
+    ],
+    ids=["a kind of name", "a name in a bit string", "no ASN.1", "an extension twice", "another version"],
+)
+def test_a_certificate_that_cannot_be_read_is_left_to_the_parser(der: bytes) -> None:
+    assert unwrap(der) == Unwrapped(der, "raw")
+
+
+@pytest.mark.parametrize("encoding", [Encoding.DER, Encoding.PEM])
+def test_the_library_says_nothing_about_an_odd_certificate(encoding: Encoding) -> None:
+    names = x509.SubjectAlternativeName([x509.DNSName(f"{CBOR.hex()}.invalid")]), False
+    der = odd("a003020102020105", "a0030201020201fb", names)
+    text = base64.encodebytes(der).decode()
+    pem = f"-----BEGIN CERTIFICATE-----\n{text}-----END CERTIFICATE-----\n".encode()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert unwrap(der if encoding is Encoding.DER else pem) == Unwrapped(CBOR, "certificate")
 
 
 def test_what_only_begins_like_a_certificate_is_left_to_the_parser() -> None:
