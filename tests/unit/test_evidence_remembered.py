@@ -81,11 +81,40 @@ def test_with_nothing_remembered_nothing_is_kept() -> None:
     assert certificate.load.answers.cache_info().currsize == 5
 
 
+def test_a_memory_keeps_the_last_answers_until_it_is_told_to_forget() -> None:
+    calls: list[int] = []
+
+    @remembered.remembered(2)
+    def doubled(number: int) -> int:
+        """Double."""
+        calls.append(number)
+        return 2 * number
+
+    assert [doubled(number) for number in (1, 1, 2, 1, 3, 1)] == [2, 2, 4, 2, 6, 2]
+    assert calls == [1, 2, 3]
+    assert doubled(2) == 4
+    assert calls == [1, 2, 3, 2]
+    with remembered.nothing():
+        assert doubled(2) == 4
+        with remembered.nothing():
+            assert doubled(2) == 4
+        assert doubled(2) == 4
+    assert calls == [1, 2, 3, 2, 2, 2, 2]
+    with pytest.raises(ZeroDivisionError), remembered.nothing():
+        _ = 1 / 0
+    assert doubled(2) == 4
+    assert calls == [1, 2, 3, 2, 2, 2, 2]
+    remembered.forget()
+    assert doubled(2) == 4
+    assert calls == [1, 2, 3, 2, 2, 2, 2, 2]
+    assert (doubled.__name__, doubled.__doc__) == ("doubled", "Double.")  # type: ignore[attr-defined]  # copied
+
+
 def test_a_no_is_remembered_for_its_own_bytes_only() -> None:
     regional, wrong = good_chain()[1].der, other_chain(same_name=True)[0].der
     for _ in range(2):
-        assert not certificate.signed_by(wrong, regional)
-        assert certificate.signed_by(root().der, regional)
+        assert certificate.signed_by(wrong, regional) is False
+        assert certificate.signed_by(root().der, regional) is True
 
 
 def test_what_is_remembered_is_bounded() -> None:
