@@ -28,6 +28,8 @@ _XATTRS: Final = (b"SCHILY.xattr.", b"LIBARCHIVE.xattr.", b"RHT.security.", b"SC
 #: Records that say what a header's own fields say; an empty one is "as in the header" to some, empty or 0 to others.
 _MEANT: Final = frozenset({b"path", b"linkpath", b"size", b"uid", b"gid", b"mtime"})
 _KINDS: Final = "give an OCI layout, an archive of docker save, or a root file system: a directory or tar archive"
+#: In GNU's own form, times stand where others have the first part of a long name.
+_GNU_MAGIC: Final = b"ustar  \0"
 _OCTAL: Final = re.compile(rb"[0-7]*")
 _DECIMAL: Final = re.compile(rb"[0-9]{1,20}")
 _TIME: Final = re.compile(rb"(-?[0-9]{1,20})(?:\.([0-9]*))?")
@@ -259,8 +261,13 @@ class Archive:
 
     def _name(self, fields: tuple[bytes, ...], kind: bytes) -> bytes:
         name = _until_nul(fields[0])
-        if fields[9] == b"ustar\x0000" and kind != _GNU_SPARSE and (prefix := _until_nul(fields[14])):
+        prefix = _until_nul(fields[14]) if kind != _GNU_SPARSE else b""
+        if prefix and fields[9].startswith(b"ustar\0"):
             name = prefix + b"/" + name
+        elif prefix and fields[9] != _GNU_MAGIC:
+            self._refuse(
+                "a header of the oldest form with the first part of a name, which readers understand differently"
+            )
         if b"GNU.sparse.name" in self._pax:
             self._pax[b"path"] = self._pax.pop(b"GNU.sparse.name")
         return self._text(b"path", _LONG_NAME, name)

@@ -102,6 +102,8 @@ def test_an_extended_header_is_about_one_member_only() -> None:
 
 def test_gnu_headers_have_no_prefix() -> None:
     assert one(file(b"name", magic=GNU, prefix=b"12345670123\0"))[0].name == b"name"
+    assert one(file(b"name", magic=b"ustar\0\xff\xff", prefix=b"p"))[0].name == b"p/name"
+    assert "header of the oldest form" in refusal(archive(file(b"name", magic=V7, prefix=b"p")))[1]
 
 
 def test_pax_numbers_count_before_the_headers_own() -> None:
