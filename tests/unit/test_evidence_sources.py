@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from nitroctl import safefile
 from nitroctl.errors import CannotAnswer, UsageError
 from nitroctl.evidence import archives, sources
 from nitroctl.evidence.container import MAX_FILE
@@ -456,6 +457,46 @@ def test_a_slow_pipe_is_not_waited_for() -> None:
         assert next(lines).raw == b'"3"'
 
 
+@pytest.mark.parametrize("suffix", ["gz", "bz2", "xz", "zst", "tbz2", "txz", "zip", "7z"])
+def test_no_archive_of_another_kind_is_taken_for_a_document(suffix: str) -> None:
+    write(f"heap.{suffix}")
+    (source,) = documents([f"heap.{suffix}"])
+    assert told(source) == "an archive of a kind that is not read [evidence.unreadable]"
+    assert source.fault
+    assert source.fault.hints == ("unpack it, or make it a .tar or .tar.gz",)
+
+
+def test_what_is_wrong_comes_with_what_to_do() -> None:
+    write("empty", b"")
+    write("dump.jsonl", b"X{}\n")
+    os.mkfifo("fifo")
+    faults = [source.fault for source in documents(["empty", "dump.jsonl", "fifo", "nothing-*"])]
+    assert [fault.hints for fault in faults if fault] == [
+        ("capture the documents again",),
+        ('write one document a line: "hE…" in base64 or hexadecimal, or {"attestation_document": "hE…"}',),
+        ("copy it to a file first",),
+        ("check the path",),
+    ]
+
+
+def test_the_last_line_may_have_no_end() -> None:
+    longest = b'"' + b"a" * (MAX_FILE - 2) + b'"'
+    write("dump.jsonl", longest)
+    assert found("dump.jsonl") == [("dump.jsonl:1", longest)]
+    write("long.jsonl", longest + b"a")
+    assert found("long.jsonl") == [("long.jsonl:1", TOO_LARGE)]
+
+
+@pytest.mark.parametrize(
+    ("most", "line", "ended"),
+    [(8, "a" * 7, True), (8, "a" * 8, False), (9, "a" * 9, True), (9, "a" * 12, False), (9, "", True)],
+)
+def test_a_line_is_passed_over_so_far(most: int, line: str, ended: bool, monkeypatch: pytest.MonkeyPatch) -> None:  # noqa: FBT001
+    monkeypatch.setattr(sources, "_MAX_SKIPPED", most)
+    monkeypatch.setattr(sources, "_CHUNK", 4)
+    assert sources._pass_over_line(io.BytesIO(f"{line}\n{{}}".encode())) is ended
+
+
 # -- what many and one are; what a source gives
 
 
@@ -468,6 +509,24 @@ def test_what_may_hold_many() -> None:
     many = ["heap", "dump.jsonl", "a.tar", "*.cbor", "missing-?"]
     one = ["one.cbor", "fifo", "missing", "a\0b", ""]
     assert [name for name in [*many, *one] if holds_many(name)] == many
+
+
+def test_what_cannot_be_opened_is_for_the_reading_to_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    write("one.cbor")
+    assert holds_many("one.cbor") is False
+
+    def refuse(_: str) -> None:
+        raise CannotAnswer("one.cbor: not a regular file", "file.not-regular")
+
+    monkeypatch.setattr(safefile, "open_regular", refuse)
+    assert holds_many("one.cbor") is False
+    assert found("one.cbor") == [("one.cbor", NOT_REGULAR)]
+
+
+def test_a_source_without_anything_raises_its_fault() -> None:
+    (missing,) = documents(["missing"])
+    with pytest.raises(CannotAnswer, match=r"^missing: cannot read"):
+        missing.unwrap()
 
 
 def test_unwrapping_names_the_place(monkeypatch: pytest.MonkeyPatch) -> None:
