@@ -26,6 +26,7 @@ CONTENT = b"".join(hashlib.sha256(number.to_bytes(4)).digest() for number in ran
 def small_pieces(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Work in pieces of a page and with threads from the first byte; no thread may be left over."""
     monkeypatch.setattr(lanes, "PIECE", 4096)
+    monkeypatch.setattr(lanes, "_ALONE", 4096)
     monkeypatch.setattr(lanes, "_WORTH_THREADS", 0)
     monkeypatch.setattr(lanes, "_processors", lambda: request.param)
     before = threading.active_count()
