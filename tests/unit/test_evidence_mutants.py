@@ -110,6 +110,13 @@ def test_eight_levels_are_read_and_a_ninth_is_not(opening: bytes) -> None:
     assert fault(nested(9)) == ("cbor.bounds", 8 * len(opening), "nesting deeper than 8")
 
 
+def test_maps_inside_keys_are_no_deeper() -> None:
+    """A map is no key, but it is read before that is known."""
+    assert fault(b"\xa1" * 8 + b"\x00" * 9) == ("cbor.types", 7, "a map key that is neither a number nor a string")
+    assert fault(b"\xa1" * 9 + b"\x00" * 10) == ("cbor.bounds", 8, "nesting deeper than 8")
+    assert fault(b"\xbf" * 2000) == ("cbor.bounds", 8, "nesting deeper than 8")
+
+
 def test_2048_items_are_read_and_one_more_is_not() -> None:
     def items(count: int) -> bytes:
         return b"\x9f" + b"\x00" * (count - 1) + b"\xff"
