@@ -533,6 +533,22 @@ def test_an_odd_serial_number_is_shown_and_nothing_warns() -> None:
     assert signature.certificate.serial == "-6dcc"
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("06072a8648ce3d0201", "06072a8648ce3d7f7f", "Unknown key type"),
+        ("a003020102", "a003020142", "66 is not a valid X509 version"),
+    ],
+)
+def test_a_certificate_that_the_library_does_not_know_is_refused(old: str, new: str, said: str) -> None:
+    der = images.der(images.pair()[1]).replace(bytes.fromhex(old), bytes.fromhex(new), 1)
+    pem = b"-----BEGIN CERTIFICATE-----\n" + base64.encodebytes(der) + b"-----END CERTIFICATE-----\n"
+    entry, _ = opened(signed())
+    found = failing(cbor2.dumps([{**entry, "signing_certificate": list(pem)}]))
+    start = "the signature section cannot be read: its certificate cannot be read: "
+    assert found["eif.signature-format"].startswith(start + said)
+
+
 A, B = images.pair()[1], images.pair(name="other")[1]
 
 
