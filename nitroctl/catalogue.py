@@ -1428,7 +1428,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Give one of the two builds a version of its own, or restore what was deleted; then merge again.",
     ),
     "records.canonical": _E(
-        "Equal measurements are equal files: members, order, indentation and escapes are fixed, so reviews see changes.",
+        "Equal measurements are equal files: order, indentation and escapes are fixed, so that reviews see changes.",
         ("the file was edited by hand", "another program wrote it"),
         "Write it again: nitroctl pcr merge FILE FILE FILE leaves the same entries in the canonical form.",
     ),

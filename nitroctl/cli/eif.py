@@ -3,7 +3,7 @@
 from nitroctl.cli.tree import lazy_noun
 
 app = lazy_noun(
-    "Read and measure enclave image files without nitro-cli.",
+    "Read, explain, compare, build and sign enclave image files without nitro-cli.",
     {
         "measure": (
             "eif_measure",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 nitroctl pcr merge base.json ours.json theirs.json
-git config merge.nitroctl.driver "nitroctl pcr merge %O %A %B"
+nitroctl pcr merge base.json ours.json theirs.json --dry-run
 """
 
 
@@ -26,8 +26,8 @@ def merge(
     """Merge two files of recorded measurements entry by entry, where git would leave conflict markers.
 
     The entries of both sides are kept, statuses only go forward, and registers are never chosen between: where the two
-    sides cannot both be meant, the answer is no and OURS stays as it is. Let git use it with the line
-    "measurements.json merge=nitroctl" in .gitattributes and the setting of the second example.
+    sides cannot both be meant, the answer is no and OURS stays as it is. Let git use it: the line "measurements.json
+    merge=nitroctl" in .gitattributes, and git config merge.nitroctl.driver "nitroctl pcr merge %O %A %B".
     """
     from nitroctl import records
     from nitroctl.checks import Check, Outcome, Report

@@ -20,7 +20,7 @@ _F = TypeVar("_F", bound=Callable[..., object])
 GROUPS: Final[dict[str, tuple[str, str]]] = {
     "init": ("init", "Write a small worked project: enclave, parent client, allocator, key policy inputs, CI."),
     "enclave": ("enclave", "Build, run, describe, watch and terminate enclaves through nitro-cli."),
-    "eif": ("eif", "Read and measure enclave image files without nitro-cli."),
+    "eif": ("eif", "Read, explain, compare, build and sign enclave image files without nitro-cli."),
     "pcr": ("pcr", "Record measurements, compare against them, and calculate registers."),
     "attest": ("attest", "Show, verify and compare captured attestation documents, offline."),
     "lab": ("lab", "Mint documents that a verifier must refuse, and some it must accept."),
