@@ -53,10 +53,7 @@ def open_envelope(scanned: cbor.Scanned) -> tuple[list[Check], Envelope | None]:
     """
     fault = _shape_fault(scanned.value)
     if fault:
-        return [
-            rules.COSE_SHAPE.failed(fault),
-            *rules.all_blocked(rules.COSE_RULES[1:], rules.COSE_SHAPE.id),
-        ], None
+        return [rules.COSE_SHAPE.failed(fault)], None
     protected, unprotected, payload, signature = scanned.value
     ends = [end for _, end in scanned.children]
     header = _header(protected, ends[0] - len(protected))
