@@ -43,7 +43,7 @@ class Limits:
     ``ratio`` times the ramdisk's size if that is more.
     """
 
-    members: int = 1_000_000
+    members: int = 250_000
     streams: int = 1024
     text: int = 256 * 1024 * 1024
     faults: int = 64
