@@ -21,7 +21,6 @@ from nitroctl.evidence.roots import Root
 _AWS_NAMES: Final = ("aws.nitro-enclaves", "aws-us-gov.nitro-enclaves")
 #: Few, because little is saved beside what :mod:`nitroctl.evidence.certificate` remembers.
 _REMEMBERED: Final = 128
-_OF_TIME: Final = (rules.CHAIN_DOCUMENT_TIME, rules.CHAIN_BEGUN, rules.CHAIN_UNEXPIRED)
 _ROLES: Final = ("root", "regional CA", "zonal CA", "instance CA", "leaf")
 
 
@@ -38,7 +37,7 @@ def walk(document: Document, accepted: tuple[Root, ...], at: datetime) -> tuple[
     timeless, chain = _walk(document.chain, accepted)
     links = chain.certificates
     if not links:
-        return [*timeless, *rules.all_blocked(_OF_TIME, rules.CHAIN_DER.id)], chain
+        return list(timeless), chain
     return [*timeless, _contains(links, document.time), _begun(links, at), _unexpired(links, at)], chain
 
 
@@ -48,7 +47,7 @@ def _walk(ders: tuple[bytes, ...], accepted: tuple[Root, ...]) -> tuple[tuple[Ch
     root = roots.find(ders[0], accepted)
     der, links = _load(ders)
     if links is None:
-        later = rules.all_blocked(rules.CHAIN_RULES[2 : -len(_OF_TIME)], der.id)
+        later = rules.all_blocked(rules.CHAIN_RULES[2:], der.id)
         return (der, _pinned(ders[0], None, root, accepted), *later), Chain((), root)
     extensions = _each(rules.CHAIN_EXTENSIONS, links, lambda link: link.extension_fault)
     algorithms = _each(rules.CHAIN_ALGORITHMS, links, lambda link: link.algorithm_fault)

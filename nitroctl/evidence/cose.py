@@ -18,6 +18,16 @@ _ALGORITHM: Final = 1
 _ES384: Final = -35
 _UNSIGNED: Final = rules.COSE_UNPROTECTED_EMPTY.id
 _NAMES: Final = {-7: "ES256", -36: "ES512", -8: "EdDSA", -37: "PS256", -257: "RS256"}
+#: Every type of value that the reader of CBOR returns.
+_KINDS: Final = {
+    bool: "a boolean",
+    int: "a number",
+    bytes: "a byte string",
+    str: "a text",
+    list: "an array",
+    dict: "a map",
+    type(None): "null",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +149,4 @@ def _head(content: bytes) -> bytes:
 
 def described(value: object) -> str:
     """Return what kind of CBOR item a decoded value is, with its article."""
-    kinds = {
-        bool: "a boolean",
-        int: "a number",
-        bytes: "a byte string",
-        str: "a text",
-        list: "an array",
-        dict: "a map",
-        type(None): "null",
-    }
-    return kinds.get(type(value), "something else")
+    return _KINDS[type(value)]

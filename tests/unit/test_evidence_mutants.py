@@ -4,6 +4,7 @@ Every test here fails for at least one small change of nitroctl/evidence that al
 """
 
 import hashlib
+import itertools
 from datetime import timedelta
 
 import cbor2
@@ -12,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from nitroctl.checks import Outcome
-from nitroctl.evidence import cbor, certificate, der, document, roots
+from nitroctl.evidence import cbor, certificate, der, document, roots, rules
 from nitroctl.evidence.cose import Envelope
 from nitroctl.evidence.verify import verify
 from nitroctl.standin import lab, lab_change, pki
@@ -195,6 +196,37 @@ def test_what_a_certificate_says() -> None:
 def test_both_ends_of_every_limit(field: str, value: object, detail: str) -> None:
     check = document.parse(make(Change(fields=put(**{field: value})))).report[f"document.{field}"]
     assert (check.outcome, check.detail) == (Outcome.FAIL if detail else Outcome.PASS, detail)
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (False, "a boolean"),
+        (1, "a number"),
+        (-1, "a number"),
+        ("a", "a text"),
+        ([], "an array"),
+        ({}, "a map"),
+        (None, "null"),
+        (b"", "0 bytes"),
+    ],
+)
+def test_what_stands_in_place_of_bytes_is_named(value: object, kind: str) -> None:
+    check = document.parse(make(Change(fields=put(certificate=value)))).report["document.certificate"]
+    assert check.detail == f"the certificate is {kind}"
+
+
+def test_every_rule_is_in_every_report_once_and_in_order() -> None:
+    parts = (rules.CBOR_RULES, rules.COSE_RULES, rules.DOCUMENT_RULES, rules.CHAIN_RULES)
+    every = [rule.id for rule in itertools.chain(*parts)]
+    apart = {rule.id for rule in (rules.DOCUMENT_NULLS, rules.DOCUMENT_LENGTHS, rules.DOCUMENT_FIELDS)}
+    apart |= {rule.id for rule in (*rules.HABIT_RULES, rules.CHAIN_REVOCATION, rules.COSE_SIGNATURE)}
+    wrong = (Change(), Change(fields=put(certificate=b"\x30")), leaf_with(("2.5.29.17", "30")))
+    for content in (*(make(change) for change in wrong), b"\xff", b"\x80", bytes(32769)):
+        ids = [check.id for check in verify(document.parse(content), accepted(), at=AT).report]
+        assert [check for check in ids if check not in apart] == every
+        assert len(set(ids)) == len(ids)
+        assert rules.COSE_SIGNATURE.id in ids
 
 
 # -- the chain
