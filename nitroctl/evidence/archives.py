@@ -123,7 +123,7 @@ def _members(name: str, stream: IO[bytes]) -> Iterator[Source]:
     compressed = stream.read(len(_GZIP)) == _GZIP
     stream.seek(0)
     onward = _Onward(cast("IO[bytes]", gzip.GzipFile(fileobj=stream)), stream) if compressed else _Onward(stream, None)
-    archive: Any = tarfile.TarFile(fileobj=cast("IO[bytes]", onward), mode="r", errors="surrogateescape")
+    archive: Any = tarfile.TarFile(fileobj=cast("IO[bytes]", onward))
     while (member := archive.next()) is not None:
         archive.members.clear()  # or it would remember every one
         archive.pax_headers.clear()

@@ -93,7 +93,7 @@ def _asn1crypto() -> Any:  # noqa: ANN401  (it has no types)
 
 
 def _read(outer: Any) -> Message:  # noqa: ANN401
-    """Read every member that matters; whatever is malformed raises one of _MALFORMED."""
+    """Read every member that matters; whatever is malformed, or absent and so None, raises one of _MALFORMED."""
     _expect("the content type", outer["content_type"].native, "enveloped_data")
     enveloped = outer["content"]
     recipients = enveloped["recipient_infos"]
@@ -111,9 +111,6 @@ def _read(outer: Any) -> Message:  # noqa: ANN401
         iv=cipher["parameters"].native,
         content=inner["encrypted_content"].native,
     )
-    for part in (message.encrypted_key, message.iv, message.content):
-        if type(part) is not bytes:
-            raise ValueError("a member is absent")
     _expect("the initialisation vector's length", len(message.iv), _BLOCK)
     if not message.content or len(message.content) % _BLOCK:
         raise CannotAnswer(

@@ -227,10 +227,7 @@ def _names(path: str, *, follow: bool) -> list[str]:
 
 
 def _is_directory(path: str) -> bool:
-    try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
-    except OSError:  # for the reading to say
-        return False
+    return os.path.isdir(path) and not os.path.islink(path)  # noqa: PTH112, PTH114  (not Path: it would mend the name)
 
 
 def _entry(path: str) -> Iterator[Source]:

@@ -8,9 +8,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
@@ -175,6 +177,77 @@ def test_a_long_identifier_is_not_repeated() -> None:
     with pytest.raises(CannotAnswer) as caught:
         recipient.parse(message(content_type=kms.definite(0x06, b"\x2a" * 200)))
     assert caught.value.message == "the content type is another, not enveloped_data as in KMS's answers"
+
+
+@needs_asn1crypto
+def test_another_mask_generation_is_refused_by_name() -> None:
+    mgf1, other = bytes.fromhex("06092a864886f70d010108"), bytes.fromhex("06092a864886f70d010107")
+    good = message()
+    assert good.count(mgf1) == 1
+    with pytest.raises(CannotAnswer) as caught:
+        recipient.parse(good.replace(mgf1, other))
+    assert caught.value.message.startswith("the mask generation of OAEP is ")
+    assert caught.value.message.endswith(", not mgf1 as in KMS's answers")
+
+
+def test_a_recipient_of_another_kind_is_refused_by_name() -> None:
+    kind = SimpleNamespace(name="kekri")
+    outer = {"content_type": SimpleNamespace(native="enveloped_data"), "content": {"recipient_infos": [kind]}}
+    with pytest.raises(CannotAnswer) as caught:
+        recipient._read(outer)
+    assert caught.value.message == "the recipient's kind is kekri, not ktri as in KMS's answers"
+
+
+@pytest.mark.parametrize(
+    ("actual", "shown"), [("a" * 64, "a" * 64), ("a" * 65, "another"), (True, "True"), ([1], "[1]")], ids=str
+)
+def test_what_was_found_instead_is_shown_up_to_64_characters(actual: object, shown: str) -> None:
+    with pytest.raises(CannotAnswer) as caught:
+        recipient._expect("it", actual, 1)
+    assert caught.value.message == f"it is {shown}, not 1 as in KMS's answers"
+
+
+@needs_asn1crypto
+@pytest.mark.parametrize(
+    "error", [ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError]
+)
+def test_whatever_asn1crypto_raises_is_no_message(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: object) -> None:
+        raise error("why")
+
+    monkeypatch.setattr(recipient, "_read", fail)
+    with pytest.raises(CannotAnswer) as caught:
+        recipient.parse(message())
+    assert (caught.value.code, caught.value.message) == (
+        "recipient.unreadable",
+        "not a CMS message, or a damaged one",
+    )
+
+
+@needs_asn1crypto
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [(16384, "not a CMS message, or a damaged one"), (16385, "the message has 16385 bytes; one of KMS's has at most")],
+)
+def test_a_message_has_at_most_16_kib(size: int, said: str) -> None:
+    with pytest.raises(CannotAnswer, match=f"^{said}"):
+        recipient.parse(bytes(size))
+
+
+@needs_asn1crypto
+def test_whether_messages_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert recipient.available() is True
+    monkeypatch.setitem(sys.modules, "asn1crypto.cms", None)
+    assert recipient.available() is False
+
+
+def test_a_key_of_an_unknown_kind_is_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise UnsupportedAlgorithm("why")
+
+    monkeypatch.setattr(serialization, "load_pem_private_key", fail)
+    with pytest.raises(CannotAnswer, match=r"^key\.pem: no private key in PEM, or a damaged one$"):
+        recipient.load_key(b"", where="key.pem")
 
 
 def _flipped(ber: bytes, place: int) -> bytes:

@@ -8,6 +8,7 @@ import socket
 import sys
 import tarfile
 import tracemalloc
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,9 @@ def test_json_lines_without_a_line(content: bytes) -> None:
         (b'"damaged\n"bb"\n', False),
         (b"[" * 100_000 + b"\n1", False),
         (b"\x84\x0a\x0a", False),
+        (b"1\ntrue\nnull\n", False),
+        (b'"' + b"a" * (MAX_FILE - 3) + b'"\n[1]', True),
+        (b'"' + b"a" * (MAX_FILE - 2) + b'"\n[1]', False),
         (b"", False),
     ],
 )
@@ -407,6 +411,88 @@ def test_what_was_read_is_not_kept() -> None:
         assert peak < 3 * MAX_FILE, name
 
 
+def test_the_largest_member_and_a_sparse_one() -> None:
+    tar("a.tar", [("largest", b"\x84" * MAX_FILE)], "w", special("sparse", tarfile.GNUTYPE_SPARSE))
+    assert found("a.tar") == [("a.tar!largest", b"\x84" * MAX_FILE), ("a.tar!sparse", NOT_REGULAR)]
+
+
+def test_what_is_wrong_in_an_archive_comes_with_what_to_do() -> None:
+    tar("a.tar", [("inner.tar", b"1")], "w", special("link", tarfile.SYMTYPE))
+    write("cut.tar", Path("a.tar").read_bytes()[:600])
+    assert [source.fault.hints for source in documents(["a.tar", "cut.tar"]) if source.fault] == [
+        ("unpack the outer one",),
+        ("put a copy of the file itself into the archive",),
+        ("unpack the outer one",),
+        ("copy the archive again, whole",),
+    ]
+
+
+def test_lines_in_an_archive_that_breaks_off() -> None:
+    write("a.tar", tar("a.tar", [("dump.jsonl", b'"1"\n' * 200)])[: 512 + 400])
+    assert found("a.tar")[-2:] == [
+        ("a.tar!dump.jsonl:100", b'"1"'),
+        ("a.tar", broken("it is cut off 400 bytes before the end of a member")),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        *((kind("why"), "why") for kind in (tarfile.TarError, zlib.error, OSError, EOFError, ValueError)),
+        *((kind("why"), "why") for kind in (OverflowError, IndexError)),
+        (EOFError(), "EOFError"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_whatever_the_library_raises_is_told(error: Exception, said: str) -> None:
+    class Damaged(io.BytesIO):
+        def read(self, *_: object) -> bytes:
+            raise error
+
+    (source,) = archives.members("a.tar", Damaged())
+    assert told(source) == broken(said)
+    assert source.fault
+    assert source.fault.hints == ("copy the archive again, whole",)
+
+
+def test_a_header_has_at_most_64_kib() -> None:
+    onward = archives._Onward(io.BytesIO(bytes(1 << 20)), None)
+    assert (onward.read(0), len(onward.read(1)), len(onward.read(64 * 1024))) == (b"", 1, 64 * 1024)
+    for size in (-1, 64 * 1024 + 1):
+        with pytest.raises(archives._Broken, match=f"at byte 65537 claims to have {size} bytes"):
+            onward.read(size)
+
+
+@pytest.mark.parametrize(("compressed", "most"), [(0, 1000), (4, 1000), (6, 1200)])
+def test_an_archive_swells_to_its_limit_and_no_further(
+    compressed: int, most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "_ALWAYS_EXPANDED", 1000)
+    source = io.BytesIO(bytes(100))
+    source.seek(compressed)
+    onward = archives._Onward(io.BytesIO(bytes(5000)), source)
+    onward.seek(most)
+    assert onward.tell() == most
+    with pytest.raises(archives._Broken, match="more than 200 times its size"):
+        onward.seek(most + 1)
+
+
+def test_an_archive_is_read_onwards_only() -> None:
+    stream = io.BytesIO(bytes(1000))
+    for compressed in (None, io.BytesIO(bytes(1000))):
+        onward = archives._Onward(stream, compressed)
+        stream.seek(0)
+        onward.seek(10)
+        onward.seek(10)
+        with pytest.raises(archives._Broken, match="a header before byte 10 points back"):
+            onward.seek(9)
+    onward.seek(2000)
+    assert (onward.tell(), stream.tell()) == (1000, 1000)
+    beyond = archives._Onward(stream, None)
+    beyond.seek(2000)
+    assert (beyond.tell(), stream.tell()) == (2000, 2000)
+
+
 # -- standard input
 
 
@@ -506,8 +592,9 @@ def test_what_may_hold_many() -> None:
     write("a.tar", b"")
     Path("heap").mkdir()
     os.mkfifo("fifo")
+    write("a*b")
     many = ["heap", "dump.jsonl", "a.tar", "*.cbor", "missing-?"]
-    one = ["one.cbor", "fifo", "missing", "a\0b", ""]
+    one = ["one.cbor", "a*b", "fifo", "missing", "a\0b", ""]
     assert [name for name in [*many, *one] if holds_many(name)] == many
 
 
@@ -564,6 +651,46 @@ def test_a_file_that_fails_while_it_is_read(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(sources, "lines", fail)
     said = "cannot read: input/output error [file.unreadable]"
     assert found("a", "b.jsonl") == [("a", said), ("b.jsonl", said)]
+    stdin(monkeypatch, b"1")
+    assert holds_many("-") is False
+    assert found("-") == [("-", f"standard input: {said}")]
+
+
+def test_a_name_that_is_gone_when_it_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("heap").mkdir()
+    monkeypatch.setattr(sources, "_names", lambda *_, **__: ["gone"])
+    assert found("heap") == [("heap/gone", "cannot read: no such file or directory [file.unreadable]")]
+
+
+@pytest.mark.parametrize(
+    ("begin", "fill", "read"),
+    [(b"", b"a", MAX_FILE + 1), (b"{}\n", b"a", MAX_FILE + 4), (b"{}\n", b"\n", MAX_FILE + 1)],
+    ids=["line", "second line", "empty lines"],
+)
+def test_no_more_is_read_to_tell_than_has_to_be(begin: bytes, fill: bytes, read: int) -> None:
+    stream = io.BytesIO(begin + fill * (3 * MAX_FILE))
+    sources._begin_lines(stream)
+    assert stream.tell() == read
+
+
+@pytest.mark.parametrize(("head", "read"), [(2, MAX_FILE - 1), (MAX_FILE + 1, 0), (2 * MAX_FILE, 0)])
+def test_no_more_is_read_of_one_document_than_it_may_have(head: int, read: int) -> None:
+    stream = io.BytesIO(bytes(3 * MAX_FILE))
+    assert told(sources._one("x", bytes(head), stream)) == TOO_LARGE
+    assert stream.tell() == read
+
+
+def test_a_document_with_an_early_line_end_may_be_as_large_and_no_larger() -> None:
+    write("largest", b"\n" + b"a" * (MAX_FILE - 1))
+    write("larger", b"\n" + b"a" * MAX_FILE)
+    assert found("largest", "larger") == [("largest", b"\n" + b"a" * (MAX_FILE - 1)), ("larger", TOO_LARGE)]
+
+
+def test_directories_are_closed_when_they_were_read() -> None:
+    write("heap/sub/a")
+    before = descriptors()
+    assert len(found("heap")) == 1
+    assert descriptors() == before
 
 
 def test_files_are_closed_when_nobody_reads_on() -> None:
