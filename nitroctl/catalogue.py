@@ -1629,6 +1629,11 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("many components share a key", "many roles", "many registers are pinned"),
         "Retire releases, pin fewer registers, or give each component a key of its own.",
     ),
+    "kms.document": _E(
+        "The file is not a policy, or one that two readers could understand differently; the line is in the message.",
+        ("the wrong file", "a member that is misspelt", "Action beside NotAction", "a template that was not filled in"),
+        "Give the policy as the AWS CLI prints it (aws kms get-key-policy), or the document alone.",
+    ),
     # -- nitro-cli, enclaves
     "nitro-cli.failed": _E(
         "nitro-cli ran and failed; the message has its first E-code, which is the cause, the hints what it logged.",
