@@ -42,9 +42,9 @@ def diff(
         raise UsageError("only one of the two documents can come from standard input", "usage.invalid")
     both = [(name, *attest_file.read(name)) for name in (first, second)]
     sides = [
-        Side(unwrapped.cbor, parsed, parsed.document, attest_file.certificates(parsed))
+        Side(unwrapped.cbor, parsed.envelope, parsed.document, attest_file.certificates(parsed))
         for _, unwrapped, parsed in both
-        if parsed.document
+        if parsed.envelope and parsed.document
     ]
     compared = compare(*sides) if len(sides) == len(both) else None
     sentence = _sentence(compared) if compared else _unreadable(both)

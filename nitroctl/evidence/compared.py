@@ -13,8 +13,9 @@ from enum import StrEnum
 from nitroctl import pcr
 from nitroctl.evidence.certificate import Certificate
 from nitroctl.evidence.chain import role
+from nitroctl.evidence.cose import Envelope
 from nitroctl.evidence.derived import TPM_MEANINGS, Derived, derive
-from nitroctl.evidence.document import Document, Kind, Parsed
+from nitroctl.evidence.document import Document, Kind
 
 
 class Relation(StrEnum):
@@ -30,10 +31,10 @@ class Relation(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two: its CBOR, what was parsed of it, and its certificates (empty when one cannot be read)."""
+    """One of the two: its CBOR, its envelope, what it says, and its certificates (empty when one cannot be read)."""
 
     data: bytes
-    parsed: Parsed
+    envelope: Envelope
     document: Document
     links: tuple[Certificate, ...]
 
@@ -91,13 +92,14 @@ class RegisterPair:
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """What differs. ``kind``: the first document's.
+    """What differs. ``kind``: the first document's. ``apart``: how much later the second document is.
 
     ``registers``: None when the documents are of two kinds, whose registers mean other things.
     """
 
     kind: Kind
     relation: Relation
+    apart: timedelta
     identity: tuple[Pair, ...]
     registers: tuple[RegisterPair, ...] | None
     times: tuple[TimePair, ...]
@@ -113,13 +115,7 @@ class Compared:
 
     @property
     def _same_root(self) -> bool:
-        return bool(self.links) and self.links[0].relation == "same"
-
-    @property
-    def apart(self) -> timedelta:
-        """How much later the second document is."""
-        found = next(pair.apart for pair in self.times if pair.key == "document")
-        return found or timedelta(0)
+        return self.links[0].relation == "same"
 
 
 def compare(first: Side, second: Side) -> Compared:
@@ -136,6 +132,7 @@ def compare(first: Side, second: Side) -> Compared:
     return Compared(
         kind=one.kind,
         relation=_relation(first, second),
+        apart=two.time - one.time,
         identity=_differing(_identity(first), _identity(second)),
         registers=registers,
         times=_times(first, second),
@@ -153,8 +150,7 @@ def _relation(first: Side, second: Side) -> Relation:
     one, two = first.document, second.document
     if first.data == second.data:
         return Relation.SAME_DOCUMENT
-    payloads = [side.parsed.envelope.payload for side in (first, second) if side.parsed.envelope]
-    if len(payloads) == len((first, second)) and payloads[0] == payloads[1]:
+    if first.envelope.payload == second.envelope.payload:
         return Relation.SAME_PAYLOAD
     if one.kind is not two.kind:
         return Relation.OTHER_KIND
@@ -193,13 +189,10 @@ def _contents(document: Document) -> _Named:
 
 
 def _form(side: Side) -> _Named:
-    envelope = side.parsed.envelope
-    if envelope is None:
-        return (("signature", "signature", None), ("form", "encoding", None))
-    open_map = envelope.payload[:1] == b"\xbf"
+    open_map = side.envelope.payload[:1] == b"\xbf"
     tag = "tag 18" if side.data[:1] == b"\xd2" else "no tag"
     return (
-        ("signature", "signature", envelope.signature.hex()),
+        ("signature", "signature", side.envelope.signature.hex()),
         ("form", "encoding", f"{tag}, payload map of {'indefinite' if open_map else 'definite'} length"),
     )
 

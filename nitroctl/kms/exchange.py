@@ -10,7 +10,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Final, cast
 
 from nitroctl.errors import CannotAnswer, UsageError
 from nitroctl.records import strict_json
@@ -64,12 +64,11 @@ def blob(raw: bytes, member: str) -> Blob:
 
 
 def _from_answer(text: bytes, member: str) -> Blob:
+    """Return ``member`` of an answer, which begins with a brace and so is an object or no JSON."""
     try:
-        answer = strict_json.parse(text.decode("utf-8"), where="the answer")
+        answer = cast("Mapping[str, object]", strict_json.parse(text.decode("utf-8"), where="the answer"))
     except UnicodeDecodeError as error:
         raise CannotAnswer("the file looks like JSON but is not UTF-8", _UNREADABLE) from error
-    if not isinstance(answer, dict):
-        raise CannotAnswer("the JSON is not an answer of KMS", _UNREADABLE)
     shown = [name for name in _PLAINTEXT if answer.get(name)]
     if shown:
         raise CannotAnswer(

@@ -472,6 +472,36 @@ def test_what_is_not_a_blob_is_refused(content: bytes, code: str) -> None:
     assert code_of(lambda: exchange.blob(content, MEMBER)) == code
 
 
+FROM_KMS = ("pass KMS's answer as aws kms prints it",)
+
+
+@pytest.mark.parametrize(
+    ("content", "message", "hints"),
+    [
+        (b" ", "the file is empty", ()),
+        (TEXT.encode()[:-1], "the text is not base64, or was cut short", ("copy it again, whole",)),
+        (b'{"CiphertextForRecipient": "*"}', f"{MEMBER} is not base64, or was cut short", ("copy it again, whole",)),
+        (
+            b'{"CiphertextForRecipient": "AAAA*"}',
+            f"{MEMBER} is not base64, or was cut short",
+            ("copy it again, whole",),
+        ),
+        (b'{"CiphertextForRecipient": "AB=="}', f"{MEMBER} is base64 with left-over bits, which no encoder writes", ()),
+        (b"{}", f"the JSON has no member {MEMBER}", FROM_KMS),
+        (b'{"CiphertextForRecipient": "\xff"}', "the file looks like JSON but is not UTF-8", ()),
+        (
+            json.dumps({MEMBER: TEXT, "Plaintext": "c2VjcmV0"}).encode(),
+            "the answer has Plaintext: it was given without attestation, to anybody who asked",
+            ("send the request with a Recipient, and let the key policy refuse it without one",),
+        ),
+    ],
+)
+def test_what_is_not_a_blob_is_told_with_what_to_do(content: bytes, message: str, hints: tuple[str, ...]) -> None:
+    with pytest.raises(CannotAnswer) as caught:
+        exchange.blob(content, MEMBER)
+    assert (caught.value.message, caught.value.hints) == (message, hints)
+
+
 # -- requests
 
 RECIPIENT = {"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": "ZG9j"}
@@ -497,6 +527,18 @@ RECIPIENT = {"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocumen
             Parts(key_id="k", key_spec="RSA_2048"),
             {"KeyId": "k", "KeyPairSpec": "RSA_2048"},
         ),
+        (
+            Operation.GENERATE_DATA_KEY_PAIR,
+            Parts(key_id="k", key_spec="RSA_2048", context={"a": "b"}),
+            {"KeyId": "k", "KeyPairSpec": "RSA_2048", "EncryptionContext": {"a": "b"}},
+        ),
+        (
+            Operation.GENERATE_DATA_KEY,
+            Parts(key_id="k", context={"a": "b"}),
+            {"KeyId": "k", "KeySpec": "AES_256", "EncryptionContext": {"a": "b"}},
+        ),
+        (Operation.GENERATE_RANDOM, Parts(random_bytes=1, context={}), {"NumberOfBytes": 1}),
+        (Operation.GENERATE_RANDOM, Parts(random_bytes=1024), {"NumberOfBytes": 1024}),
         (Operation.GENERATE_RANDOM, Parts(random_bytes=32), {"NumberOfBytes": 32}),
         (
             Operation.DERIVE_SHARED_SECRET,
@@ -515,6 +557,11 @@ def test_the_body_of_each_request(operation: Operation, parts: Parts, members: d
         (Operation.DECRYPT, Parts(), "decrypt needs --ciphertext"),
         (Operation.DECRYPT, Parts(ciphertext=b"x", random_bytes=1), "decrypt has no --bytes"),
         (Operation.DECRYPT, Parts(ciphertext=b"x", key_spec="AES_256"), "decrypt has no --key-spec"),
+        (
+            Operation.GENERATE_RANDOM,
+            Parts(random_bytes=1, context={"a": "b"}),
+            "generate-random has no --encryption-context",
+        ),
         (Operation.GENERATE_DATA_KEY, Parts(), "generate-data-key needs --key-id"),
         (Operation.GENERATE_DATA_KEY_PAIR, Parts(), "generate-data-key-pair needs --key-id and --key-spec"),
         (Operation.GENERATE_RANDOM, Parts(random_bytes=1, key_id="k"), "generate-random has no --key-id"),
@@ -535,12 +582,24 @@ def test_parts_that_do_not_fit_are_refused(operation: Operation, parts: Parts, w
 
 
 def test_a_ciphertext_that_kms_would_not_take_is_refused() -> None:
-    parts = Parts(ciphertext=bytes(exchange.MAX_CIPHERTEXT + 1))
-    assert code_of(lambda: exchange.request(Operation.DECRYPT, b"doc", parts)) == "recipient.unreadable"
-    exchange.request(Operation.DECRYPT, b"doc", Parts(ciphertext=bytes(exchange.MAX_CIPHERTEXT)))
+    with pytest.raises(CannotAnswer) as caught:
+        exchange.request(Operation.DECRYPT, b"doc", Parts(ciphertext=bytes(6145)))
+    assert (caught.value.code, caught.value.message, caught.value.hints) == (
+        "recipient.unreadable",
+        "the ciphertext has 6145 bytes; KMS takes at most 6144",
+        ("KMS decrypts keys; decrypt the data itself with the key it gives",),
+    )
+    exchange.request(Operation.DECRYPT, b"doc", Parts(ciphertext=bytes(6144)))
+
+
+def test_a_part_that_an_operation_does_not_have_is_to_be_left_out() -> None:
+    with pytest.raises(UsageError) as caught:
+        exchange.request(Operation.DECRYPT, b"doc", Parts(ciphertext=b"x", random_bytes=1))
+    assert caught.value.hints == ("leave it out",)
 
 
 def test_an_encryption_context_is_exact() -> None:
+    assert len(exchange.context([f"k{number}=v" for number in range(64)])) == 64
     assert exchange.context(["a=b", "c=d=e", "f="]) == {"a": "b", "c": "d=e", "f": ""}
 
 
