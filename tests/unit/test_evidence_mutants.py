@@ -216,6 +216,12 @@ def test_what_stands_in_place_of_bytes_is_named(value: object, kind: str) -> Non
     assert check.detail == f"the certificate is {kind}"
 
 
+def test_every_length_beside_the_text_is_told() -> None:
+    check = document.parse(make(Change(fields=put(nonce=bytes(513), user_data=bytes(514))))).report["document.lengths"]
+    told = [f"{field} has {size} bytes" for field, size in (("user_data", 514), ("nonce", 513))]
+    assert check.detail == "; ".join(f"{what}; AWS publishes 512 in one place and 1024 in another" for what in told)
+
+
 def test_every_rule_is_in_every_report_once_and_in_order() -> None:
     parts = (rules.CBOR_RULES, rules.COSE_RULES, rules.DOCUMENT_RULES, rules.CHAIN_RULES)
     every = [rule.id for rule in itertools.chain(*parts)]
@@ -320,6 +326,12 @@ def test_a_certificate_that_the_library_does_not_take_is_refused(edit: tuple[str
     outcome, detail = chain_check(Change(fields=edited(4, *edit)), "chain.der")
     assert outcome is Outcome.FAIL
     assert detail.startswith(f"the leaf (certificate 5 of 5) cannot be decoded: {reason}")
+
+
+def test_a_key_that_cannot_be_read_is_refused() -> None:
+    outcome, detail = chain_check(Change(fields=edited(4, "06052b81040022", "06052b81040024")), "chain.keys")
+    assert outcome is Outcome.FAIL
+    assert detail.startswith("the leaf (certificate 5 of 5) has a key that cannot be read: ")
 
 
 def test_only_addresses_count_as_distribution_points() -> None:
