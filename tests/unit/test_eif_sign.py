@@ -152,7 +152,11 @@ def test_a_key_of_an_unknown_kind_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("files")
-@pytest.mark.parametrize("content", [b"", b"text", b"\xff" * 100, images.pair()[1], images.pair()[0][:100]])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"text", b"\xff" * 100, images.pair()[1], images.pair()[0][:100]],
+    ids=["empty", "text", "octets", "certificate", "cut-off"],
+)
 def test_what_is_no_key_is_refused(content: bytes) -> None:
     Path("other.key").write_bytes(content)
     with pytest.raises(CannotAnswer) as caught:
