@@ -7,6 +7,8 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from nitroctl import pcr
 from nitroctl.appraisal.appraise import (
@@ -168,6 +170,16 @@ def test_what_was_compared_is_shown_of_freshness() -> None:
     check = _age(said, policy, AT + timedelta(minutes=5, milliseconds=1))
     assert (check.outcome, check.expected, check.actual) == (Outcome.FAIL, "at most 5 min", "5 min")
     assert _age(said, policy, AT + timedelta(minutes=5)).detail == "5 min old"
+
+
+def test_what_was_not_asked_of_freshness_says_how_to_ask() -> None:
+    policy, said = Policy(accepted=()), shown()
+    skipped = "not checked: not requested (--max-age)", False
+    check = _age(said, policy, AT)
+    assert (check.id, check.outcome, check.detail, check.required) == ("freshness.age", Outcome.SKIP, *skipped)
+    assert _future(said, policy, None).outcome is Outcome.PASS
+    check = _nonce(said, replace(policy, nonce_required=True))
+    assert (check.outcome, check.remedy) == (Outcome.FAIL, "give the nonce that was asked for: --nonce")
 
 
 @pytest.mark.parametrize(
@@ -377,6 +389,42 @@ def test_a_member_that_is_another_shows_both(
 
 
 @pytest.mark.parametrize(
+    ("pointer", "found"),
+    [("/a/10", True), ("/a/1", False), ("/a/11", False), ("/a/01", False), ("/b/0", False), ("/a/-1", False)],
+)
+def test_positions_are_of_lists_only(pointer: str, found: bool) -> None:  # noqa: FBT001  (a table's column)
+    content = json.dumps({"a": [0] * 10 + ["x"], "b": "xyz"}).encode()
+    outcome = _held(USER_DATA, "d", Content(members=((pointer, "x"),)), content).outcome
+    assert outcome is (Outcome.PASS if found else Outcome.FAIL)
+
+
+ED25519 = bytes.fromhex("302a300506032b6570032100") + bytes([9]) + bytes(31)
+RSA = (
+    rsa.RSAPublicNumbers(65537, (1 << 2047) + 1)
+    .public_key()
+    .public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+)
+
+
+@pytest.mark.parametrize(
+    ("wanted", "content", "outcome", "expected"),
+    [
+        (KeyContent(minimum_bits=2048), RSA, Outcome.PASS, None),
+        (KeyContent(minimum_bits=2049), RSA, Outcome.FAIL, "any type, at least 2049 bits"),
+        (KeyContent(minimum_bits=1), ED25519, Outcome.FAIL, "any type, at least 1 bits"),
+        (KeyContent(type="ed25519"), RSA, Outcome.FAIL, "Ed25519"),
+        (KeyContent(type="ed25519"), ED25519, Outcome.PASS, None),
+        (KeyContent(type="rsa", minimum_bits=2048), RSA, Outcome.PASS, None),
+    ],
+)
+def test_a_key_has_the_type_and_the_size(
+    wanted: KeyContent, content: bytes, outcome: Outcome, expected: str | None
+) -> None:
+    check = _held(PUBLIC_KEY, "k", wanted, content)
+    assert (check.outcome, check.expected) == (outcome, expected)
+
+
+@pytest.mark.parametrize(
     ("wanted", "words"),
     [
         (KeyContent(type="rsa"), "RSA"),
@@ -385,8 +433,7 @@ def test_a_member_that_is_another_shows_both(
     ],
 )
 def test_a_key_that_is_another_shows_both(wanted: KeyContent, words: str) -> None:
-    ed25519 = bytes.fromhex("302a300506032b6570032100") + bytes([9]) + bytes(31)
-    check = _held(PUBLIC_KEY, "k", wanted, ed25519)
+    check = _held(PUBLIC_KEY, "k", wanted, ED25519)
     assert (check.outcome, check.expected) == (Outcome.FAIL, words)
     assert check.actual
     assert check.actual.startswith("Ed25519")
