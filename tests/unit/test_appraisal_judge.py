@@ -145,6 +145,7 @@ def test_every_note_stands_where_it_belongs() -> None:
     assert judge().judge(zero).notes == ()
     assert late.judge(zero).notes == (EXPIRED,)
     assert judge(policy=None).judge(flip(zero)).notes == ()
+    assert judge(policy=None).judge(b"").notes == ()
 
 
 def test_every_member_of_an_answer() -> None:
@@ -171,6 +172,18 @@ def test_every_member_of_an_answer() -> None:
         "report": found.report.as_json(),
     }
     assert found.as_json(every=False)["report"] == found.report.as_json(every=False) != said["report"]
+
+
+def test_a_judge_is_of_awss_roots_and_the_documents_own_time() -> None:
+    plain = Judge()
+    assert (plain.roots, plain.policy, plain.at, plain.chosen, plain.strict, plain.crls) == (
+        AWS_ROOTS,
+        None,
+        None,
+        "document",
+        False,
+        (),
+    )
 
 
 def test_every_member_of_an_answer_about_nothing() -> None:

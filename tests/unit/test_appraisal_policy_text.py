@@ -162,3 +162,98 @@ def test_bad_files(tmp_path: Path) -> None:
 def test_a_policy_is_a_file() -> None:
     with pytest.raises(UsageError):
         policy_text.read("-")
+
+
+# -- what every word, line and limit comes to
+WORDS = """\
+a: true
+b: false
+c: null
+d: ~
+e:
+f: 12
+g: [no-1, -3]
+h:
+  i: "null"
+  j:
+    k: x
+"""
+
+
+def test_every_value_and_the_line_it_stands_in() -> None:
+    text = policy_text.parse(WORDS, where="p.yaml")
+    inner: dict[str, object] = {"i": "null", "j": {"k": "x"}}
+    plain = {"a": True, "b": False, "c": None, "d": None, "e": None, "f": 12}
+    assert text.value == {**plain, "g": ["no-1", -3], "h": inner}
+    lines: dict[policy_text.Path, int] = {(name,): number for number, name in enumerate("abcdefgh", 1)}
+    lines |= {(): 1, ("g", 0): 7, ("g", 1): 7, ("h", "i"): 9, ("h", "j"): 10, ("h", "j", "k"): 11}
+    assert text.lines == lines
+    assert text.place(("h", "j")) == "line 10: /h/j: "
+    assert (text.place(()), text.place(("x",))) == ("line 1: ", "/x: ")
+
+
+@pytest.mark.parametrize(
+    ("where", "text", "value"),
+    [
+        ("p.yml", "{a: 1}", {"a": 1}),
+        ("p.yaml", "{a: 1}", {"a": 1}),
+        ("policy", "a: 1", {"a": 1}),
+        ("policy", ' {"a": 1}', {"a": 1}),
+        ("p.json", "[1]", [1]),
+    ],
+)
+def test_what_is_json_and_what_is_yaml(where: str, text: str, value: object) -> None:
+    assert policy_text.parse(text, where=where).value == value
+
+
+WRITE_OUT = "write the values out where they apply, so that everybody reads the same"
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hints"),
+    [
+        (
+            "a: yes",
+            "line 1: 'yes' can be read as text or as a bool",
+            ('put it in quotes when it is text: "yes", or write true or false',),
+        ),
+        ("a: 1e3", "line 1: '1e3' can be read as text or as a number", ('put it in quotes when it is text: "1e3"',)),
+        ("a: 0x10", "line 1: '0x10' can be read as text or as an int", ('put it in quotes when it is text: "0x10"',)),
+        ("a:\n  b: 1\n  b: 2", "line 3: the key 'b' occurs twice", ("keep one; the first stands in line 2",)),
+        ("%TAG ! tag:x,2000:\n---\na: 1", "line 1: a YAML directive", ("leave the line that begins with % out",)),
+        ("a: &x 1", "line 1: the anchor &x", (WRITE_OUT,)),
+        ("a: !!str 1", "line 1: the tag tag:yaml.org,2002:str", ("leave the tag out",)),
+        ("[", "line 1: not YAML: expected the node content, but found '<stream end>'", ()),
+        ("[" * 13 + "]" * 13, None, ()),
+        ("[" * 14 + "]" * 14, "line 1: nested too deeply to be a policy", ()),
+    ],
+    ids=range(10),
+)
+def test_what_is_refused_with_its_line_and_what_to_do(text: str, message: str | None, hints: tuple[str, ...]) -> None:
+    if message is None:
+        policy_text.parse(text, where="p.yaml")
+        return
+    with pytest.raises(CannotAnswer) as caught:
+        policy_text.parse(text, where="p.yaml")
+    assert (caught.value.message, caught.value.hints) == (f"p.yaml: {message}", hints)
+
+
+def test_text_is_shown_whole_up_to_60_characters() -> None:
+    assert policy_text.short("a" * 60) == "a" * 60
+    assert policy_text.short("a" * 61) == "a" * 56 + "…"
+
+
+def test_a_policy_has_at_most_128_kib(tmp_path: Path) -> None:
+    path = tmp_path / "p.json"
+    path.write_text('"' + "a" * (131072 - 2) + '"')
+    policy_text.read(str(path))
+    path.write_text('"' + "a" * (131073 - 2) + '"')
+    with pytest.raises(CannotAnswer) as caught:
+        policy_text.read(str(path))
+    assert caught.value.code == "file.too-large"
+
+
+def test_standard_input_is_no_policy() -> None:
+    with pytest.raises(UsageError) as caught:
+        policy_text.read("-")
+    assert caught.value.hints == ("name a file: its digest goes with verdicts",)

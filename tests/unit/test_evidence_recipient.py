@@ -502,6 +502,13 @@ def test_what_is_not_a_blob_is_told_with_what_to_do(content: bytes, message: str
     assert (caught.value.message, caught.value.hints) == (message, hints)
 
 
+def test_what_the_enclave_must_do_is_said() -> None:
+    with pytest.raises(CannotAnswer) as caught:
+        recipient.recipient_key(None)
+    hint = "the enclave must ask for the document with its RSA key's SubjectPublicKeyInfo in DER"
+    assert caught.value.hints == (hint,)
+
+
 # -- requests
 
 RECIPIENT = {"KeyEncryptionAlgorithm": "RSAES_OAEP_SHA_256", "AttestationDocument": "ZG9j"}
