@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from nitroctl.records import Ledger, form
+from tests import images
 from tests.conftest import ROOT
 
 #: Heavy or unneeded modules. subprocess is not among them: typer imports it.
@@ -78,12 +80,23 @@ def test_the_version_imports_nothing_of_ours_but_the_version(tmp_path: Path) -> 
             {"cryptography", "email"},
         ),
         (["attest", "show", "document.cbor", "--json"], {"cbor2", "cryptography", "email"}),
+        (["pcr", "verify", "measurements.json", "--json"], set()),
+        (["pcr", "check", "--eif", "image.eif", "--records", "measurements.json", "--exit-zero"], {"rich"}),
+        (["eif", "measure", "image.eif", "--json"], set()),
+        (["eif", "inspect", "image.eif", "--json"], set()),
+        (["eif", "verify", "image.eif", "--json"], set()),
+        (["eif", "verify", "image.eif"], {"rich"}),
+        (["eif", "diff", "image.eif", "image.eif", "--json"], set()),
+        (["eif", "build", "--help"], set()),
+        (["eif", "sign", "--help"], set()),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_a_command_imports_only_what_it_needs(argv: list[str], allowed: set[str], tmp_path: Path) -> None:
     (tmp_path / "allocator.yaml").write_text("---\nmemory_mib: 512\ncpu_count: 2\n")
-    (tmp_path / "measurements.json").write_text('{"schema": "urn:nitroctl:measurements:1", "entries": []}')
+    (tmp_path / "measurements.json").write_text(form.dumps(Ledger()))
+    if "image.eif" in argv:
+        (tmp_path / "image.eif").write_bytes(images.forge())
     if "document.cbor" in argv:
         _document(tmp_path / "document.cbor")
     assert heavy(loaded(*argv, cwd=tmp_path)) <= allowed
