@@ -93,17 +93,26 @@ def _show(answer: "Result | Stream", output: Output) -> int:
     if output.form in EXPORTS:
         return _exported(answer, output)
     if output.form != "human":
-        _put(_for_ci(answer, output.form))
-        if output.form == "github":
-            from nitroctl.cli import github
-
-            github.hand_over(answer)
-        return _concluded(answer)
+        return _reported(answer, output)
     from nitroctl.render.human import Screen
 
     colour = is_coloured(sys.stdout, output.colour)
     _put(Screen(colour=colour, width=width_of(sys.stdout), encoding=sys.stdout.encoding).draw(answer.view))
     _note(answer.notes, output)
+    return _concluded(answer)
+
+
+def _reported(answer: "Result", output: Output) -> int:
+    """Give the checks of an answer to a CI system."""
+    from nitroctl.render.plain import encodable
+
+    _put(encodable(_for_ci(answer, output.form), sys.stdout.encoding))
+    if output.form == "github":
+        from nitroctl.cli import github
+
+        for error in answer.trouble if answer.subjects is None else ():
+            _annotate(error, output)
+        github.hand_over(answer)
     return _concluded(answer)
 
 
@@ -225,8 +234,23 @@ def _failed(error: NitroctlError, output: Output) -> int:
             sys.stdout.flush()
         except OSError:
             _discard_stdout()
+    _annotate(error, output)
     _complain(error)
     return error.exit_code
+
+
+def _annotate(error: NitroctlError, output: Output) -> None:
+    """Make what could not be looked at an annotation, where GitHub reads: a step that fails says why on its page."""
+    if output.form != "github" or error.exit_code is ExitCode.USAGE:
+        return
+    from nitroctl.render import ci
+    from nitroctl.render.plain import encodable
+
+    try:
+        sys.stdout.write(encodable(f"{ci.annotations([ci.failure(error)])[0]}\n", sys.stdout.encoding))
+        sys.stdout.flush()
+    except OSError:
+        _discard_stdout()
 
 
 def _complain(error: NitroctlError) -> None:

@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 from nitroctl import __version__
 from nitroctl.checks import Check, Outcome, Report
+from nitroctl.errors import NitroctlError
 from nitroctl.render.plain import visible
 from nitroctl.render.result import Result
 
@@ -49,6 +50,12 @@ def finding(check: Check, subject: str) -> Finding:
     """Return the line for a check that is worth one."""
     level = "warning" if check.outcome is Outcome.WARN and not check.required else "error"
     return Finding(check.id, check.title, level, message(check), subject.removeprefix("./"))
+
+
+def failure(error: NitroctlError, subject: str = "") -> Finding:
+    """Return the line for what could not be looked at: in CI nothing may pass unread."""
+    text = "; fix: ".join([error.message, *error.hints[:1]])
+    return Finding(error.code, "it can be read", "error", visible(text), subject.removeprefix("./"))
 
 
 def message(check: Check) -> str:

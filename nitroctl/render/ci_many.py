@@ -18,8 +18,7 @@ def lines(subject: Subject) -> list[ci.Finding]:
     error = subject.trouble
     if error is None:
         return [ci.finding(check, subject.name) for check in subject.findings]
-    text = "; fix: ".join([error.message, *error.hints[:1]])
-    return [ci.Finding(error.code, "it can be read", "error", visible(text), subject.name.removeprefix("./"))]
+    return [ci.failure(error, subject.name)]
 
 
 def sarif(result: Result, subjects: Sequence[Subject]) -> str:

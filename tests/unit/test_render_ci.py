@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -7,7 +8,7 @@ from nitroctl import __version__
 from nitroctl.checks import Check, Outcome, Report, blocked, not_requested
 from nitroctl.render import ci
 from nitroctl.render.result import Result
-from tests.conftest import Cli
+from tests.conftest import Cli, Ran
 
 HOSTILE = "a,b:c%\n::error::x\r\x1b]]></testcase>"
 REPORT = Report.of(
@@ -98,3 +99,19 @@ def test_a_command_without_checks_says_so(cli: Cli, form: str) -> None:
     ran = cli("schema", "--format", form)
     assert (ran.status, ran.stdout) == (2, "")
     assert ran.stderr.startswith(f"nitroctl: error: --format {form} is for commands that answer with checks")
+
+
+def test_what_could_not_be_looked_at_is_an_annotation(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli("eif", "measure", "a\n::error::b.eif", "--format", "github") == Ran(
+        3,
+        "::error title=file.unreadable::a\\n::error::b.eif: cannot read: no such file or directory\n",
+        "nitroctl: error: a\\n::error::b.eif: cannot read: no such file or directory [file.unreadable]\n",
+    )
+
+
+def test_a_wrong_invocation_is_none(cli: Cli) -> None:
+    ran = cli("eif", "measure", "--no-such-option", "--format", "github")
+    assert (ran.status, ran.stdout) == (2, "")
