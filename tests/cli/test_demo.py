@@ -13,7 +13,7 @@ import pytest
 from tests.conftest import Cli, Ran, as_nobody, program
 
 STEPS = [
-    ("nitroctl init signer", 0, "signer: 9 files of project signer written"),
+    ("nitroctl init signer", 0, "signer: 12 files of project signer written"),
     ("nitroctl enclave build", 0, "✓ signer.eif: built; nitro-cli and nitroctl measure the same"),
     ("nitroctl eif measure", 0, "PCR0"),
     ("nitroctl pcr record", 0, "recorded signer-1.0.0@prod in measurements.json: active"),

@@ -30,6 +30,9 @@ FILES = [
     ".gitignore",
     "README.md",
     "allocator.yaml",
+    "ci/action.yml",
+    "ci/gate.sh",
+    "ci/gitlab.yml",
     "enclave/Dockerfile",
     "enclave/service.py",
     "kms/policy.sh",
@@ -70,7 +73,7 @@ def expected(name: str) -> dict[str, bytes]:
 def test_a_new_directory_gets_the_whole_project(cli: Cli, directory: Path) -> None:
     assert cli("init", "signer") == Ran(
         0,
-        f"signer: 9 files of project signer written\n{table()}Next: cd signer, and follow README.md.\n",
+        f"signer: 12 files of project signer written\n{table()}Next: cd signer, and follow README.md.\n",
         "",
     )
     assert tree(directory / "signer") == expected("signer")
@@ -98,6 +101,9 @@ def test_the_name_is_everywhere_and_no_placeholder_is_left(cli: Cli, directory: 
     assert named == {
         ".github/workflows/enclave.yml",
         "README.md",
+        "ci/action.yml",
+        "ci/gate.sh",
+        "ci/gitlab.yml",
         "enclave/service.py",
         "kms/policy.sh",
         "parent/client.py",
@@ -115,7 +121,7 @@ def test_an_empty_directory_is_filled_and_stays_the_same_directory(cli: Cli, dir
 def test_the_directory_one_is_in(cli: Cli, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (directory / "signer").mkdir()
     monkeypatch.chdir(directory / "signer")
-    assert cli("init", ".").stdout.startswith(".: 9 files of project signer written\n")
+    assert cli("init", ".").stdout.startswith(".: 12 files of project signer written\n")
 
 
 def test_a_directory_with_files_is_refused(cli: Cli, directory: Path) -> None:
@@ -275,19 +281,30 @@ def test_the_workflow_is_yaml_with_least_permissions_and_the_gate(project: Path)
     assert sorted(workflow) == ["env", "jobs", "name", "on", "permissions"]
     assert workflow["permissions"] == {"contents": "read"}
     steps = workflow["jobs"]["image"]["steps"]
-    uses = [step["uses"] for step in steps if "uses" in step]
-    assert all(re.fullmatch(r"actions/[a-z-]+@v\d+", use) for use in uses)
-    assert steps[-1]["run"] == "nitroctl pcr check --eif app.eif --component signer --environment prod --format github"
-    assert "${{" not in json.dumps(workflow)
+    assert [step["uses"] for step in steps if "uses" in step] == ["actions/checkout@v4", "./ci"]
+    assert not [step for step in steps if "${{" in step.get("run", "")]
+    (gate,) = [step["with"] for step in steps if step.get("uses") == "./ci"]
+    assert (gate["component"], gate["environment"], gate["eif"]) == ("signer", "prod", "app.eif")
 
 
-def test_the_workflow_installs_nitroctl_from_nowhere_until_somebody_says_where(project: Path) -> None:
+def test_the_action_hands_its_inputs_over_as_variables_only(project: Path) -> None:
+    action = yaml.safe_load((project / "ci/action.yml").read_text())
+    scripts = [step["run"] for step in action["runs"]["steps"]]
+    assert len(scripts) == 2
+    assert not [script for script in scripts if "${{" in script]
+    named = set(re.findall(r"inputs\.([a-z]+)", json.dumps(action["runs"])))
+    assert named == set(action["inputs"])
+    assert set(re.findall(r"outputs\.([a-z0-9]+)", json.dumps(action["outputs"]))) == set(action["outputs"])
+
+
+def test_nitroctl_is_installed_from_nowhere_until_somebody_says_where(project: Path) -> None:
+    """What becomes of a run without it is in test_ci_templates.py."""
     workflow = yaml.safe_load((project / ".github/workflows/enclave.yml").read_text())
+    gitlab = yaml.safe_load((project / "ci/gitlab.yml").read_text())
+    action = yaml.safe_load((project / "ci/action.yml").read_text())
     assert workflow["env"] == {"NITROCTL": ""}
-    (install,) = [step["run"] for step in workflow["jobs"]["image"]["steps"] if "pip install" in step.get("run", "")]
-    done = subprocess.run(["bash", "-ec", install], env=workflow["env"], capture_output=True, text=True, check=False)
-    assert done.returncode != 0
-    assert "NITROCTL: set it at the top of this workflow" in done.stderr
+    assert gitlab["enclave-gate"]["variables"]["NITROCTL"] == ""
+    assert "default" not in action["inputs"]["nitroctl"]
 
 
 def test_what_is_measured_of_the_files_is_set_the_same_by_hand_and_in_the_workflow(project: Path) -> None:
