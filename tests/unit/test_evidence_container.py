@@ -273,6 +273,11 @@ def test_base64_is_padded_whole_or_not_at_all(text: bytes, content: bytes | None
         assert unwrap(text) == Unwrapped(content, "base64")
 
 
+@pytest.mark.parametrize("text", [b"XEQX", b"XEQX\n", b" XEQXXA=="])
+def test_no_character_of_a_text_is_dropped_but_blanks(text: bytes) -> None:
+    assert unwrap(text).cbor == base64.b64decode(text.strip(), validate=True)
+
+
 def test_hexadecimal_that_is_no_base64_is_left_to_the_parser() -> None:
     assert unwrap(b"01") == Unwrapped(b"\x01", "hex")
 
@@ -298,6 +303,8 @@ def test_a_document_among_the_names_of_a_certificate(encoding: Encoding) -> None
     with pytest.raises(CannotAnswer) as caught:
         unwrap(certificate(*names).public_bytes(encoding))
     assert caught.value.code == "evidence.ambiguous"
+    assert caught.value.message == "the certificate has several attestation documents among its names"
+    assert list(caught.value.hints) == ONE
 
 
 @pytest.mark.parametrize("names", [(), ("enclave.invalid",), ("abc.invalid", "ab.invalid", "xyz84.invalid")])
@@ -306,7 +313,7 @@ def test_a_certificate_without_a_document_is_no_document(names: tuple[str, ...],
     with pytest.raises(CannotAnswer) as caught:
         unwrap(certificate(*names).public_bytes(encoding))
     assert caught.value.code == "evidence.unreadable"
-    assert "certificate without an attestation document" in caught.value.message
+    assert caught.value.message == "it is a certificate without an attestation document among its names"
 
 
 def test_a_document_in_a_certificate_is_not_larger_than_any_other() -> None:
