@@ -133,6 +133,7 @@ def check(file: File = None) -> Result:
         refused=not report.passed,
         notes=setting.notes,
         report=report,
+        subject=path,
     )
 
 

@@ -76,7 +76,7 @@ def survey(
     ledger, ledger_path = _ledger(records)
     heap = Heap(judge, ledger)
     heap.take(paths)
-    return heap.answer(records=ledger_path, html=html, check=check)
+    return heap.answer(subject=paths[0] if len(paths) == 1 else "", records=ledger_path, html=html, check=check)
 
 
 class Heap:
@@ -141,8 +141,11 @@ class Heap:
             return "each as of its own time (document time)"
         return f"as of {instant(self.judge.at)} ({'now' if self.judge.chosen == 'now' else 'as asked'})"
 
-    def answer(self, *, records: str | None, html: str | None, check: bool) -> Result:
-        """Return the result, after writing the report to ``html``. Raises CannotAnswer when it cannot be written."""
+    def answer(self, *, subject: str, records: str | None, html: str | None, check: bool) -> Result:
+        """Return the result, after writing the report to ``html``. Raises CannotAnswer when it cannot be written.
+
+        ``subject``: the one path that was surveyed, empty when it was several.
+        """
         from nitroctl.checks import Report
         from nitroctl.cli import attest_survey_view as shown
         from nitroctl.evidence import anomalies
@@ -162,6 +165,7 @@ class Heap:
             refused=refused,
             notes=notes,
             report=report,
+            subject=subject,
             trouble=trouble,
         )
 

@@ -46,4 +46,11 @@ def measure(
     else:
         headline = Headline(f"{file} cannot be measured: {measured.report.refusals[0].detail}", Outcome.FAIL)
         view = [headline, Fields(identity(measured, digest=sha256)), Heading("Checks"), Checks(odd), *views(measured)]
-    return Result(schema="eif.measure/1", data=data, view=view, refused=not measured.measurable, report=measured.report)
+    return Result(
+        schema="eif.measure/1",
+        data=data,
+        view=view,
+        refused=not measured.measurable,
+        report=measured.report,
+        subject=file,
+    )

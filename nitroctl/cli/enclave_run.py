@@ -263,6 +263,7 @@ def _refused(situation: _Situation, report: "Report") -> Result:
         refused=True,
         notes=situation.notes,
         report=report,
+        subject=situation.launch.eif_path,
     )
 
 
@@ -322,6 +323,7 @@ def _answer(
         refused=not report.passed,
         notes=notes,
         report=report,
+        subject=situation.launch.eif_path,
         trouble=trouble,
     )
 

@@ -441,7 +441,7 @@ def test_checks_for_ci(cli: Cli) -> None:
     fill(a=FIRST, b=DEBUG)
     ran = cli("attest", "survey", "heap", *MINE, "--check", "--format", "github")
     assert ran.status == 1
-    assert ran.stdout.startswith("::error title=survey.debug::")
+    assert ran.stdout.startswith("::error file=heap,title=survey.debug::")
 
 
 # -- the real documents

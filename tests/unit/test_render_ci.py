@@ -107,8 +107,9 @@ def test_what_could_not_be_looked_at_is_an_annotation(
     monkeypatch.chdir(tmp_path)
     assert cli("eif", "measure", "a\n::error::b.eif", "--format", "github") == Ran(
         3,
-        "::error title=file.unreadable::a\\n::error::b.eif: cannot read: no such file or directory\n",
-        "nitroctl: error: a\\n::error::b.eif: cannot read: no such file or directory [file.unreadable]\n",
+        "::error title=file.unreadable::a\\n::error::b.eif: cannot read: no such file or directory; fix: check the path\n",
+        "nitroctl: error: a\\n::error::b.eif: cannot read: no such file or directory [file.unreadable]\n"
+        "nitroctl: hint: check the path\n",
     )
 
 
