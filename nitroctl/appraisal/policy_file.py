@@ -179,7 +179,7 @@ class _Reading(Values):
                 clock_skew=self.field("clock_skew", self.duration, CLOCK_SKEW, canonical.duration),
             )
         except NitroctlError as error:  # reference values that anything satisfies
-            self.note(("references",), error.message, "".join(error.hints[:1]), error.code)
+            self.note(("references",), error.message, error.hints[0], error.code)
             return None
         self.canonical["schema"] = SCHEMA
         sha256 = canonical.digest(self.canonical)

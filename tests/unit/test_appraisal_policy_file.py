@@ -15,12 +15,14 @@ from nitroctl.appraisal import policy_canonical, policy_file, policy_text
 from nitroctl.appraisal.policy import CLOCK_SKEW, Content, KeyContent, RegisterRule
 from nitroctl.appraisal.policy_file import SCHEMA, PolicyFile
 from nitroctl.appraisal.policy_text import Text
+from nitroctl.appraisal.policy_values import Fault
 from nitroctl.errors import CannotAnswer
 from nitroctl.evidence.document import Kind
 from nitroctl.evidence.roots import AWS_ROOTS
 from tests.schemas import validator
 
 A, B = "ab" * 48, "cd" * 48
+ASCENDING, RANGE = "neither a register nor an ascending range of them", "write PCR16, or PCR16-PCR19 for several"
 SHA = "ef" * 32
 ROLE = "arn:aws:iam::111122223333:role/signer"
 MODULE = "i-0123456789abcdef0-enc019aa0b0c0d0e0f0"
@@ -410,3 +412,221 @@ def test_any_values_are_a_policy_or_faults_and_never_a_crash(fields: dict[str, A
         assert again == found
         validator("appraisal-policy.1").validate(found.canonical)
         assert policy_canonical.digest(found.canonical) == found.sha256
+
+
+@pytest.mark.parametrize("name", ["PCR0", "PCR1", "PCR2", "PCR2-PCR4", "PCR0-PCR1"])
+def test_registers_of_the_image_are_written_as_a_set(name: str) -> None:
+    _, faults = policy_file.form(Text({"schema": SCHEMA, "registers": {name: "present"}}, {}), where="p")
+    assert [(each.message, each.hint) for each in faults] == [
+        ("PCR0, PCR1 and PCR2 belong together", "write them as one set: references, any_of, pcrs")
+    ]
+    found, _ = policy_file.form(
+        Text({"schema": SCHEMA, "kind": "nitrotpm", "registers": {name: "present"}}, {}), where="p"
+    )
+    assert found is not None
+
+
+@pytest.mark.parametrize(("name", "meant"), [("PCR 31", "PCR31"), ("pcr0", "PCR0"), ("PCR032", "PCR32")])
+def test_a_register_that_is_none_says_which_may_be_meant(name: str, meant: str) -> None:
+    sets = [{"label": "x", "pcrs": {name: A}}]
+    _, faults = policy_file.form(Text({"schema": SCHEMA, "references": {"any_of": sets}}, {}), where="p")
+    assert [each.message for each in faults] == ["not a register: they are named PCR0 to PCR31"]
+    assert (faults[0].hint == f"did you mean {meant}?") is (meant != "PCR32")
+
+
+@pytest.mark.parametrize(
+    ("schema", "hint"),
+    [
+        ("urn:nitroctl:appraisal-policy:2", "a newer nitroctl is needed: upgrade this one"),
+        ("urn:nitroctl:other:1", f"write schema: {SCHEMA}"),
+        (1, f"write schema: {SCHEMA}"),
+    ],
+)
+def test_another_schema_says_what_to_do(schema: object, hint: str) -> None:
+    _, faults = policy_file.form(Text({"schema": schema}, {}), where="p")
+    assert [(each.code, each.hint) for each in faults] == [("appraisal-policy.schema", hint)]
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("module_ids", "a module id, like i-0123456789abcdef0-enc0123456789abcdef"),
+        ("instance_ids", "an instance id: i- and 17 (or 8) lower-case hex"),
+        ("regions", "a region, like eu-west-1"),
+        ("partitions", "a partition, like aws or aws-us-gov"),
+        ("roots", "the SHA-256 of a root certificate: 64 hexadecimal digits"),
+    ],
+)
+def test_a_name_that_has_not_its_form_says_which(name: str, says: str) -> None:
+    _, faults = policy_file.form(Text({"schema": SCHEMA, name: [" "]}, {}), where="p")
+    assert [each.message for each in faults] == [f'not {says}: " "']
+
+
+@pytest.mark.parametrize("name", ["debug", "roles", "pcr4_matches_module_id"])
+def test_what_says_nothing_of_a_tpm_is_refused(name: str) -> None:
+    _, faults = policy_file.form(Text({"schema": SCHEMA, "kind": "nitrotpm", name: GOOD[name]}, {}), where="p")
+    assert (f"/{name}: ", "says nothing about a NitroTPM document") in [(each.place, each.message) for each in faults]
+
+
+@pytest.mark.parametrize("name", ["file", "component", "environment"])
+def test_a_fault_in_the_records_says_where(name: str) -> None:
+    records = {"file": "x", name: 1}
+    _, faults = policy_file.form(Text({"schema": SCHEMA, "references": {"records": records}}, {}), where="p")
+    assert [each.place for each in faults] == [f"/references/records/{name}: "]
+
+
+def test_a_zero_reference_comes_with_its_hint() -> None:
+    sets = [{"label": "x", "pcrs": {"PCR0": "00" * 48}}]
+    _, faults = policy_file.form(Text({"schema": SCHEMA, "references": {"any_of": sets}}, {}), where="p")
+    assert [(each.code, each.hint) for each in faults] == [
+        ("attest.zero-reference", "use the measurements of the image itself: nitroctl eif measure")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("fields", "message", "hints"),
+    [
+        ("strict: 1", "line 2: /strict: neither true nor false: 1", ()),
+        ("roots: x", 'line 2: /roots: not a list: "x"', ("write [one, two], or a line with a dash for each",)),
+        ("strict: 1\nroots: x", "line 2: /strict: neither true nor false: 1 (and 1 more: {check})", ()),
+        ("strict: 1\nroots: x\ndebug: 1", "line 2: /strict: neither true nor false: 1 (and 2 more: {check})", ()),
+    ],
+    ids=["one", "hint", "two", "three"],
+)
+def test_reading_tells_the_first_fault_and_how_many_more(
+    fields: str, message: str, hints: tuple[str, ...], tmp_path: Path
+) -> None:
+    path = tmp_path / "p.yaml"
+    path.write_text(f"schema: {SCHEMA}\n{fields}\n")
+    with pytest.raises(CannotAnswer) as caught:
+        policy_file.read(str(path))
+    check = f"nitroctl attest policy check {path}"
+    assert (caught.value.message, caught.value.hints) == (f"{path}: {message.format(check=check)}", hints)
+
+
+def one_set(**members: object) -> dict[str, object]:
+    return {"references": {"any_of": [{"label": "x", "pcrs": {"PCR0": A}, **members}]}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "place"),
+    [
+        ({"references": {"records": 1}}, "/references/records: "),
+        ({"references": {"records": {"file": ""}}}, "/references/records/file: "),
+        ({"references": {"records": {"file": "-"}}}, "/references/records/file: "),
+        ({"references": {"any_of": [{"pcrs": {"PCR0": A}}]}}, "/references/any_of/0: "),
+        (one_set(label=1), "/references/any_of/0/label: "),
+        (one_set(label=""), "/references/any_of/0/label: "),
+        (one_set(label="x" * 129), "/references/any_of/0/label: "),
+        (one_set(pcrs=1), "/references/any_of/0/pcrs: "),
+        (one_set(pcrs={"PCR0": 1}), "/references/any_of/0/pcrs/PCR0: "),
+        ({"registers": {"PCR16": [A, 1]}}, "/registers/PCR16/1: "),
+        ({"registers": {"PCR16": "absent"}}, "/registers/PCR16: "),
+        ({"nonce": {"equals": 1}}, "/nonce/equals: "),
+        ({"nonce": {"required": 1}}, "/nonce/required: "),
+        ({"user_data": {"equals": 1}}, "/user_data/equals: "),
+        ({"user_data": {"sha256": 1}}, "/user_data/sha256: "),
+        ({"user_data": {"json": 1}}, "/user_data/json: "),
+        ({"user_data": {"json": {"a": []}}}, "/user_data/json/a: "),
+        ({"user_data": {"json": {"a": "\n"}}}, "/user_data/json/a: "),
+        ({"user_data": {"json": {"a\n": 1}}}, "/user_data/json/a\n: "),
+        ({"user_data": "other"}, "/user_data: "),
+        ({"public_key": {"equals": 1}}, "/public_key/equals: "),
+        ({"public_key": {"sha256": 1}}, "/public_key/sha256: "),
+        ({"public_key": {"type": "dsa"}}, "/public_key/type: "),
+        ({"public_key": {"type": "rsa", "minimum_bits": "1"}}, "/public_key/minimum_bits: "),
+        ({"public_key": {"type": "ed25519", "minimum_bits": 1}}, "/public_key/minimum_bits: "),
+        ({"public_key": {"minimum_bits": 1}}, "/public_key/minimum_bits: "),
+        ({"public_key": "other"}, "/public_key: "),
+        ({"roles": ["x"]}, "/roles/0: "),
+        ({"max_age": "0s"}, "/max_age: "),
+        ({"clock_skew": "x"}, "/clock_skew: "),
+    ],
+    ids=str,
+)
+def test_a_fault_says_where_it_stands(fields: dict[str, object], place: str) -> None:
+    _, faults = policy_file.form(Text({"schema": SCHEMA, **fields}, {}), where="p")
+    assert [each.place for each in faults] == [place]
+
+
+@pytest.mark.parametrize("label", ["x", "x" * 128])
+def test_a_label_has_1_to_128_characters(label: str) -> None:
+    found, _ = policy_file.form(Text({"schema": SCHEMA, **one_set(label=label)}, {}), where="p")
+    assert found is not None
+    assert [each.label for each in found.policy.accepted] == [label]
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        ("absent", KeyContent(absent=True)),
+        ("present", KeyContent()),
+        ({"type": "rsa", "minimum_bits": 2048}, KeyContent(type="rsa", minimum_bits=2048)),
+        ({"type": "ec", "minimum_bits": 384}, KeyContent(type="ec", minimum_bits=384)),
+        ({"type": "ed25519"}, KeyContent(type="ed25519")),
+        ({"equals": "00ff"}, KeyContent(equals=b"\x00\xff")),
+        ({"sha256": "ab" * 32}, KeyContent(sha256=b"\xab" * 32)),
+    ],
+    ids=str,
+)
+def test_what_is_required_of_the_key_and_of_user_data(written: object, wanted: KeyContent) -> None:
+    found, _ = policy_file.form(Text({"schema": SCHEMA, "public_key": written}, {}), where="p")
+    assert found is not None
+    assert found.policy.public_key == wanted
+    if wanted.type is None:
+        found, _ = policy_file.form(Text({"schema": SCHEMA, "user_data": written}, {}), where="p")
+        assert found is not None
+        assert found.policy.user_data == Content(absent=wanted.absent, equals=wanted.equals, sha256=wanted.sha256)
+
+
+@pytest.mark.parametrize("name", ["user_data", "public_key"])
+@pytest.mark.parametrize(
+    ("written", "message", "hint"),
+    [
+        (1, "neither absent, nor present, nor a map: 1", ""),
+        ({}, "empty", "write absent or present, or what it has to be"),
+    ],
+    ids=["number", "empty"],
+)
+def test_what_can_stand_instead_of_a_map_is_said(name: str, written: object, message: str, hint: str) -> None:
+    _, faults = policy_file.form(Text({"schema": SCHEMA, name: written}, {}), where="p")
+    assert [(each.message, each.hint) for each in faults] == [(message, hint)]
+
+
+@pytest.mark.parametrize(("bits", "fits"), [(0, False), (1, True), (16384, True), (16385, False), (True, False)])
+def test_a_key_has_1_to_16384_bits(bits: int, fits: bool) -> None:  # noqa: FBT001  (a table's column)
+    found, _ = policy_file.form(
+        Text({"schema": SCHEMA, "public_key": {"type": "rsa", "minimum_bits": bits}}, {}), where="p"
+    )
+    assert (found is not None) is fits
+
+
+@pytest.mark.parametrize(("length", "fits"), [(4096, True), (4097, False)])
+def test_a_text_has_at_most_4096_characters(length: int, fits: bool) -> None:  # noqa: FBT001  (a table's column)
+    found, _ = policy_file.form(Text({"schema": SCHEMA, "description": "x" * length}, {}), where="p")
+    assert (found is not None) is fits
+
+
+@pytest.mark.parametrize(
+    ("fields", "fault"),
+    [
+        ({"description": 1}, Fault(0, "/description: ", "not text: 1", "put it in quotes")),
+        ({"description": []}, Fault(0, "/description: ", "not text: a list")),
+        (
+            {"nonce": {"zzz": 1}},
+            Fault(0, "/nonce/zzz: ", "unknown field", "known here: required, equals", "appraisal-policy.field"),
+        ),
+        ({"registers": {"PCR16-PCR16": "present"}}, Fault(0, "/registers/PCR16-PCR16: ", ASCENDING, RANGE)),
+        ({"registers": {"PCR17-PCR16": "present"}}, Fault(0, "/registers/PCR17-PCR16: ", ASCENDING, RANGE)),
+    ],
+    ids=["number", "list", "unknown", "one", "descending"],
+)
+def test_a_fault_whole(fields: dict[str, object], fault: Fault) -> None:
+    _, faults = policy_file.form(Text({"schema": SCHEMA, **fields}, {}), where="p")
+    assert faults == (fault,)
+
+
+def test_members_of_json_come_by_name_whatever_their_values() -> None:
+    found, _ = policy_file.form(Text({"schema": SCHEMA, "user_data": {"json": {"b": 1, "a": "x"}}}, {}), where="p")
+    assert found is not None
+    assert found.policy.user_data == Content(members=(("a", "x"), ("b", 1)))
