@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nitroctl.appraisal import policy_canonical, policy_file, policy_text
-from nitroctl.appraisal.policy import CLOCK_SKEW, Content, KeyContent, RegisterRule
+from nitroctl.appraisal.policy import CLOCK_SKEW, Content, KeyContent, RegisterRule, parse_duration
 from nitroctl.appraisal.policy_file import SCHEMA, PolicyFile
 from nitroctl.appraisal.policy_text import Text
 from nitroctl.appraisal.policy_values import Fault
@@ -630,3 +630,75 @@ def test_members_of_json_come_by_name_whatever_their_values() -> None:
     found, _ = policy_file.form(Text({"schema": SCHEMA, "user_data": {"json": {"b": 1, "a": "x"}}}, {}), where="p")
     assert found is not None
     assert found.policy.user_data == Content(members=(("a", "x"), ("b", 1)))
+
+
+def test_the_canonical_form_whole() -> None:
+    fields = {
+        "references": {
+            "records": {"file": "r.json", "component": "c", "environment": "e"},
+            "any_of": [{"label": "x", "pcrs": {"PCR8": B, "PCR0": A.upper()}}],
+        },
+        "registers": {"PCR16-PCR17": [B, A], "PCR18": "present"},
+        "nonce": {"required": True, "equals": "00FF"},
+        "user_data": {"json": {"b": 1, "a": "é"}, "sha256": SHA.upper()},
+        "public_key": {"type": "rsa", "minimum_bits": 2048},
+        "max_age": "5m",
+        "clock_skew": "1h",
+        "description": "é",
+    }
+    found, _ = policy_file.form(Text({**fields, "schema": SCHEMA}, {}), where="p")
+    assert found is not None
+    assert found.canonical == {
+        "references": {
+            "records": {"file": "r.json", "component": "c", "environment": "e"},
+            "any_of": [{"label": "x", "pcrs": {"PCR0": A, "PCR8": B}}],
+        },
+        "registers": {"PCR16-PCR17": [A, B], "PCR18": "present"},
+        "nonce": {"equals": "00ff", "required": True},
+        "user_data": {"sha256": SHA, "json": {"a": "é", "b": 1}},
+        "public_key": {"type": "rsa", "minimum_bits": 2048},
+        "max_age": "300s",
+        "clock_skew": "3600s",
+        "description": "é",
+        "schema": SCHEMA,
+    }
+    text = json.dumps(found.canonical, sort_keys=True, separators=(",", ":"))
+    assert text.isascii()
+    assert found.sha256 == hashlib.sha256(text.encode()).hexdigest()
+    turned = dict(sorted(found.canonical.items(), reverse=True))
+    assert policy_canonical.digest(turned) == found.sha256
+
+
+@pytest.mark.parametrize("name", ["user_data", "public_key"])
+@pytest.mark.parametrize("written", ["absent", "present"])
+def test_the_canonical_form_of_a_word_is_the_word(name: str, written: str) -> None:
+    found, _ = policy_file.form(Text({"schema": SCHEMA, name: written}, {}), where="p")
+    assert found is not None
+    assert found.canonical == {"schema": SCHEMA, name: written}
+
+
+@pytest.mark.parametrize(
+    ("references", "canonical"),
+    [
+        ({"records": {"file": "r"}}, {"records": {"file": "r"}}),
+        ({"any_of": [{"label": "x", "pcrs": {"PCR0": A}}]}, {"any_of": [{"label": "x", "pcrs": {"PCR0": A}}]}),
+    ],
+    ids=["records", "sets"],
+)
+def test_the_canonical_form_has_no_member_for_what_is_not_there(references: object, canonical: object) -> None:
+    found, _ = policy_file.form(Text({"schema": SCHEMA, "references": references}, {}), where="p")
+    assert found is not None
+    assert found.canonical["references"] == canonical
+
+
+@pytest.mark.parametrize("nonce", [{"required": True}, {"equals": "00"}])
+def test_the_canonical_form_of_half_a_nonce_is_half(nonce: dict[str, object]) -> None:
+    found, _ = policy_file.form(Text({"schema": SCHEMA, "nonce": {**nonce}}, {}), where="p")
+    assert found is not None
+    assert found.canonical["nonce"] == nonce
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("0s", 0), ("30s", 30), ("5m", 300), ("3h", 10800), ("2d", 172800)])
+def test_every_unit_of_a_duration(text: str, seconds: int) -> None:
+    assert parse_duration(text) == timedelta(seconds=seconds)
+    assert timedelta(minutes=5) == CLOCK_SKEW
