@@ -1574,6 +1574,91 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("an image that was revoked and recorded again", "one image recorded as two versions, one of them revoked"),
         "Build and record another image. A revocation is not taken back, and holds under every name and environment.",
     ),
+    "records.recipe": _E(
+        "The entry does not say how its image is built again.",
+        (
+            "the image was built by nitro-cli, which dates what it packs, or elsewhere",
+            "it was recorded by pcr record or pcr import, which only see the finished image",
+            "no full commit with the place of the image's files in it is recorded, and --checkout was asked for",
+        ),
+        "Record the next version as it is built: nitroctl eif build --record --source-git.",
+    ),
+    "git.missing": _E(
+        "git is asked which commit a source is of, and there is no git to start.",
+        ("git is not installed", "PATH does not have it"),
+        "Install git, or say where the source is from: --source-uri and --source-commit, or --source in pcr reproduce.",
+    ),
+    "git.failed": _E(
+        "git has no answer about this place.",
+        (
+            "it is in no git checkout, or in one without a commit",
+            "the checkout belongs to somebody else (git: safe.directory)",
+            "git is older than 2.20",
+        ),
+        "Name what is in a checkout of your own.",
+    ),
+    "git.changed": _E(
+        "What the image is built from is not as the commit has it: nobody could build the same from the commit.",
+        (
+            "a file is changed, or was never committed",
+            "a build leaves files there that git is told to ignore",
+            "git was told not to compare a file (skip-worktree, assume-unchanged, a sparse checkout)",
+        ),
+        "Commit what belongs to the image, and remove the rest.",
+    ),
+    "git.whole": _E(
+        "The source is the top of a git checkout: git's own files would be part of the image.",
+        ("the repository's root is used as the image's root file system",),
+        "Keep the root file system in a directory of its own.",
+    ),
+    "git.commit": _E(
+        "The checkout is at another commit, or another place in it was named, than the entry records.",
+        ("the branch has gone on since", "the wrong checkout"),
+        "Check the recorded commit out, and name the top of the checkout.",
+    ),
+    "reproduce.source": _E(
+        "The image's files are as the recorded commit has them.",
+        ("skipped: the files were named by --source or --docker-uri", "skipped: the entry names no commit"),
+        "Build from a git checkout: nitroctl pcr reproduce ENTRY --checkout DIR.",
+    ),
+    "reproduce.builder": _E(
+        "The image was built again by the version of nitroctl that built it first.",
+        ("nitroctl was upgraded since",),
+        "Nothing, when the registers are equal; else build with the recorded version.",
+    ),
+    "reproduce.inputs": _E(
+        "Kernel, command line, init, driver and container image are those that were recorded, by their SHA-256.",
+        (
+            "nitro-cli's package was upgraded, and its blobs with it",
+            "the container image was built or tagged again",
+            "--kernel was named when the image was first built, and a driver is found in the blobs now",
+        ),
+        "Find the files with the recorded SHA-256 (nitroctl pcr show ENTRY), and name them.",
+    ),
+    "reproduce.pcr0": _E(
+        "PCR0 of the image that was built again is the recorded one: kernel, command line and ramdisks are the same.",
+        ("PCR1 or PCR2 differs too, and says in which half",),
+        "Look at PCR1 and PCR2; --image FILE with the recorded image says down to the file what differs.",
+    ),
+    "reproduce.pcr1": _E(
+        "PCR1 of the image that was built again is the recorded one: kernel, command line and boot ramdisk.",
+        ("another kernel, command line, init or driver", "another version of nitroctl"),
+        "Build with the recorded files: nitroctl pcr show ENTRY has their SHA-256.",
+    ),
+    "reproduce.pcr2": _E(
+        "PCR2 of the image that was built again is the recorded one: the application's files, and what it runs.",
+        (
+            "a file of the source is another, or there is one more",
+            "the container image is another",
+            "the recorded build was not what its record says",
+        ),
+        "--image FILE with the recorded image says which files differ.",
+    ),
+    "reproduce.others": _E(
+        "PCR3, PCR4 and PCR8 are of the parent's role, the parent instance and the signer: a rebuild has none of them.",
+        ("always skipped, when they are recorded",),
+        "Calculate them: nitroctl pcr role, pcr instance, pcr certificate.",
+    ),
     # -- kms
     "kms.principal": _E(
         "A key policy is written for IAM roles, each by its own ARN, and this is something else.",
@@ -1633,6 +1718,325 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "The file is not a policy, or one that two readers could understand differently; the line is in the message.",
         ("the wrong file", "a member that is misspelt", "Action beside NotAction", "a template that was not filled in"),
         "Give the policy as the AWS CLI prints it (aws kms get-key-policy), or the document alone.",
+    ),
+    "kms.unknown-action": _E(
+        "KMS has no action of this name, and a policy can neither allow nor deny it.",
+        ("a misspelt name", "ReEncrypt, which is two actions: ReEncryptFrom and ReEncryptTo"),
+        "Name the action as a policy does: Decrypt, GenerateDataKey, CreateGrant.",
+    ),
+    "kms.caller": _E(
+        "Who calls KMS is a role, a session of a role, a user or an account's root user, and this is something else.",
+        ("an instance profile in place of its role", "a wildcard or a group", "an AWS service"),
+        "Give the ARN that aws sts get-caller-identity shows, or the role's.",
+    ),
+    "kms.key": _E(
+        "A key is named by its ARN, because its account and Region count in a policy.",
+        ("an alias", "the id alone"),
+        "Write arn:aws:kms:<region>:<account>:key/<id>, as aws kms describe-key shows it.",
+    ),
+    "kms.grants": _E(
+        "The file is not a list of all grants of a key.",
+        ("the wrong file", "only the first page: NextToken or Truncated says that there are more"),
+        "Give what aws kms list-grants --key-id KEY --output json prints; the AWS CLI reads all pages by itself.",
+    ),
+    "kms.evidence": _E(
+        "The attestation document is not authentic, so KMS refuses it before it reads any policy.",
+        ("the document was changed or cut short", "it is a stand-in's: name its root certificate"),
+        "See nitroctl attest verify FILE --authenticity-only --at document; for a test document add --root PEM.",
+    ),
+    "kms.undecided": _E(
+        "What was given does not decide whether KMS allows the request; the message says what it depends on.",
+        (
+            "the key policy lets the account's IAM policies decide, and none was given",
+            "a condition on a key that was not given (an organisation, a VPC endpoint, a tag)",
+            "a register that is not recorded",
+            "a condition that no reader can evaluate",
+        ),
+        "Give it: --iam-policy FILE or --no-iam-policy, --key ARN, --context KEY=VALUE, --absent KEY, --pcr PCR=HEX.",
+    ),
+    "kp001.unattested-allow": _E(
+        "An Allow lets somebody use data without attesting a named image, and no Deny closes it.",
+        ("an Allow without a condition on a register", "a service or user that was allowed before the enclave was"),
+        "Bind the statement to PCR0, or deny the four attested actions without attestation to everybody (kms generate).",
+    ),
+    "kp002.root-delegation": _E(
+        "An Allow names a whole account, so that any of its IAM policies can allow decryption without attestation.",
+        ("the default key policy: kms:* for the account's root",),
+        "Name roles and management actions in place of the account, or deny unattested use to everybody.",
+    ),
+    "kp003.wildcard-principal": _E(
+        "An Allow is for everybody, in every account, and nothing restricts who calls.",
+        ('"Principal": "*" meant as: whoever has the image',),
+        "Name the role, or add a condition on aws:PrincipalArn, aws:PrincipalAccount or aws:PrincipalOrgID.",
+    ),
+    "kp004.wildcard-action": _E(
+        "A wildcard reaches actions on data: kms:De* is Decrypt and DeriveSharedSecret, kms:Re* is ReEncryptFrom.",
+        ("kms:* for an administrator", "kms:Create*, kms:De* copied from a sample"),
+        "List the actions that are meant.",
+    ),
+    "kp005.create-grant": _E(
+        "Somebody can make a grant, and a grant gives data without ever asking for attestation.",
+        ("kms:* or kms:Create* for an administrator", "the default policy's statement for AWS services"),
+        "Take kms:CreateGrant out, or deny it to everybody; a Deny of unattested use also reaches grants.",
+    ),
+    "kp006.reencrypt-from": _E(
+        "Somebody can re-encrypt data to another key, and KMS evaluates no attestation for that.",
+        ("kms:ReEncrypt* in the statement for key users", "kms:*"),
+        "Take kms:ReEncryptFrom out, or deny it to everybody.",
+    ),
+    "kp007.if-exists": _E(
+        "A condition on attestation ends in IfExists, and holds when the request attests nothing.",
+        ("IfExists added so that a caller without enclave works",),
+        "Drop IfExists.",
+    ),
+    "kp008.for-all-values": _E(
+        "A condition on attestation begins with ForAllValues, and holds when the request attests nothing.",
+        ("a set operator on a key that has one value",),
+        "Drop ForAllValues.",
+    ),
+    "kp009.negated-allow": _E(
+        "An Allow names the images that it is not for, and so is for all others and for whoever attests nothing.",
+        ("a Deny's condition copied into an Allow",),
+        "Name the images that are meant.",
+    ),
+    "kp010.any-attestation": _E(
+        "An Allow asks only that something be attested, and any image anybody built is something.",
+        ("Null on a register taken for a check of it",),
+        "Bind PCR0.",
+    ),
+    "kp011.wildcard-value": _E(
+        "A register is compared with a pattern, and a part of a digest means nothing.",
+        ("StringLike with * to try it out",),
+        "Write the whole register.",
+    ),
+    "kp012.zero-register": _E(
+        "An image register may be zero, as every enclave in debug mode attests it.",
+        ("a policy from a tutorial that runs in debug mode",),
+        "Name the release's register; --allow-debug says that the key is for tests.",
+    ),
+    "kp013.no-image-register": _E(
+        "An Allow for enclaves binds registers that do not say which image runs.",
+        ("only PCR3, PCR4 or a register of the enclave's own",),
+        "Bind PCR0, or PCR1 and PCR2.",
+    ),
+    "kp014.signer-only": _E(
+        "An Allow binds the signing certificate alone, and every image ever signed with it may use the key.",
+        ("PCR8 used so that releases need no new policy",),
+        "Bind PCR0 as well.",
+    ),
+    "kp015.zero-binding": _E(
+        "An Allow is for an unsigned image (PCR8 is zero) or a parent without a role (PCR3 is zero).",
+        ("registers copied from an image before it was signed",),
+        "Sign the image, or give the parent a role, and bind the new register.",
+    ),
+    "kp016.no-placement": _E(
+        "An attested Allow does not say where the image may run: whoever has it can feed it in an account of theirs.",
+        ("an account or everybody as principal",),
+        "Name the parent's role as principal, or bind PCR3.",
+    ),
+    "kp017.instance-bound": _E(
+        "An Allow binds PCR4, one EC2 instance's, and the next instance cannot use the key.",
+        ("every register of a document was copied",),
+        "Bind the parent's role: PCR3.",
+    ),
+    "kp018.register-form": _E(
+        "A value cannot be a register, so that an Allow never matches and a negated Deny always does.",
+        ("base64 from CloudTrail", "SHA-256 in place of SHA-384", "0x or a blank before it"),
+        "Write the 96 hexadecimal digits that nitro-cli prints.",
+    ),
+    "kp019.register-case": _E(
+        "A comparison depends on the case in which KMS has the register, which is not documented.",
+        ("StringEquals in place of StringEqualsIgnoreCase", "upper case"),
+        "Write lower case and StringEqualsIgnoreCase; --fix does.",
+    ),
+    "kp020.unknown-key": _E(
+        "A condition key on attestation does not exist, and no request ever has it.",
+        ("kms:RecipientAttestation without a register", "PCR32 and above", "a slip of the pen"),
+        "Use kms:RecipientAttestation:PCR0 to PCR31, ImageSha384, or NitroTPMPCR0 to NitroTPMPCR23.",
+    ),
+    "kp021.unattested-action": _E(
+        "An Allow asks for attestation for an action that carries none, and so never allows it.",
+        ("Encrypt, Sign or ReEncrypt in the enclave's statement",),
+        "Allow those actions in a statement of their own, if they are meant.",
+    ),
+    "kp022.generate-random": _E(
+        "GenerateRandom uses no key: no key policy can allow or deny it.",
+        ("it is among the five actions with attestation",),
+        "Take it out; allow it to the role in an IAM policy.",
+    ),
+    "kp023.image-conflict": _E(
+        "PCR0 and ImageSha384 are one register, and a statement wants two values of it at once.",
+        ("one of them was left behind by an update",),
+        "Keep one of the keys.",
+    ),
+    "kp024.cross-product": _E(
+        "Two registers have lists of values, and any combination of them is accepted.",
+        ("releases added to the lists of one statement",),
+        "Write a statement for each release.",
+    ),
+    "kp025.deny-all-differ": _E(
+        "A Deny with several negated registers matches only when all of them differ.",
+        ("all registers of a release under one StringNotEquals",),
+        "Write a Deny for each register.",
+    ),
+    "kp026.deny-absent": _E(
+        "A Deny needs an attestation in order to match, and nothing denies the use without one.",
+        ("a Deny of zero registers taken for enough", "ForAnyValue with a negated operator"),
+        'Add a Deny with "Null": {"kms:RecipientAttestation:PCR0": "true"} for everybody.',
+    ),
+    "kp027.deny-scope": _E(
+        "Use without attestation is denied, but not to everybody or not for every attested action.",
+        ("only kms:Decrypt is denied", "the Deny names the administrators alone", "the Deny has an exception"),
+        'Deny all four attested actions to the principal "*".',
+    ),
+    "kp028.deny-locks-out": _E(
+        "A Deny takes PutKeyPolicy from everybody, and cannot be taken back.",
+        ("Deny of kms:*",),
+        "Deny the attested actions by name.",
+    ),
+    "kp029.inverted-element": _E(
+        "NotPrincipal, NotAction or NotResource mean more than was thought of; an Allow with NotPrincipal is public.",
+        ("an exception written the short way",),
+        "Name what is meant; in a Deny, everybody with ArnNotEquals on aws:PrincipalArn.",
+    ),
+    "kp030.policy-writers": _E(
+        "Somebody can replace the policy who should not: whoever writes it can open it.",
+        ("kms:* or kms:Put* for an administrator", "the enclave's own role"),
+        "Allow kms:PutKeyPolicy to one role that does nothing else; --policy-writer says which are meant.",
+    ),
+    "kp031.separate-duties": _E(
+        "One principal uses data and can also change who may, or make grants.",
+        ("one role for everything",),
+        "Give the two duties to two roles.",
+    ),
+    "kp032.lockout": _E(
+        "Nobody can change the policy, or hangs by one principal: AWS Support must help then.",
+        ("PutKeyPolicy was left out", "a Deny reaches everybody", "the writers were deleted"),
+        "Allow kms:PutKeyPolicy to a role; --accept KP032 if the policy is meant to be final.",
+    ),
+    "kp033.deleted-principal": _E(
+        "A principal was deleted, KMS shows its unique id, and takes no policy that names one.",
+        ("a role was replaced",),
+        "Take it out, or name the new role by its ARN.",
+    ),
+    "kp034.dead-statement": _E(
+        "KMS stores a statement that matches nothing, or less than it says.",
+        ("Action or Resource is missing", "the resource is another key or an alias", "a misspelt action"),
+        'Correct it; "Resource": "*" is this key.',
+    ),
+    "kp035.size": _E(
+        "The policy exceeds 32,768 bytes, or nearly does; the quota cannot be raised.",
+        ("every release was kept",),
+        "Retire releases, or give each component a key of its own.",
+    ),
+    "kp036.text": _E(
+        "The policy has characters, equal Sids or equal JSON keys that KMS refuses or readers understand differently.",
+        ("text pasted from a document", "a statement copied with its Sid"),
+        "Write ASCII; give every statement its own Sid and every object each key once.",
+    ),
+    "kp037.encrypt-open": _E(
+        "Somebody may encrypt, or make data keys, under any encryption context, and can put one secret in place of another.",
+        ("the statement for whoever prepares secrets has no condition",),
+        "Ask for a kms:EncryptionContext that says what the data is for.",
+    ),
+    "kp038.no-encryption-context": _E(
+        "An enclave may decrypt whatever was encrypted with the key, for whatever purpose.",
+        ("the data has no encryption context",),
+        "Give the data a context and ask for it: kms generate --encryption-context.",
+    ),
+    "kp039.via-service": _E(
+        "An AWS service may use data on somebody's behalf, and attests nothing.",
+        ("the policy of a key for storage",),
+        "Keep a key of its own for enclaves.",
+    ),
+    "kp040.cross-account": _E(
+        "Principals of another account have data or grants without attestation, as that account's IAM policies decide.",
+        ("a shared key",),
+        "Bind the statement to an image, or take it out.",
+    ),
+    "kp041.key-usage": _E(
+        "The key is for signatures, MACs or encapsulation, for which KMS evaluates no attestation.",
+        ("an enclave that is to sign with KMS",),
+        "Let the enclave hold the signing key, encrypted under a symmetric key of KMS.",
+    ),
+    "kp042.key-origin": _E(
+        "The key's material is known outside KMS, where no policy holds.",
+        ("imported material", "a CloudHSM or external key store"),
+        "Make a key whose material KMS generates, or accept it: --accept KP042.",
+    ),
+    "kp043.multi-region": _E(
+        "A replica has the same material and a policy of its own, by default the whole account's.",
+        ("a multi-Region key", "kms:* or kms:Replicate* for an administrator"),
+        "Lint every replica's policy; take kms:ReplicateKey out or deny it.",
+    ),
+    "kp044.live-grants": _E(
+        "A grant that exists gives data now, whatever the Allows say.",
+        ("made before the policy", "made by an AWS service"),
+        "Revoke it, or deny unattested use to everybody: a Deny is above grants.",
+    ),
+    "kp045.ram-policy": _E(
+        "The key has a second policy, made by a share in RAM, which allows on its own.",
+        ("the key was shared",),
+        "Lint that policy too, or end the share.",
+    ),
+    "kp046.unrecorded-register": _E(
+        "A register that is named belongs to no active record.",
+        ("a release that was retired or revoked", "a policy changed by hand"),
+        "Record and activate the release, or take the register out.",
+    ),
+    "kp047.missing-release": _E(
+        "An active record's registers are in no statement: its enclaves are refused.",
+        ("the policy was not written again after the release",),
+        "Write the policy again: nitroctl kms generate.",
+    ),
+    "kp048.tpm-command-line": _E(
+        "NitroTPMPCR4 is bound alone, and accepts a kernel command line from outside the image (GHSA-xrv8-2pf5-f3q7).",
+        ("a policy from before that advisory",),
+        "Bind NitroTPMPCR12 to zero as well, or with Secure Boot NitroTPMPCR7.",
+    ),
+    "kp049.tpm-constant": _E(
+        "NitroTPMPCR0 or NitroTPMPCR1 is bound, which every image has alike.",
+        ("every register was copied",),
+        "Bind PCR4 and PCR12, or with Secure Boot PCR7.",
+    ),
+    "kp050.platform-mix": _E(
+        "An Allow wants registers of an enclave and of a NitroTPM, which no request has together.",
+        ("two statements merged",),
+        "Write a statement for each platform.",
+    ),
+    "kp051.version": _E(
+        "The policy is not of the version 2012-10-17, and its variables are literal text.",
+        ("Version was left out",),
+        'Write "Version": "2012-10-17"; --fix does where there are no variables.',
+    ),
+    "kp052.lockout-bypass": _E(
+        "The policy is put with KMS's lockout check switched off, so that it may be final by mistake.",
+        ("a template sets BypassPolicyLockoutSafetyCheck",),
+        "Leave it out; --accept KP052 if the policy is meant to be final.",
+    ),
+    "kms.key-facts": _E(
+        "The file does not say what it should of a key.",
+        ("the output of another command", "a part of a longer list", "a table or text in place of JSON"),
+        "Give what aws kms describe-key, list-grants or list-key-policies prints, with --output json.",
+    ),
+    "kms.template": _E(
+        "A template or plan does not say what the key policy will be.",
+        (
+            "a value that is known only after apply",
+            "a parameter without a value",
+            "Fn::If, Fn::ImportValue and other functions",
+        ),
+        "Give the parameter (--parameter NAME=VALUE), or lint the policy of the key once it is made.",
+    ),
+    "kms.rule": _E(
+        "There is no rule of that number.",
+        ("a slip of the pen",),
+        "docs/kms-lint.md lists KP001 to KP052.",
+    ),
+    "kms.not-fixable": _E(
+        "The file cannot be rewritten: it is a template, a plan, or the output of a command around the policy.",
+        ("--fix on something else than the policy's own document",),
+        "Change it where the policy is written; without --fix the findings say what.",
     ),
     # -- nitro-cli, enclaves
     "nitro-cli.failed": _E(

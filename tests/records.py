@@ -5,9 +5,22 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from nitroctl.records import Artifact, Build, Entry, Ledger, Signer, Source, Status, form, new_entry
+from nitroctl.records import Artifact, Build, Entry, Ledger, Recipe, Signer, Source, Status, form, new_entry
 
 AT = datetime(2026, 11, 20, 10, 0, 0, tzinfo=UTC)
+#: Every member of a recipe.
+RECIPE = Recipe(
+    source_date_epoch=1_700_000_000,
+    kind="directory",
+    platform="linux/arm64",
+    reference="signer:1.4.2",
+    exact=True,
+    as_is=True,
+    join_entrypoint=True,
+    cmd=("/bin/app", "--listen"),
+    entrypoint=("/bin/sh", "-c"),
+    env=("MODE=fast",),
+)
 
 
 def register(seed: object) -> bytes:
@@ -44,9 +57,16 @@ def full(version: str = "1.4.2") -> Entry:
         pcrs=pcrs(version, 0, 1, 2, 8),
         pin=(0, 1, 2, 8),
         artifact=Artifact("signer.eif", "ab" * 32, 12_345_678),
-        source=Source(uri="git+https://example.com/signer", ref="refs/tags/v1.4.2", commit="0" * 40),
+        source=Source(
+            uri="git+https://example.com/signer", ref="refs/tags/v1.4.2", commit="0" * 40, path="image/rootfs"
+        ),
         build=Build(
-            builder="ci", run="https://example.com/run/7", versions={"nitro-cli": "1.4.2"}, reproduced_by=("laptop",)
+            builder="ci",
+            run="https://example.com/run/7",
+            versions={"nitro-cli": "1.4.2"},
+            inputs={"kernel": "ef" * 32, "init": "12" * 32},
+            recipe=RECIPE,
+            reproduced_by=("laptop",),
         ),
         signer=Signer("cd" * 32),
         notes="first release after the audit",

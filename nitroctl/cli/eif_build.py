@@ -1,18 +1,18 @@
 """``nitroctl eif build``: an image from files alone, the same bytes on every machine."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 
 import typer
 
-from nitroctl.cli import image_build, image_build_view, image_output
-from nitroctl.errors import UsageError
+from nitroctl.cli import image_build, image_build_view, image_output, image_recipe
 from nitroctl.render.result import Result
 
 EXAMPLES: Final = """
 nitroctl eif build signer.tar --output-file signer.eif
 nitroctl eif build rootfs/ --cmd '/bin/app --listen' --platform linux/amd64 --blobs blobs --output-file app.eif
+nitroctl eif build image/rootfs --cmd /bin/app --output-file app.eif \
+--record --component signer --environment prod --release 1.4.2 --source-git
 """
-_KINDS: Final = ("auto", "oci", "docker", "directory", "tar")
 
 
 def build(
@@ -80,6 +80,16 @@ def build(
     component: image_output.Component = None,
     environment: image_output.Environment = None,
     release: image_output.Release = None,
+    source_uri: image_output.SourceUri = None,
+    source_ref: image_output.SourceRef = None,
+    source_commit: image_output.SourceCommit = None,
+    source_git: Annotated[
+        bool,
+        typer.Option(
+            "--source-git",
+            help="With --record: take repository, ref and commit from the git checkout that SOURCE is in.",
+        ),
+    ] = False,
     records: image_output.Records = None,
 ) -> Result:
     """Build an image from files alone, without Docker, nitro-cli, root or network: same inputs, same bytes.
@@ -88,7 +98,8 @@ def build(
     package puts them) or from files. As with nitro-cli, CMD runs when there is one, else ENTRYPOINT. Times after
     SOURCE_DATE_EPOCH, or after 2017-04-18 when it is not set, are set to it. The file is measured again and appears
     whole or not at all. Its registers differ from those of an image that nitro-cli makes of the same files: there,
-    their order and times are those of the build.
+    their order and times are those of the build. --record also writes what nitroctl pcr reproduce needs: the options,
+    and the digests of kernel, command line, init, nsm.ko and container image.
     """
     from nitroctl import settings
 
@@ -102,12 +113,15 @@ def build(
         environment=environment,
         release=release,
         records=setting["records"],
+        source=image_output.Origin(
+            uri=source_uri, ref=source_ref, commit=source_commit, checkout=source if source_git else None
+        ),
     )
     request = image_build.Request(
         source=source,
         output=output_file,
         given=image_build.given(blobs=blobs, kernel=kernel, cmdline=cmdline, init=init, nsm=nsm),
-        kind=_kind(kind),
+        kind=image_build.kind_of(kind),
         platform=platform,
         reference=reference,
         exact=exact,
@@ -122,8 +136,11 @@ def build(
         certificate=signing_certificate,
         private_key=private_key,
     )
+    image_output.require_recordable(naming, image_recipe.recipe_of(request, epoch=0))
     made = image_build.make(request, setting["progress"])
-    recorded, trouble = image_output.record(naming if made.report.passed else None, made.measured, output_file)
+    recorded, trouble = image_output.record(
+        naming if made.report.passed else None, made.measured, output_file, image_recipe.build_of(made)
+    )
     data = {
         **image_build_view.outcome(made, recorded),
         **image_build_view.details(made),
@@ -136,12 +153,6 @@ def build(
         refused=not made.report.passed,
         notes=[*setting.notes, *made.notes],
         report=made.report,
+        subject=output_file,
         trouble=trouble,
     )
-
-
-def _kind(text: str) -> Literal["auto", "oci", "docker", "directory", "tar"]:
-    for known in ("auto", "oci", "docker", "directory", "tar"):
-        if text == known:
-            return known
-    raise UsageError(f"--kind: not one of {', '.join(_KINDS)}: {text!r}", "usage.invalid")

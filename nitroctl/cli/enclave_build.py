@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from nitroctl.cli import image_build, image_build_view, image_output
+from nitroctl.cli import image_build, image_build_view, image_output, image_recipe
 from nitroctl.errors import CannotAnswer, NitroctlError, UsageError
 from nitroctl.render.result import Result
 from nitroctl.render.view import Block, Checks, Fields, Headline
@@ -73,6 +73,9 @@ def build(
     component: image_output.Component = None,
     environment: image_output.Environment = None,
     release: image_output.Release = None,
+    source_uri: image_output.SourceUri = None,
+    source_ref: image_output.SourceRef = None,
+    source_commit: image_output.SourceCommit = None,
     records: image_output.Records = None,
 ) -> Result:
     """Build an image with nitro-cli, measure it again, and put it in place only when both measurements agree.
@@ -97,6 +100,7 @@ def build(
         environment=environment,
         release=release,
         records=setting["records"],
+        source=image_output.Origin(uri=source_uri, ref=source_ref, commit=source_commit),
     )
     if reproducible:
         if docker_dir is not None and image_archive is not None:
@@ -114,8 +118,10 @@ def build(
             certificate=signing_certificate,
             private_key=private_key,
         )
-        made = _reproducibly(request_of, docker_uri, docker_dir, setting["progress"])
-        recorded, trouble = image_output.record(naming if made.report.passed else None, made.measured, output_file)
+        made = reproducibly(request_of, docker_uri, docker_dir, setting["progress"])
+        recorded, trouble = image_output.record(
+            naming if made.report.passed else None, made.measured, output_file, image_recipe.build_of(made)
+        )
         return _reproduced(made, recorded, trouble, setting.notes, explain=explain)
     if image_archive is not None or join_entrypoint or explain:
         raise UsageError(
@@ -138,6 +144,7 @@ def build(
     )
     cli = nitro_cli.find(setting["nitro_cli"])
     cli.require(*request.needs)
+    tools = {"nitro-cli": ".".join(map(str, cli.version()))} if naming else {}
     with image_output.scratch(output_file) as scratch:
         said, measured = _built(cli, request, scratch, setting["progress"])
         report = _compare(said, measured, certificate_pcr8)
@@ -146,11 +153,13 @@ def build(
 
             safefile.put_in_place(measured.path, output_file)
     built = _Built(output_file, said, measured, report)
-    recorded, trouble = image_output.record(naming if report.passed else None, measured, output_file)
+    recorded, trouble = image_output.record(
+        naming if report.passed else None, measured, output_file, image_recipe.build_by_nitro_cli(tools)
+    )
     return _result(built, recorded, trouble, setting.notes)
 
 
-def _reproducibly(request: image_build.Request, uri: str, directory: str | None, mode: str) -> image_build.Made:
+def reproducibly(request: image_build.Request, uri: str, directory: str | None, mode: str) -> image_build.Made:
     """Build with nitroctl's own builder from the archive that ``request`` names, or else from docker's image."""
     import dataclasses
 
@@ -191,6 +200,7 @@ def _reproduced(
         refused=not made.report.passed,
         notes=[*notes, *made.notes],
         report=made.report,
+        subject=made.request.output,
         trouble=trouble,
     )
 
@@ -289,9 +299,13 @@ def _result(
     if not report.passed:
         view: list[Block] = [Headline(f"{output}: not written: {report.refusals[0].detail}", Outcome.FAIL)]
         view += [Checks(report, every=True)]
-        return Result(schema="enclave.build/1", data=data, view=view, refused=True, notes=notes, report=report)
+        return Result(
+            schema="enclave.build/1", data=data, view=view, refused=True, notes=notes, report=report, subject=output
+        )
     view = [
         Headline(f"{output}: built; nitro-cli and nitroctl measure the same", Outcome.PASS),
         Fields(image_output.rows(measured, recorded)),
     ]
-    return Result(schema="enclave.build/1", data=data, view=view, notes=notes, report=report, trouble=trouble)
+    return Result(
+        schema="enclave.build/1", data=data, view=view, notes=notes, report=report, subject=output, trouble=trouble
+    )

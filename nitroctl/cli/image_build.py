@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from nitroctl.eif.tree import Remark, Tree
     from nitroctl.eif.write import Architecture, Written
 
+_KINDS = ("auto", "oci", "docker", "directory", "tar")
 _METADATA_LIMIT = 4096
 _PLATFORM = re.compile(r"linux/(amd64|arm64)(/v[0-9])?")
 #: Remarks that say something about how the enclave will behave: told without being asked for.
@@ -33,7 +34,8 @@ _TOLD = ("build.entrypoint", "build.working-directory", "build.user")
 class Request:
     """What is to be built. ``source``, ``kind``, ``platform``, ``reference``: see open_source. Paths are as given.
 
-    ``shown``: what the answer calls the source, when its path says nothing.
+    ``shown``: what the answer calls the source, when its path says nothing. ``epoch``: in the place of
+    SOURCE_DATE_EPOCH.
     """
 
     source: str
@@ -54,6 +56,7 @@ class Request:
     certificate: str | None = None
     private_key: str | None = None
     shown: str = ""
+    epoch: int | None = None
 
     @property
     def called(self) -> str:
@@ -97,6 +100,14 @@ def words(text: str | None, option: str) -> list[str] | None:
     return found
 
 
+def kind_of(text: str) -> Literal["auto", "oci", "docker", "directory", "tar"]:
+    """Return what a source is to be taken for. Raises UsageError ``usage.invalid``."""
+    for known in ("auto", "oci", "docker", "directory", "tar"):
+        if text == known:
+            return known
+    raise UsageError(f"--kind: not one of {', '.join(_KINDS)}: {text!r}", "usage.invalid")
+
+
 def given(*, blobs: str | None, kernel: str | None, cmdline: str | None, init: str | None, nsm: str | None) -> "Given":
     """Return where kernel and the rest come from: the option, else NITRO_CLI_BLOBS, else where nitro-cli looks."""
     from nitroctl.eif.parts import DEFAULT_DIRECTORY, Given
@@ -118,8 +129,8 @@ def make(request: Request, progress_mode: str) -> Made:
         raise UsageError(
             f"--platform: enclaves run on linux/amd64 and linux/arm64, not on {request.platform!r}", "usage.invalid"
         )
-    stated = os.environ.get("SOURCE_DATE_EPOCH")
-    epoch = build.source_date_epoch(stated)
+    stated = os.environ.get("SOURCE_DATE_EPOCH") if request.epoch is None else None
+    epoch = build.source_date_epoch(stated) if request.epoch is None else request.epoch
     custom = _custom(request.metadata)
     signer = _signer(request)
     progress = Progress(f"building {request.output}", progress_mode)

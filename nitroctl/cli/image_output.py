@@ -17,7 +17,7 @@ from nitroctl.render.view import Cell
 if TYPE_CHECKING:
     from nitroctl.checks import Check
     from nitroctl.eif.measure import Measured
-    from nitroctl.records import Artifact, Entry, Recorded, Signer
+    from nitroctl.records import Artifact, Build, Entry, Recipe, Recorded, Signer, Source
 
 OutputFile = Annotated[
     str, typer.Option("--output-file", "--output", help="The image file to make.", metavar="FILE", show_default=False)
@@ -42,11 +42,48 @@ Environment = Annotated[
 Release = Annotated[
     str | None, typer.Option("--release", help="With --record: the image's version.", metavar="VERSION")
 ]
+SourceUri = Annotated[
+    str | None, typer.Option("--source-uri", help="With --record: the repository it is built from.", metavar="URI")
+]
+SourceRef = Annotated[str | None, typer.Option("--source-ref", help="With --record: branch or tag.", metavar="REF")]
+SourceCommit = Annotated[str | None, typer.Option("--source-commit", help="With --record: commit.", metavar="HASH")]
 Records = Annotated[str | None, typer.Option("--records", help="The file of recorded measurements.", metavar="FILE")]
 
 CERTIFICATE_LIMIT: Final = 1024 * 1024
 #: Registers used to hold a record's names to the rules before the image exists.
 _PLACEHOLDER: Final = dict.fromkeys((0, 1, 2), b"\x01" * 48)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where the source is from, as told; ``checkout``: a path in a git checkout that is to be asked instead."""
+
+    uri: str | None = None
+    ref: str | None = None
+    commit: str | None = None
+    checkout: str | None = None
+
+    @property
+    def given(self) -> bool:
+        """Whether anything was told."""
+        return any(value is not None for value in (self.uri, self.ref, self.commit, self.checkout))
+
+    def found(self) -> "Source | None":
+        """Return it for the record. Raises UsageError ``usage.invalid``, and what :func:`nitroctl.host.git.of` does."""
+        from nitroctl.records import Source
+
+        if not self.given:
+            return None
+        if self.checkout is None:
+            return Source(uri=self.uri or "", ref=self.ref or "", commit=self.commit or "")
+        if self.ref is not None or self.commit is not None:
+            raise UsageError(
+                "--source-git finds ref and commit itself, and one of them is given", "usage.invalid", ["leave one out"]
+            )
+        from nitroctl.host import git
+
+        place = git.of(self.checkout)
+        return Source(uri=self.uri or place.uri, ref=place.ref, commit=place.commit, path=place.path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,6 +95,7 @@ class Naming:
     release: str
     activate: bool
     records: str
+    source: "Source | None" = None
 
 
 def require_file(output_file: str) -> None:
@@ -75,14 +113,21 @@ def require_pair(certificate: str | None, private_key: str | None) -> None:
 
 
 def naming(
-    *, record: bool, activate: bool, component: str | None, environment: str | None, release: str | None, records: str
+    *,
+    record: bool,
+    activate: bool,
+    component: str | None,
+    environment: str | None,
+    release: str | None,
+    records: str,
+    source: Origin,
 ) -> Naming | None:
     """Return how the image is to be recorded, None when it is not. Raises UsageError, and what a bad name raises."""
     given = (component, environment, release)
     if not record:
-        if activate or any(value is not None for value in given):
+        if activate or source.given or any(value is not None for value in given):
             raise UsageError(
-                "--activate, --component, --environment and --release are for --record",
+                "--activate, --component, --environment, --release and --source-… are for --record",
                 "usage.invalid",
                 ["add --record"],
             )
@@ -93,9 +138,24 @@ def naming(
             "usage.invalid",
             ["--record --component signer --environment prod --release 1.0.0"],
         )
-    asked = Naming(component=component, environment=environment, release=release, activate=activate, records=records)
+    asked = Naming(
+        component=component,
+        environment=environment,
+        release=release,
+        activate=activate,
+        records=records,
+        source=source.found(),
+    )
     _entry(asked, _PLACEHOLDER)  # a bad name is refused before minutes of building
     return asked
+
+
+def require_recordable(asked: Naming | None, recipe: "Recipe") -> None:
+    """Refuse options that a record cannot hold before the image is built. Raises CannotAnswer ``records.text``."""
+    if asked is not None:
+        from nitroctl.records import Build
+
+        _entry(asked, _PLACEHOLDER, build=Build(recipe=recipe))
 
 
 def _entry(
@@ -103,6 +163,7 @@ def _entry(
     pcrs: Mapping[int, bytes],
     artifact: "Artifact | None" = None,
     signer: "Signer | None" = None,
+    build: "Build | None" = None,
 ) -> "Entry":
     from nitroctl.records import Status, new_entry
 
@@ -115,10 +176,14 @@ def _entry(
         status=Status.ACTIVE if asked.activate else Status.CANDIDATE,
         artifact=artifact,
         signer=signer,
+        source=asked.source,
+        build=build,
     )
 
 
-def record(asked: Naming | None, measured: "Measured", output: str) -> "tuple[Recorded | None, list[NitroctlError]]":
+def record(
+    asked: Naming | None, measured: "Measured", output: str, build: "Build"
+) -> "tuple[Recorded | None, list[NitroctlError]]":
     """Record an image that is in place, if it was asked for; what keeps it from being recorded is said beside it."""
     if asked is None:
         return None, []
@@ -127,7 +192,7 @@ def record(asked: Naming | None, measured: "Measured", output: str) -> "tuple[Re
     try:
         artifact = records.Artifact(Path(output).name, measured.sha256, measured.size)
         signer = records.Signer(measured.signature.certificate.sha256) if measured.signature else None
-        return records.record(asked.records, _entry(asked, measured.pcrs, artifact, signer)), []
+        return records.record(asked.records, _entry(asked, measured.pcrs, artifact, signer, build)), []
     except NitroctlError as error:
         return None, [error]
 

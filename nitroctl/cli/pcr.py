@@ -35,6 +35,11 @@ app = lazy_noun(
         ),
         "retire": ("pcr_lifecycle", "retire", "Retire a version that is no longer run."),
         "revoke": ("pcr_lifecycle", "revoke", "Revoke a version whose image must not run again."),
+        "reproduce": (
+            "pcr_reproduce",
+            "reproduce",
+            "Build a recorded image again, and say whether it measures the same.",
+        ),
         "verify": (
             "pcr_verify",
             "verify",

@@ -1,5 +1,7 @@
 """How a recorded version is shown to people."""
 
+import shlex
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nitroctl.render.view import Fields, Value
@@ -37,12 +39,22 @@ def entry_fields(entry: "Entry") -> Fields:
     return Fields([*rows, *times])
 
 
+def instant(epoch: int) -> str:
+    """Return seconds since 1970 as a time."""
+    return datetime.fromtimestamp(epoch, UTC).isoformat().replace("+00:00", "Z")
+
+
 def _origin(entry: "Entry") -> list[tuple[str, str]]:
     rows = []
     if entry.source:
         rows += [("source", entry.source.uri), ("ref", entry.source.ref), ("commit", entry.source.commit)]
+        rows.append(("path", entry.source.path))
     if entry.build:
         rows += [("built by", entry.build.builder), ("run", entry.build.run)]
         rows.append(("with", ", ".join(f"{tool} {version}" for tool, version in entry.build.versions.items())))
+        rows += [(f"input {role}", f"SHA-256 {digest}") for role, digest in sorted(entry.build.inputs.items())]
+        if entry.build.recipe:
+            rows.append(("asked", shlex.join(entry.build.recipe.options)))
+            rows.append(("times", f"no later than {instant(entry.build.recipe.source_date_epoch)}"))
         rows.append(("reproduced by", ", ".join(entry.build.reproduced_by)))
     return [*rows, ("notes", entry.notes)]

@@ -22,6 +22,7 @@ from nitroctl.records.entry import (
 )
 from nitroctl.records.ledger import MAX_ACTIVE, Ledger, Nearest
 from nitroctl.records.lifecycle import Step
+from nitroctl.records.recipe import Recipe
 from nitroctl.records.store import Outcome, Recorded, change, load, record, record_all, write
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Ledger",
     "Nearest",
     "Outcome",
+    "Recipe",
     "Recorded",
     "Signer",
     "Source",

@@ -10,6 +10,8 @@ from typing import Final
 
 from nitroctl import pcr
 from nitroctl.errors import CannotAnswer
+from nitroctl.records.recipe import Recipe
+from nitroctl.records.recipe import fault as recipe_fault
 
 NITRO_ENCLAVE: Final = "nitro-enclave"
 NITRO_TPM: Final = "nitro-tpm"
@@ -57,20 +59,30 @@ class Artifact:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """What the image was built from: repository ``uri``, ``ref`` (branch or tag) and ``commit``; empty when unknown."""
+    """What the image was built from: repository ``uri``, ``ref`` (branch or tag) and ``commit``; empty when unknown.
+
+    ``path``: of the directory or archive within the commit that is the image's root file system; ``.`` for all of it.
+    """
 
     uri: str = ""
     ref: str = ""
     commit: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """Who built it: ``builder``, ``run`` (a URI), tool ``versions`` by name, and who else reproduced it."""
+    """Who built it: ``builder``, ``run`` (a URI), tool ``versions`` by name, and who else reproduced it.
+
+    ``inputs``: SHA-256 in hex of what went into the image, by role (``kernel``, ``init``, ``image`` for the id of a
+    container image). ``recipe``: how it is made again; None when it was not nitroctl that built it.
+    """
 
     builder: str = ""
     run: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
+    inputs: Mapping[str, str] = field(default_factory=dict)
+    recipe: Recipe | None = None
     reproduced_by: tuple[str, ...] = ()
 
 
@@ -140,12 +152,15 @@ class Entry:
             and {"name": self.artifact.name, "sha256": self.artifact.sha256, "size": self.artifact.size},
             "measurements": {"algorithm": "sha384", "pcrs": pcr.as_hex(self.pcrs)},
             "pin": [pcr.name(index) for index in self.pin],
-            "source": self.source and _given(uri=self.source.uri, ref=self.source.ref, commit=self.source.commit),
+            "source": self.source
+            and _given(uri=self.source.uri, ref=self.source.ref, commit=self.source.commit, path=self.source.path),
             "build": self.build
             and _given(
                 builder=self.build.builder,
                 run=self.build.run,
                 versions=dict(sorted(self.build.versions.items())),
+                inputs=dict(sorted(self.build.inputs.items())),
+                recipe=self.build.recipe and self.build.recipe.as_json(),
                 reproduced_by=list(self.build.reproduced_by),
             ),
             "signer": self.signer and {"certificate_sha256": self.signer.certificate_sha256},
@@ -351,7 +366,15 @@ def _text_fault(entry: Entry) -> Fault | None:
             return Fault("/artifact/size", "negative", "records.text")
     if entry.signer and not _SHA256.fullmatch(entry.signer.certificate_sha256):
         return Fault("/signer/certificate_sha256", "not 64 lower-case hexadecimal digits", "records.text")
-    return None
+    return _build_fault(entry.build) if entry.build else None
+
+
+def _build_fault(build: Build) -> Fault | None:
+    for role, digest in build.inputs.items():
+        if not _SHA256.fullmatch(digest):
+            return Fault("/build/inputs", f"{role[:40]!r}: not 64 lower-case hexadecimal digits", "records.text")
+    wrong = recipe_fault(build.recipe) if build.recipe else None
+    return Fault(f"/build/recipe/{wrong[0]}", wrong[1], "records.text") if wrong else None
 
 
 def _texts(entry: Entry) -> list[tuple[str, str]]:
@@ -359,9 +382,10 @@ def _texts(entry: Entry) -> list[tuple[str, str]]:
     if entry.artifact:
         found.append(("/artifact/name", entry.artifact.name))
     if entry.source:
-        found += [(f"/source/{name}", getattr(entry.source, name)) for name in ("uri", "ref", "commit")]
+        found += [(f"/source/{name}", getattr(entry.source, name)) for name in ("uri", "ref", "commit", "path")]
     if entry.build:
         found += [("/build/builder", entry.build.builder), ("/build/run", entry.build.run)]
         found += [("/build/versions", text) for pair in entry.build.versions.items() for text in pair]
+        found += [("/build/inputs", role) for role in entry.build.inputs]
         found += [(f"/build/reproduced_by/{n}", text) for n, text in enumerate(entry.build.reproduced_by)]
     return found

@@ -15,6 +15,7 @@ from nitroctl.records import ledger as rules
 from nitroctl.records import quick, strict_json
 from nitroctl.records.entry import Artifact, Build, Entry, Fault, Signer, Source, Status, first_fault
 from nitroctl.records.ledger import MAX_ACTIVE, MAX_ACTIVE_LIMIT, Ledger
+from nitroctl.records.recipe import Recipe
 
 #: Value of the member ``schema``; the last part is the version of the form.
 SCHEMA: Final = "urn:nitroctl:measurements:1"
@@ -29,6 +30,10 @@ _REQUIRED: Final = frozenset(
 )
 _OPTIONAL: Final = frozenset(
     {"artifact", "source", "build", "signer", "activated_at", "retired_at", "revoked_at", "revoked_because", "notes"}
+)
+_BUILD: Final = frozenset({"builder", "run", "versions", "inputs", "recipe", "reproduced_by"})
+_RECIPE: Final = frozenset(
+    {"kind", "platform", "reference", "exact", "as_is", "join_entrypoint", "cmd", "entrypoint", "env"}
 )
 
 
@@ -173,21 +178,51 @@ def _artifact(value: object, at: str) -> Artifact:
 
 
 def _source(value: object, at: str) -> Source:
-    members = _object(value, at, frozenset(), frozenset({"uri", "ref", "commit"}))
+    members = _object(value, at, frozenset(), frozenset({"uri", "ref", "commit", "path"}))
     return Source(**{name: _text(text, f"{at}/{name}") for name, text in members.items()})
 
 
 def _build(value: object, at: str) -> Build:
-    members = _object(value, at, frozenset(), frozenset({"builder", "run", "versions", "reproduced_by"}))
-    versions = members.get("versions", {})
-    if not isinstance(versions, dict):
-        _refuse(f"{at}/versions", f"not an object: {_shown(versions)}")
+    members = _object(value, at, frozenset(), _BUILD)
     return Build(
         builder=_text(members.get("builder", ""), f"{at}/builder"),
         run=_text(members.get("run", ""), f"{at}/run"),
-        versions={name: _text(text, f"{at}/versions{strict_json.pointer([name])}") for name, text in versions.items()},
+        versions=_named(members.get("versions", {}), f"{at}/versions"),
+        inputs=_named(members.get("inputs", {}), f"{at}/inputs"),
+        recipe=_recipe(members["recipe"], f"{at}/recipe") if "recipe" in members else None,
         reproduced_by=tuple(_texts(members.get("reproduced_by", []), f"{at}/reproduced_by")),
     )
+
+
+def _named(value: object, at: str) -> dict[str, str]:
+    if not isinstance(value, dict):
+        _refuse(at, f"not an object: {_shown(value)}")
+    return {name: _text(text, f"{at}{strict_json.pointer([name])}") for name, text in value.items()}
+
+
+def _recipe(value: object, at: str) -> Recipe:
+    members = _object(value, at, frozenset({"source_date_epoch"}), _RECIPE)
+    epoch = members["source_date_epoch"]
+    if not isinstance(epoch, int) or isinstance(epoch, bool):
+        _refuse(f"{at}/source_date_epoch", f"not a whole number of seconds: {_shown(epoch)}")
+    return Recipe(
+        source_date_epoch=epoch,
+        kind=_text(members.get("kind", ""), f"{at}/kind"),
+        platform=_text(members.get("platform", ""), f"{at}/platform"),
+        reference=_text(members.get("reference", ""), f"{at}/reference"),
+        exact=_flag(members.get("exact", False), f"{at}/exact"),
+        as_is=_flag(members.get("as_is", False), f"{at}/as_is"),
+        join_entrypoint=_flag(members.get("join_entrypoint", False), f"{at}/join_entrypoint"),
+        cmd=tuple(_texts(members["cmd"], f"{at}/cmd")) if "cmd" in members else None,
+        entrypoint=tuple(_texts(members["entrypoint"], f"{at}/entrypoint")) if "entrypoint" in members else None,
+        env=tuple(_texts(members.get("env", []), f"{at}/env")),
+    )
+
+
+def _flag(value: object, at: str) -> bool:
+    if not isinstance(value, bool):
+        _refuse(at, f"not true or false: {_shown(value)}")
+    return value
 
 
 def _signer(value: object, at: str) -> Signer:

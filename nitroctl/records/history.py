@@ -89,7 +89,8 @@ def _kept(old: Entry, new: Entry, name: str) -> bool:
         return False
     added = set(now.reproduced_by) >= set(was.reproduced_by)
     same = all(
-        not getattr(was, part) or getattr(was, part) == getattr(now, part) for part in ("builder", "run", "versions")
+        not getattr(was, part) or getattr(was, part) == getattr(now, part)
+        for part in ("builder", "run", "versions", "inputs", "recipe")
     )
     return added and same
 

@@ -94,7 +94,7 @@ def _build(ours: Entry, theirs: Entry, why: list[str]) -> Build | None:
     one, other = ours.build, theirs.build
     if one is None or other is None:
         return one or other
-    if (one.builder, one.run, one.versions) != (other.builder, other.run, other.versions):
+    if dataclasses.replace(one, reproduced_by=()) != dataclasses.replace(other, reproduced_by=()):
         why.append("it has another build on the two sides")
     return dataclasses.replace(one, reproduced_by=tuple(dict.fromkeys([*one.reproduced_by, *other.reproduced_by])))
 

@@ -17,6 +17,7 @@ from typing import Any, Final
 from nitroctl.records import ledger as rules
 from nitroctl.records.entry import Artifact, Build, Entry, Signer, Source, Status, first_fault
 from nitroctl.records.ledger import MAX_ACTIVE, MAX_ACTIVE_LIMIT, Ledger
+from nitroctl.records.recipe import Recipe
 
 _INDEXES: Final = {f"PCR{index}": index for index in range(32)}
 _STATUSES: Final = {status.value: status for status in Status}
@@ -28,8 +29,14 @@ _SPACED_KEY: Final = re.compile(r'"\n\s*:')
 _REQUIRED: Final = ("id", "component", "environment", "platform", "version", "status", "measurements", "pin")
 _TIMES: Final = ("recorded_at", "activated_at", "retired_at", "revoked_at")
 _MEMBERS: Final = frozenset({*_REQUIRED, *_TIMES, "artifact", "source", "build", "signer", "revoked_because", "notes"})
-_SOURCE: Final = frozenset({"uri", "ref", "commit"})
-_BUILD: Final = frozenset({"builder", "run", "versions", "reproduced_by"})
+_SOURCE: Final = frozenset({"uri", "ref", "commit", "path"})
+_BUILD: Final = frozenset({"builder", "run", "versions", "inputs", "recipe", "reproduced_by"})
+_RECIPE: Final = frozenset(
+    {
+        *("kind", "platform", "reference", "exact", "as_is", "join_entrypoint"),
+        *("cmd", "entrypoint", "env", "source_date_epoch"),
+    }
+)
 
 
 class _Unusual(Exception):
@@ -143,18 +150,37 @@ class _Reader:
         if members.keys() - _SOURCE:
             _unusual()
         uri, ref, commit = members.get("uri", ""), members.get("ref", ""), members.get("commit", "")
-        return Source(uri=_text(uri), ref=_text(ref), commit=_text(commit))
+        return Source(uri=_text(uri), ref=_text(ref), commit=_text(commit), path=_text(members.get("path", "")))
 
     def _build(self, members: dict[str, Any]) -> Build:
-        versions = members.get("versions", {})
-        self.keys += len(members) + len(versions)
+        versions, inputs = members.get("versions", {}), members.get("inputs", {})
+        self.keys += len(members) + len(versions) + len(inputs)
         if members.keys() - _BUILD:
             _unusual()
         return Build(
             builder=_text(members.get("builder", "")),
             run=_text(members.get("run", "")),
             versions={name: _text(text) for name, text in versions.items()},
-            reproduced_by=tuple(map(_text, _list(members.get("reproduced_by", [])))),
+            inputs={role: _text(digest) for role, digest in inputs.items()},
+            recipe=self._recipe(members["recipe"]) if "recipe" in members else None,
+            reproduced_by=_texts(members.get("reproduced_by", [])),
+        )
+
+    def _recipe(self, members: dict[str, Any]) -> Recipe:
+        self.keys += len(members)
+        if members.keys() - _RECIPE or type(members["source_date_epoch"]) is not int:
+            _unusual()
+        return Recipe(
+            source_date_epoch=members["source_date_epoch"],
+            kind=_text(members.get("kind", "")),
+            platform=_text(members.get("platform", "")),
+            reference=_text(members.get("reference", "")),
+            exact=_flag(members.get("exact", False)),
+            as_is=_flag(members.get("as_is", False)),
+            join_entrypoint=_flag(members.get("join_entrypoint", False)),
+            cmd=_texts(members["cmd"]) if "cmd" in members else None,
+            entrypoint=_texts(members["entrypoint"]) if "entrypoint" in members else None,
+            env=_texts(members.get("env", [])),
         )
 
     def _signer(self, members: dict[str, Any]) -> Signer:
@@ -170,10 +196,20 @@ def _text(value: object) -> str:
     return value
 
 
+def _flag(value: object) -> bool:
+    if type(value) is not bool:
+        raise _Unusual
+    return value
+
+
 def _list(value: object) -> list[Any]:
     if type(value) is not list:
         raise _Unusual
     return value
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(map(_text, _list(value)))
 
 
 def _registers(members: dict[str, str]) -> dict[int, bytes]:

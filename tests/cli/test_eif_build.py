@@ -562,7 +562,7 @@ def refused(cli: Cli, *arguments: str) -> tuple[int, str]:
             "taken.json: BuildTime is a member that the builder ",
         ),
         (("rootfs", "--cmd", "a", "--metadata", "large.json"), 3, "large.json: larger than 4096 bytes, the most this "),
-        (("rootfs", "--cmd", "a", "--activate"), 2, "--activate, --component, --environment and --release are for "),
+        (("rootfs", "--cmd", "a", "--activate"), 2, "--activate, --component, --environment, --release and --source-… are for "),
     ],
 )
 def test_what_cannot_be_built(cli: Cli, arguments: Sequence[str], status: int, said: str) -> None:

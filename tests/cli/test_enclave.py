@@ -284,7 +284,8 @@ def test_build_failure_is_machine_readable(work: Path, cli: Cli, monkeypatch: py
             ["--activate"],
             2,
             says(
-                "--activate, --component, --environment and --release are for --record [usage.invalid]", "add --record"
+                "--activate, --component, --environment, --release and --source-… are for --record [usage.invalid]",
+                "add --record",
             ),
         ),
     ],

@@ -10,7 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nitroctl.errors import CannotAnswer
-from nitroctl.records import Artifact, Build, Entry, Ledger, Signer, Source, Status, form, new_entry, strict_json
+from nitroctl.records import (
+    Artifact,
+    Build,
+    Entry,
+    Ledger,
+    Recipe,
+    Signer,
+    Source,
+    Status,
+    form,
+    new_entry,
+    recipe,
+    strict_json,
+)
 from nitroctl.records.ledger import first_fault
 from tests.records import active, entry, full
 
@@ -20,6 +33,22 @@ registers = st.binary(min_size=48, max_size=48).filter(any)
 digests = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)
 texts = st.text(st.characters(exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp")), max_size=12)
 times = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
+#: What a command may have in it: line ends too, for the script of a shell is one word.
+words = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8), max_size=3)
+commands = st.none() | words.filter(len).map(tuple)
+recipes = st.builds(
+    Recipe,
+    source_date_epoch=st.integers(0, recipe.LATEST),
+    kind=st.sampled_from(["", *recipe.KINDS]),
+    platform=st.sampled_from(["", "linux/amd64", "linux/arm64/v8"]),
+    reference=texts.filter(str.isprintable),
+    exact=st.booleans(),
+    as_is=st.booleans(),
+    join_entrypoint=st.booleans(),
+    cmd=commands,
+    entrypoint=commands,
+    env=words.map(tuple),
+)
 
 
 @st.composite
@@ -36,7 +65,7 @@ def entries(draw: st.DrawFn) -> Entry:
         recorded_at=draw(times),
         status=draw(st.sampled_from([Status.CANDIDATE, Status.ACTIVE])),
         artifact=draw(st.none() | st.builds(Artifact, texts, digests, st.integers(0, 2**63))),
-        source=draw(st.none() | st.builds(Source, uri=texts, ref=texts, commit=texts)),
+        source=draw(st.none() | st.builds(Source, uri=texts, ref=texts, commit=texts, path=texts)),
         build=draw(
             st.none()
             | st.builds(
@@ -44,6 +73,8 @@ def entries(draw: st.DrawFn) -> Entry:
                 builder=texts,
                 run=texts,
                 versions=st.dictionaries(texts, texts, max_size=2),
+                inputs=st.dictionaries(texts, digests, max_size=2),
+                recipe=st.none() | recipes,
                 reproduced_by=st.lists(texts, max_size=2).map(tuple),
             )
         ),

@@ -266,6 +266,86 @@ REFUSED: dict[str, tuple[str, str, str]] = {
         "records.member",
         "m.json: /entries/0/build/reproduced_by/1: not a string: 1",
     ),
+    "inputs-in-a-list": (
+        changed(*E, "build", "inputs", to=[]),
+        "records.member",
+        "m.json: /entries/0/build/inputs: not an object: an array",
+    ),
+    "input-upper-case": (
+        changed(*E, "build", "inputs", "kernel", to="AB" * 32),
+        "records.text",
+        "m.json: /entries/0/build/inputs: 'kernel': not 64 lower-case hexadecimal digits",
+    ),
+    "recipe-without-its-instant": (
+        changed(*E, "build", "recipe", to={"exact": True}),
+        "records.member",
+        "m.json: /entries/0/build/recipe: missing: source_date_epoch",
+    ),
+    "recipe-with-unknown-member": (
+        changed(*E, "build", "recipe", "private_key", to="key.pem"),
+        "records.member",
+        "m.json: /entries/0/build/recipe/private_key: unknown member",
+    ),
+    "recipe-with-a-word-for-a-flag": (
+        changed(*E, "build", "recipe", "exact", to="yes"),
+        "records.member",
+        'm.json: /entries/0/build/recipe/exact: not true or false: "yes"',
+    ),
+    "recipe-with-a-flag-for-an-instant": (
+        changed(*E, "build", "recipe", "source_date_epoch", to=True),
+        "records.member",
+        "m.json: /entries/0/build/recipe/source_date_epoch: not a whole number of seconds: true",
+    ),
+    "recipe-of-an-instant-that-no-ramdisk-holds": (
+        changed(*E, "build", "recipe", "source_date_epoch", to=2**32),
+        "records.text",
+        "m.json: /entries/0/build/recipe/source_date_epoch: not a number of seconds from 0 to 4294967295",
+    ),
+    "recipe-of-another-platform": (
+        changed(*E, "build", "recipe", "platform", to="windows/amd64"),
+        "records.text",
+        "m.json: /entries/0/build/recipe/platform: not a platform that enclaves run on: 'windows/amd64'",
+    ),
+    "recipe-of-another-kind": (
+        changed(*E, "build", "recipe", "kind", to="zip"),
+        "records.text",
+        "m.json: /entries/0/build/recipe/kind: not one of oci, docker, directory, tar: 'zip'",
+    ),
+    "recipe-with-an-invisible-reference": (
+        changed(*E, "build", "recipe", "reference", to="signer\u202e"),
+        "records.text",
+        "m.json: /entries/0/build/recipe/reference: has a control or format character, or is too long",
+    ),
+    "recipe-with-a-command-in-one-string": (
+        changed(*E, "build", "recipe", "cmd", to="/bin/app"),
+        "records.member",
+        'm.json: /entries/0/build/recipe/cmd: not an array: "/bin/app"',
+    ),
+    "recipe-with-a-command-of-no-words": (
+        changed(*E, "build", "recipe", "cmd", to=[]),
+        "records.text",
+        "m.json: /entries/0/build/recipe/cmd: no words",
+    ),
+    "recipe-with-a-word-that-ends-early": (
+        changed(*E, "build", "recipe", "entrypoint", to=["/bin/app\0"]),
+        "records.text",
+        "m.json: /entries/0/build/recipe/entrypoint: a word has a byte that is no UTF-8, or is zero",
+    ),
+    "recipe-with-half-a-character": (
+        changed(*E, "build", "recipe", "env", to=["A=\udcff"]),
+        "records.text",
+        "m.json: /entries/0/build/recipe/env: a word has a byte that is no UTF-8, or is zero",
+    ),
+    "recipe-with-a-long-word": (
+        changed(*E, "build", "recipe", "cmd", to=["x" * 4097]),
+        "records.text",
+        "m.json: /entries/0/build/recipe/cmd: a word is longer than 4096 characters",
+    ),
+    "recipe-with-many-words": (
+        changed(*E, "build", "recipe", "env", to=["A="] * 1025),
+        "records.text",
+        "m.json: /entries/0/build/recipe/env: more than 1024 words",
+    ),
     "signer-upper-case": (
         changed(*E, "signer", "certificate_sha256", to="AB" * 32),
         "records.text",

@@ -25,6 +25,12 @@ def changed(**members: Any) -> Ledger:
     return BEFORE.replacing([dataclasses.replace(FULL, **members)])
 
 
+def built(**parts: Any) -> Ledger:
+    """Return BEFORE with the full entry's build changed."""
+    assert FULL.build is not None
+    return changed(build=dataclasses.replace(FULL.build, **parts))
+
+
 def failing(before: Ledger, after: Ledger) -> dict[str, str]:
     report = history.compare(before, after, since="main")
     return {check.id: check.detail for check in report if check.outcome is not Outcome.PASS}
@@ -73,6 +79,8 @@ def test_what_is_as_it_was_follows_itself() -> None:
         (changed(source=None), "history.origin", "since main: signer-1.4.2@prod: source"),
         (changed(signer=Signer("ce" * 32)), "history.origin", "since main: signer-1.4.2@prod: signer"),
         (changed(build=Build(builder="me")), "history.origin", "since main: signer-1.4.2@prod: build"),
+        (built(recipe=None), "history.origin", "since main: signer-1.4.2@prod: build"),
+        (built(inputs={"kernel": "ab" * 32}), "history.origin", "since main: signer-1.4.2@prod: build"),
         (changed(build=None), "history.origin", "since main: signer-1.4.2@prod: build"),
     ],
 )
@@ -176,6 +184,8 @@ def test_what_one_side_filled_in_is_kept_and_reproducers_add_up() -> None:
         ),
         (changed(signer=Signer("ce" * 32)), BEFORE, "signer-1.4.2@prod: it has another signer on the two sides"),
         (changed(build=Build(builder="me")), BEFORE, "signer-1.4.2@prod: it has another build on the two sides"),
+        (built(recipe=None), BEFORE, "signer-1.4.2@prod: it has another build on the two sides"),
+        (built(inputs={}), BEFORE, "signer-1.4.2@prod: it has another build on the two sides"),
         (
             BEFORE.replacing([active("1.5.0")]),
             BEFORE.replacing([active("1.6.0")]),
