@@ -10,5 +10,15 @@ app = lazy_noun(
             "generate",
             "Write the key policy that lets the enclaves of active records use a key, and nobody else.",
         ),
+        "simulate": (
+            "kms_simulate",
+            "simulate",
+            "Say whether KMS would allow a request, and which statement, condition and register decides.",
+        ),
+        "trail": (
+            "kms_trail",
+            "trail",
+            "Say which image used which key when, and what went past attestation, from the logs of CloudTrail.",
+        ),
     },
 )
