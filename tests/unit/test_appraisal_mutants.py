@@ -317,6 +317,11 @@ def test_which_registers_say_which_image_runs(registers: str, names: bool) -> No
             {"kind": Kind.NITROTPM},
             "x: every register is expected to be zero, which nearly everything satisfies",
         ),
+        (
+            {0: pcr.ZERO},
+            {"kind": Kind.NITROTPM},
+            "x: every register is expected to be zero, which nearly everything satisfies",
+        ),
         ({4: A, 8: pcr.ZERO}, {"kind": Kind.NITROTPM}, None),
     ],
 )
@@ -446,3 +451,10 @@ def test_the_judge_holds_revocation_lists_against_the_chain() -> None:
     with pytest.raises(CannotAnswer) as caught:
         replace(judge, crls=(b"not a list",)).judge(make())
     assert caught.value.code == "evidence.crl"
+
+
+def test_a_policys_source_says_where_it_is_from() -> None:
+    source = Source(file="p.yaml", sha256="ab", overridden=("nonce",))
+    assert source.text == "p.yaml, SHA-256 ab of its canonical form"
+    assert source.as_json() == {"file": "p.yaml", "sha256": "ab", "overridden": ["nonce"]}
+    assert Source(file="p.yaml", sha256="ab").overridden == ()
