@@ -1757,7 +1757,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     "kp001.unattested-allow": _E(
         "An Allow lets somebody use data without attesting a named image, and no Deny closes it.",
         ("an Allow without a condition on a register", "a service or user that was allowed before the enclave was"),
-        "Bind the statement to PCR0, or deny the four attested actions without attestation to everybody (kms generate).",
+        "Bind the statement to PCR0, or deny the attested actions to everybody who attests nothing (kms generate).",
     ),
     "kp002.root-delegation": _E(
         "An Allow names a whole account, so that any of its IAM policies can allow decryption without attestation.",
@@ -1935,7 +1935,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Write ASCII; give every statement its own Sid and every object each key once.",
     ),
     "kp037.encrypt-open": _E(
-        "Somebody may encrypt, or make data keys, under any encryption context, and can put one secret in place of another.",
+        "Somebody may encrypt, or make data keys, under any context, and so put one secret in place of another.",
         ("the statement for whoever prepares secrets has no condition",),
         "Ask for a kms:EncryptionContext that says what the data is for.",
     ),
@@ -2037,6 +2037,153 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "The file cannot be rewritten: it is a template, a plan, or the output of a command around the policy.",
         ("--fix on something else than the policy's own document",),
         "Change it where the policy is written; without --fix the findings say what.",
+    ),
+    "kms.trail-unreadable": _E(
+        "A file or record is not what CloudTrail writes, or was cut short or changed.",
+        ("the wrong file", "a copy that broke off", "CloudTrail's CSV from the console"),
+        "Copy it again from the trail's bucket, or ask for it with aws cloudtrail lookup-events.",
+    ),
+    "kms.trail-unread": _E(
+        "Some files or records could not be read, so what they hold is not in the answer.",
+        ("a copy that broke off", "a file among the logs that is none"),
+        "The lines that begin with a dash say which and why; mend or leave them out.",
+    ),
+    "kms.trail-empty": _E(
+        "Nothing in the files says anything about a key that is bound to attestation, so there is no answer.",
+        (
+            "the trail leaves out what KMS writes",
+            "the logs of another account, Region or day",
+            "keys that were never used with attestation in that time",
+        ),
+        "See aws cloudtrail get-event-selectors; take the logs of the key's own Region; name the key with --key.",
+    ),
+    "kms.trail-key": _E(
+        "A key is looked for by its ARN or id, and this is neither.",
+        ("an alias, which can lead to another key tomorrow",),
+        "aws kms describe-key shows the key's ARN.",
+    ),
+    "kms.trail-keys": _E(
+        "The logs name more keys than are followed at once, and some calls were not judged.",
+        ("the logs of a whole organisation",),
+        "Name the keys that matter with --key, or give the logs account by account.",
+    ),
+    "kms.trail-records": _E(
+        "No image of the component and environment is recorded, so every image would count as unknown.",
+        ("a misspelt component or environment",),
+        "nitroctl pcr list shows what is recorded; --no-records compares with nothing.",
+    ),
+    "trail.recorded": _E(
+        "The image that used the key is recorded, and was active at the time.",
+        ("an ordinary use",),
+        "Nothing is to be done.",
+    ),
+    "trail.not-compared": _E(
+        "The use was attested, and its image was compared with nothing, as was asked.",
+        ("--no-records",),
+        "Name the recorded measurements with --records.",
+    ),
+    "trail.unattested": _E(
+        "KMS gave data under a key bound to attestation to a caller without an attestation document.",
+        (
+            "a principal whom the key policy, an IAM policy or a grant lets decrypt without attestation",
+            "the time before the policy was bound to attestation",
+            "a test",
+        ),
+        "Find out who called, and for what; deny unattested use in the key policy (kms generate), and revoke grants.",
+    ),
+    "trail.reencrypt": _E(
+        "A ciphertext was re-encrypted under another key, which decrypts it, and cannot be attested.",
+        ("a key rotation", "somebody who takes the data to a key of his own"),
+        "Deny kms:ReEncryptFrom in the key policy (nitroctl kms generate), and find out who holds the other key.",
+    ),
+    "trail.debug": _E(
+        "An enclave in debug mode used the key: its console can be read, and its image registers are zero.",
+        ("a policy that names zero registers, or only PCR3, PCR4 or PCR8",),
+        "Bind the key to PCR0 of recorded images; take the data it saw for disclosed.",
+    ),
+    "trail.revoked": _E(
+        "An image used the key after it was revoked.",
+        ("the key policy still names it", "it still runs"),
+        "Replace the key policy (nitroctl kms generate) and terminate the enclave.",
+    ),
+    "trail.revoked-later": _E(
+        "An image that was active at the time, and has been revoked since, used the key.",
+        ("the reason for the revocation was not known yet",),
+        "Judge by the reason for the revocation what the image may have done with the data.",
+    ),
+    "trail.retired": _E(
+        "An image used the key after it was retired.",
+        ("the key policy still names it", "the records were finalised before the last old enclave was gone"),
+        "Replace the key policy (nitroctl kms generate), and see what still runs.",
+    ),
+    "trail.early": _E(
+        "An image used the key before it was made active in the records.",
+        ("the records were changed after the deployment",),
+        "Make a release active first: nitroctl pcr rollout.",
+    ),
+    "trail.candidate": _E(
+        "An image that is recorded, and was never active by then, used the key.",
+        ("the key policy names a candidate", "another environment's image"),
+        "Make it active (nitroctl pcr rollout), or take it out of the key policy.",
+    ),
+    "trail.unknown": _E(
+        "An attested image that is not recorded used the key.",
+        (
+            "an image that was built and never recorded",
+            "a key policy that binds no image register",
+            "another environment's image, with --environment",
+        ),
+        "Find out what it is: the module id names its instance. Take it out of the key policy if nobody knows.",
+    ),
+    "trail.registers": _E(
+        "The image is recorded, but another pinned register was not the recorded one.",
+        ("another parent role (PCR3), instance (PCR4) or signer (PCR8)",),
+        "See where it ran; pin only what every deployment has in common.",
+    ),
+    "trail.registers-unreadable": _E(
+        "The logged attestation has no registers that can be read, or they contradict each other.",
+        ("the log was changed", "a form of CloudTrail that is new"),
+        "Compare the record with the one in the trail's bucket; validate it with aws cloudtrail validate-logs.",
+    ),
+    "trail.instance": _E(
+        "The logged PCR4 is not that of the instance that the module id names, although the same document holds both.",
+        ("the log was changed",),
+        "Validate the log files: aws cloudtrail validate-logs.",
+    ),
+    "trail.role": _E(
+        "The enclave's parent carries another role (PCR3) than the one whose credentials called KMS.",
+        ("a role in another account was assumed", "credentials were taken elsewhere"),
+        "See whether the caller's role is meant to be used from there.",
+    ),
+    "trail.credentials": _E(
+        "The credentials were those of another instance than the one the document comes from.",
+        ("credentials were taken from an instance", "a proxy between enclave and KMS"),
+        "See how the credentials came to the other instance.",
+    ),
+    "trail.policy": _E(
+        "The key policy that was last set before the call, as far as the logs tell, does not name the image.",
+        ("the policy had not taken effect yet", "another statement, an IAM policy or a grant let it in"),
+        "See what the policy lets through; a conditional Allow alone restricts nothing.",
+    ),
+    "trail.denied": _E(
+        "KMS denied the call. With what document it was made, if any, is not logged.",
+        ("an image that the policy does not name", "no attestation, or no permission at all"),
+        "Verify the document itself: nitroctl attest verify.",
+    ),
+    "trail.failed": _E(
+        "The call failed for another reason than permission.",
+        ("throttling", "a damaged document or ciphertext", "a disabled key"),
+        "Look up KMS's error code.",
+    ),
+    "trail.changed": _E(
+        "Who may use the key, or what leads to it, was changed.",
+        ("an ordinary release",),
+        "See that the change was meant.",
+    ),
+    "trail.weakened": _E(
+        "A change of policy, grants or key material may let somebody, or an unrecorded image, use the key.",
+        ("a statement that delegates to IAM and a Deny that covers it", "a grant, which knows no registers"),
+        "Read the policy as a whole, and list the grants: aws kms list-grants.",
     ),
     # -- nitro-cli, enclaves
     "nitro-cli.failed": _E(

@@ -15,6 +15,11 @@ app = lazy_noun(
             "simulate",
             "Say whether KMS would allow a request, and which statement, condition and register decides.",
         ),
+        "lint": (
+            "kms_lint",
+            "lint",
+            "Say what is wrong with key policies that are meant to be bound to attestation.",
+        ),
         "trail": (
             "kms_trail",
             "trail",
