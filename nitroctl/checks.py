@@ -27,7 +27,8 @@ class Check:
     ``title``: what the check establishes, as a statement that is true when it passes.
     ``detail``: one sentence: what was found. ``expected``/``actual``: the two values compared, as text.
     ``remedy``: what to do about a FAIL or WARN. ``source``: the clause the rule comes from (RFC section, AWS page).
-    ``required``: a required check must be PASS for the verdict to be yes.
+    ``required``: a required check must be PASS for the verdict to be yes. ``line``: in the file that was judged,
+    from 1, where one line is to blame.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Check:
     remedy: str | None = None
     source: str | None = None
     required: bool = True
+    line: int | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return the check as JSON members, absent ones left out (schema: check/1)."""
@@ -52,6 +54,7 @@ class Check:
             "actual": self.actual,
             "remedy": self.remedy,
             "source": self.source,
+            "line": self.line,
         }
         return {key: value for key, value in members.items() if value not in (None, "")}
 

@@ -37,6 +37,7 @@ class Finding:
     """One line in a CI system. ``rule``: id of a check or code of an error; ``title``: what that stands for, always.
 
     ``level``: ``error`` or ``warning``. ``text``: what was found, made visible. ``subject``: path of what was judged.
+    ``line``: in that file, from 1, where one line is to blame.
     """
 
     rule: str
@@ -44,12 +45,13 @@ class Finding:
     level: str
     text: str
     subject: str
+    line: int | None = None
 
 
 def finding(check: Check, subject: str) -> Finding:
     """Return the line for a check that is worth one."""
     level = "warning" if check.outcome is Outcome.WARN and not check.required else "error"
-    return Finding(check.id, check.title, level, message(check), subject.removeprefix("./"))
+    return Finding(check.id, check.title, level, message(check), subject.removeprefix("./"), check.line)
 
 
 def failure(error: NitroctlError, subject: str = "") -> Finding:
@@ -79,7 +81,8 @@ def sarif(result: Result, report: Report) -> str:
 def sarif_log(rules: Mapping[str, str], found: Iterable[Finding], *, otherwise: str) -> str:
     """Return a SARIF log. ``rules``: titles by id; ``otherwise``: the location of a finding without a subject.
 
-    A finding keeps its fingerprint as long as the rule and the name of what was judged stay the same.
+    A finding keeps its fingerprint as long as the rule and the name of what was judged stay the same; of several in one
+    file each is told apart by what it says.
     """
     numbers = {rule: number for number, rule in enumerate(rules)}
     results = [
@@ -88,7 +91,7 @@ def sarif_log(rules: Mapping[str, str], found: Iterable[Finding], *, otherwise: 
             "ruleIndex": numbers[line.rule],
             "level": line.level,
             "message": {"text": line.text},
-            "locations": [{"physicalLocation": {"artifactLocation": {"uri": _uri(line.subject or otherwise)}}}],
+            "locations": [{"physicalLocation": _place(line, otherwise)}],
             "partialFingerprints": {"nitroctl/1": _fingerprint(line)},
         }
         for line in found
@@ -105,8 +108,14 @@ def sarif_log(rules: Mapping[str, str], found: Iterable[Finding], *, otherwise: 
     return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
+def _place(line: Finding, otherwise: str) -> dict[str, object]:
+    place: dict[str, object] = {"artifactLocation": {"uri": _uri(line.subject or otherwise)}}
+    return place | ({"region": {"startLine": line.line}} if line.line else {})
+
+
 def _fingerprint(line: Finding) -> str:
-    return hashlib.sha256(f"{line.rule}\0{line.subject}".encode("utf-8", "surrogateescape")).hexdigest()
+    text = f"{line.rule}\0{line.subject}" + (f"\0{line.text}" if line.line else "")
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _uri(path: str) -> str:
@@ -155,6 +164,7 @@ def annotations(found: Sequence[Finding]) -> list[str]:
         of_level = [line for line in found if line.level == level]
         for line in of_level[:_ANNOTATIONS]:
             place = f"file={_property(line.subject)}," if line.subject else ""
+            place += f"line={line.line}," if line.subject and line.line else ""
             lines.append(f"::{level} {place}title={_property(line.rule)}::{_data(line.text)}")
         rest = of_level[_ANNOTATIONS:]
         if rest:

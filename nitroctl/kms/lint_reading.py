@@ -1,0 +1,369 @@
+"""A key policy as the rules of ``kms lint`` see it: who is let in to what, and what every Deny shuts.
+
+Four kinds of callers are told apart, as far as attestation goes: one that attests nothing, one that attests an enclave
+image nobody named, one that attests a NitroTPM image nobody named, and those that are meant. A statement that lets one
+of the first three in is *open* to it; a Deny that has no other condition and matches all of its principals *closes* it.
+What a Deny with further conditions closes is not counted. Source: IAM "Condition operators" (absent keys); KMS
+Developer Guide, "Condition keys for attestation".
+"""
+
+import functools
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Final
+
+from nitroctl.kms import actions, operators, patterns
+from nitroctl.kms.document import Condition, PolicyDocument, Principal, Statement
+from nitroctl.kms.key_policy import Effect
+from nitroctl.kms.lint_key import KeyFacts
+from nitroctl.kms.truth import Truth
+from nitroctl.records import Ledger
+
+_ALL: Final = frozenset(actions.ALL)
+#: The attested actions, and those of them that are on a key.
+DATA5: Final = frozenset(actions.ATTESTED)
+DATA4: Final = DATA5.difference(actions.KEYLESS)
+REENCRYPT: Final = "kms:ReEncryptFrom"
+CREATE_GRANT: Final = "kms:CreateGrant"
+PUT_POLICY: Final = "kms:PutKeyPolicy"
+
+_REGISTER: Final = re.compile(r"kms:recipientattestation:(?:(imagesha384)|pcr(\d{1,2})|nitrotpmpcr(\d{1,2}))")
+_SUSPECT: Final = re.compile(r"attest|pcr\d|imagesha|nitrotpm")
+_ACCOUNT: Final = re.compile(r"(?:arn:[a-z0-9-]+:iam::)?([0-9]{12})(?::root)?")
+_ARN_ACCOUNT: Final = re.compile(r"arn:[a-z0-9-]+:(?:iam|sts)::([0-9]{12}):")
+_POSITIVE: Final = {"stringequals", "stringequalsignorecase", "stringlike"}
+#: Keys that say who calls or from which account or organisation, in lower case.
+CALLER_KEYS: Final = {
+    "aws:principalarn", "aws:principalaccount", "aws:principalorgid", "aws:principalorgpaths", "aws:userid",
+    "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths", "aws:sourcearn", "kms:calleraccount",
+}  # fmt: skip
+#: A register that is there with a value that no statement names.
+_NOBODY: Final = "nobody"
+CONTEXT_PREFIX: Final = "kms:encryptioncontext:"
+
+
+class Caller(StrEnum):
+    """A kind of caller that a policy should not let in, by what it attests."""
+
+    UNATTESTED = "without attestation"
+    ENCLAVE = "with an enclave image that is not named"
+    TPM = "with a NitroTPM image that is not named"
+
+
+class Platform(StrEnum):
+    """What makes the attestation."""
+
+    ENCLAVE = "enclave"
+    TPM = "NitroTPM"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Register:
+    """A register that a condition key names; ImageSha384 is PCR0."""
+
+    platform: Platform
+    index: int
+
+    def __str__(self) -> str:
+        return f"{'NitroTPM' if self.platform is Platform.TPM else ''}PCR{self.index}"
+
+
+IMAGE: Final = Register(Platform.ENCLAVE, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """A condition about attestation. ``register``: None when KMS knows no such key, and it is always absent."""
+
+    condition: Condition
+    register: Register | None
+    effect: Effect
+
+    @property
+    def name(self) -> str:
+        """The operator without prefix and suffix, in lower case."""
+        return self.condition.operator.name.lower()
+
+    @property
+    def negated(self) -> bool:
+        """Whether it holds for values that are not listed."""
+        return operators.negated(self.condition.operator)
+
+    @property
+    def positive(self) -> bool:
+        """Whether it compares with the values that are listed, and so wants one of them."""
+        return self.name in _POSITIVE
+
+    @property
+    def binding(self) -> bool:
+        """Whether it needs the register to be there and to have a listed value."""
+        operator = self.condition.operator
+        return self.positive and not operator.if_exists and operator.set_operator != "ForAllValues"
+
+    @property
+    def needs_presence(self) -> bool:
+        """Whether it asks for the register to be there, with whatever value."""
+        return self.name == "null" and "false" in (value.lower() for value in self.condition.values)
+
+    @property
+    def wildcards(self) -> tuple[str, ...]:
+        """The values that stand for many."""
+        like = self.name in ("stringlike", "stringnotlike")
+        return tuple(value for value in self.condition.values if like and re.search(r"[*?]", value))
+
+    def holds(self, caller: Caller) -> bool:
+        """Whether a request of ``caller`` meets it; in doubt an Allow's condition does, and a Deny's does not."""
+        doubt = self.effect is Effect.ALLOW
+        mine = {Caller.ENCLAVE: Platform.ENCLAVE, Caller.TPM: Platform.TPM}.get(caller)
+        present = self.register is not None and self.register.platform is mine
+        if not present or self.name == "null":
+            actual = operators.present(_NOBODY) if present else operators.ABSENT
+            truth = operators.judge(self.condition, actual).truth
+            return truth is Truth.YES or (truth is Truth.OPEN and doubt)
+        everything = "*" in self.wildcards
+        if self.positive:
+            return everything or (doubt and bool(self.wildcards))
+        if self.negated:
+            return not everything and (doubt or not self.wildcards)
+        return doubt
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A statement taken apart. ``actions``: those of KMS that it reaches. ``others``: conditions not on attestation.
+
+    ``applies``: it can be about this key; for a Deny, it surely is.
+    """
+
+    statement: Statement
+    actions: frozenset[str]
+    gates: tuple[Gate, ...]
+    others: tuple[Condition, ...]
+    applies: bool
+
+    @property
+    def allows(self) -> bool:
+        """Whether it is an Allow that can be about this key."""
+        return self.statement.effect is Effect.ALLOW and self.applies
+
+    @property
+    def denies(self) -> bool:
+        """Whether it is a Deny."""
+        return self.statement.effect is Effect.DENY
+
+    @property
+    def principal(self) -> Principal:
+        """Whom it is about."""
+        return self.statement.principal
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Its principals of any kind, as written; none when they are excepted."""
+        who = self.principal
+        return () if who.negated else (*who.aws, *who.services, *who.federated, *who.canonical_users)
+
+    @property
+    def everybody(self) -> bool:
+        """Whether it is about everybody; an Allow that excepts somebody is."""
+        return "*" in self.principal.aws if not self.principal.negated else self.statement.effect is Effect.ALLOW
+
+    @property
+    def accounts(self) -> tuple[str, ...]:
+        """The accounts that it names whole."""
+        found = (_ACCOUNT.fullmatch(name) for name in (() if self.principal.negated else self.principal.aws))
+        return tuple(match[1] for match in found if match)
+
+    @property
+    def bound(self) -> Mapping[Register, frozenset[str]]:
+        """The registers that must be there, each with the values it may have, in lower case."""
+        found: dict[Register, frozenset[str]] = {}
+        present = {gate.register for gate in self.gates if gate.needs_presence}
+        for gate in self.gates:
+            if gate.register is not None and (gate.binding or (gate.positive and gate.register in present)):
+                values = frozenset(value.lower() for value in gate.condition.values)
+                found[gate.register] = found[gate.register] & values if gate.register in found else values
+        return found
+
+    def open_to(self, caller: Caller) -> bool:
+        """Whether its conditions on attestation let ``caller`` by."""
+        return all(gate.holds(caller) for gate in self.gates)
+
+    @property
+    def attested(self) -> bool:
+        """Whether it is an Allow for those who attest something, and nobody else."""
+        return self.allows and bool(self.gates) and not self.open_to(Caller.UNATTESTED)
+
+    def has(self, keys: Iterable[str]) -> bool:
+        """Whether a condition that must be met by a value that is there names one of ``keys``, in lower case."""
+        return any(_demands(each) and each.key.lower() in keys for each in self.others)
+
+    @property
+    def context(self) -> bool:
+        """Whether an encryption context is asked for."""
+        return any(_demands(each) and each.key.lower().startswith(CONTEXT_PREFIX) for each in self.others)
+
+
+def _demands(condition: Condition) -> bool:
+    name = condition.operator.name.lower()
+    if name == "null":
+        return condition.key.lower().startswith(CONTEXT_PREFIX) and "false" in condition.values
+    return (
+        not condition.operator.if_exists
+        and condition.operator.set_operator != "ForAllValues"
+        and not operators.negated(condition.operator)
+        and "*" not in condition.values
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the operator says beside the policy. ``writers``: who may rewrite it, None when that was not said.
+
+    ``ledger``: the recorded measurements, None when there are none to compare with. ``debug``: zero registers are
+    meant.
+    """
+
+    writers: tuple[str, ...] | None = None
+    ledger: Ledger | None = None
+    debug: bool = False
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A policy, what is known of its key, and what is wanted of it."""
+
+    document: PolicyDocument
+    key: KeyFacts
+    wanted: Wanted
+    views: tuple[View, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Take the statements apart once."""
+        views = tuple(_view(statement, self.key) for statement in self.document.statements)
+        object.__setattr__(self, "views", views)
+
+    @functools.cached_property
+    def allows(self) -> tuple[View, ...]:
+        """The statements that can allow something."""
+        return tuple(view for view in self.views if view.allows)
+
+    @functools.cached_property
+    def denies(self) -> tuple[View, ...]:
+        """The statements that deny."""
+        return tuple(view for view in self.views if view.denies)
+
+    @functools.cached_property
+    def _shut(self) -> Mapping[Caller, tuple[frozenset[str], tuple[View, ...]]]:
+        """For each caller the actions denied to everybody, and the Denies that are about some."""
+        found = {}
+        for caller in Caller:
+            sure = [view for view in self.denies if view.applies and not view.others and view.open_to(caller)]
+            everybody = frozenset[str]().union(*(view.actions for view in sure if view.everybody))
+            found[caller] = (everybody, tuple(view for view in sure if not view.everybody and view.names))
+        return found
+
+    def denied_to_all(self, caller: Caller) -> frozenset[str]:
+        """Return the actions that are denied to everybody who comes as ``caller``."""
+        return self._shut[caller][0]
+
+    def closed(self, view: View, action: str, caller: Caller) -> bool:
+        """Whether a Deny that surely applies shuts ``action`` to all principals of ``view`` who come as ``caller``."""
+        everybody, some = self._shut[caller]
+        if action in everybody:
+            return True
+        return bool(view.names) and any(action in deny.actions and set(view.names) <= set(deny.names) for deny in some)
+
+    def ways(self, view: View, actions: Iterable[str]) -> dict[Caller, list[str]]:
+        """Return which of ``actions`` an Allow leaves to whom who should not have them, and no Deny closes."""
+        found = {
+            caller: sorted(each for each in view.actions.intersection(actions) if not self.closed(view, each, caller))
+            for caller in Caller
+            if view.open_to(caller)
+        }
+        return {caller: left for caller, left in found.items() if left}
+
+    def reaches(self, view: View, action: str) -> bool:
+        """Whether an Allow gives ``action``, which carries no attestation, to somebody whom no Deny keeps from it."""
+        return bool(self.ways(view, [action]).get(Caller.UNATTESTED))
+
+    @functools.cached_property
+    def home(self) -> str:
+        """The account of the key; empty when it cannot be told."""
+        if self.key.account:
+            return self.key.account
+        writers = {each for view in self.allows if PUT_POLICY in view.actions for each in account_of(view)}
+        return writers.pop() if len(writers) == 1 else ""
+
+
+def account_of(view: View) -> frozenset[str]:
+    """Return the accounts whose principals a statement names."""
+    named = (_ARN_ACCOUNT.match(name) or _ACCOUNT.fullmatch(name) for name in view.names)
+    return frozenset(match[1] for match in named if match)
+
+
+def register_of(key: str) -> Register | None:
+    """Return the register that a condition key names; None when KMS knows no such key."""
+    match = _REGISTER.fullmatch(key.lower())
+    if not match:
+        return None
+    if match[3]:
+        return Register(Platform.TPM, int(match[3])) if int(match[3]) <= 23 and _plain(match[3]) else None  # noqa: PLR2004
+    digits = match[2] or "0"
+    return Register(Platform.ENCLAVE, int(digits)) if int(digits) <= 31 and _plain(digits) else None  # noqa: PLR2004
+
+
+def _plain(digits: str) -> bool:
+    return digits == str(int(digits))
+
+
+def _view(statement: Statement, key: KeyFacts) -> View:
+    gates, others = [], []
+    for condition in statement.conditions:
+        lower = condition.key.lower()
+        if lower.startswith("kms:recipientattestation") or (_SUSPECT.search(lower) and not _context(lower)):
+            gates.append(Gate(condition, register_of(condition.key), statement.effect))
+        else:
+            others.append(condition)
+    return View(statement, reached(statement), tuple(gates), tuple(others), _applies(statement, key))
+
+
+def _context(key: str) -> bool:
+    return key.startswith((CONTEXT_PREFIX, "aws:", "kms:resourcealiases", "kms:requestalias"))
+
+
+def reached(statement: Statement) -> frozenset[str]:
+    """Return the actions of KMS that a statement is about."""
+    if statement.not_actions:
+        return _ALL.difference(*(matching(pattern) for pattern in statement.not_actions))
+    return frozenset[str]().union(*(matching(pattern) for pattern in statement.actions))
+
+
+@functools.lru_cache(maxsize=4096)
+def matching(pattern: str) -> frozenset[str]:
+    """Return the actions of KMS that one pattern of a policy matches; case does not count."""
+    return frozenset(action for action in actions.ALL if patterns.matches_action(pattern, action))
+
+
+def wild(pattern: str) -> bool:
+    """Whether a pattern has a wildcard."""
+    return "*" in pattern or "?" in pattern
+
+
+def _applies(statement: Statement, key: KeyFacts) -> bool:
+    """Whether a statement is about this key: for an Allow when it may be, for a Deny when it must be."""
+    allow = statement.effect is Effect.ALLOW
+    if statement.not_resources:
+        return allow
+    return any(names_key(pattern, key.arn, guess=allow) for pattern in statement.resources)
+
+
+def names_key(pattern: str, arn: str, *, guess: bool) -> bool:
+    """Whether a resource pattern names the key ``arn``; ``guess``: what to say of a key's ARN when that is empty."""
+    if pattern == "*":
+        return True
+    if not arn:
+        return guess and (re.search(r":key/|\*", pattern) is not None)
+    shape = patterns.expand(pattern, None, wildcards=True)
+    return not isinstance(shape, patterns.Unresolved) and patterns.matches_arn(shape, arn) is Truth.YES

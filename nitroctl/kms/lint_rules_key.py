@@ -1,0 +1,104 @@
+"""Rules about the key that the policy belongs to: what else opens it, and what a policy cannot hold.
+
+They need to be told of the key; what is not known is not judged, and the report says so. Source: KMS API reference
+(DescribeKey, ListGrants, ListKeyPolicies, PutKeyPolicy); KMS Developer Guide, "Multi-Region keys", "Importing key
+material", "Custom key stores".
+"""
+
+from collections.abc import Iterator
+from typing import Final
+
+from nitroctl.kms.lint_reading import CREATE_GRANT, DATA4, REENCRYPT, Caller, Reading
+from nitroctl.kms.lint_rules import Finding, Severity, found
+
+_UNATTESTED_USAGES: Final = {"SIGN_VERIFY", "GENERATE_VERIFY_MAC", "ENCAPSULATE_DECAPSULATE"}
+_ORIGINS: Final = {
+    "EXTERNAL": "whoever imported the material has it, and decrypts without KMS",
+    "AWS_CLOUDHSM": "whoever runs the CloudHSM cluster is below the policy",
+    "EXTERNAL_KEY_STORE": "whoever runs the external key store is below the policy",
+}
+
+
+def key_usage(reading: Reading) -> Iterator[Finding]:
+    """KP041: KMS evaluates no attestation for signatures, MACs and encapsulation."""
+    usage = reading.key.usage
+    if usage in _UNATTESTED_USAGES and any(view.gates for view in reading.views):
+        yield found(
+            "KP041",
+            f"the key is for {usage}, and none of its operations can be attested",
+            "use a symmetric key, or one for KEY_AGREEMENT, and let the enclave hold the signing key under it",
+        )
+
+
+def key_origin(reading: Reading) -> Iterator[Finding]:
+    """KP042: material that is known outside KMS can be used outside KMS."""
+    origin = reading.key.origin
+    if origin is not None and origin != "AWS_KMS":
+        yield found(
+            "KP042",
+            f"the key's origin is {origin}: {_ORIGINS.get(origin, 'its material may be known elsewhere')}",
+            "make a new key whose material KMS generates",
+        )
+
+
+def multi_region(reading: Reading) -> Iterator[Finding]:
+    """KP043: a replica has the same material and a policy of its own, by default that of the whole account."""
+    if reading.key.multi_region is False:
+        return
+    known = reading.key.multi_region is True
+    if known:
+        yield found(
+            "KP043",
+            "the key is multi-Region: each replica has a policy of its own, which was not looked at",
+            "lint the policy of every replica, and keep them equal",
+            severity=Severity.MEDIUM,
+        )
+    for view in reading.allows:
+        if reading.reaches(view, "kms:ReplicateKey"):
+            yield found(
+                "KP043",
+                "a replica can be made with a policy of the maker's choice"
+                + ("" if known else ", if it is multi-Region"),
+                "take kms:ReplicateKey out (also of wildcards), or deny it",
+                view.statement,
+                severity=None if known else Severity.LOW,
+            )
+
+
+def live_grants(reading: Reading) -> Iterator[Finding]:
+    """KP044: a grant that exists gives data now, whatever Allows are in the policy; only a Deny is above it."""
+    for grant in reading.key.grants or ():
+        given = {f"kms:{operation}" for operation in grant.operations} & (DATA4 | {REENCRYPT, CREATE_GRANT})
+        open_now = sorted(
+            action for action in given if any(action not in reading.denied_to_all(caller) for caller in Caller)
+        )
+        if open_now:
+            yield found(
+                "KP044",
+                f"the grant {grant.id} lets {grant.grantee} use {', '.join(open_now)} without a named image",
+                f"aws kms revoke-grant --key-id KEY --grant-id {grant.id}, or deny unattested use to everybody",
+            )
+
+
+def ram_policy(reading: Reading) -> Iterator[Finding]:
+    """KP045: a key shared through RAM has a second policy, which allows as much as this one."""
+    others = sorted(set(reading.key.policies or ()) - {"default"})
+    if others:
+        yield found(
+            "KP045",
+            f"the key has a second policy, {', '.join(others)}, which was not looked at",
+            "read it (aws kms get-key-policy --policy-name AWS_RAM) and lint it too, or end the sharing",
+        )
+
+
+def lockout_bypass(reading: Reading) -> Iterator[Finding]:
+    """KP052: without the check a policy is taken that its writer can never change again."""
+    if reading.key.bypass:
+        yield found(
+            "KP052",
+            "the policy is put with the lockout check switched off",
+            "leave BypassPolicyLockoutSafetyCheck out; --accept KP052 if the policy is meant to be final",
+        )
+
+
+RULES: Final = (key_usage, key_origin, multi_region, live_grants, ram_policy, lockout_bypass)
