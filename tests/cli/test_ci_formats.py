@@ -15,6 +15,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+from nitroctl.checks import Report
+from nitroctl.render import ci
+from nitroctl.render.result import Result
 from nitroctl.standin.host import StandinHost
 from tests import documents, images
 from tests.ci_harness import command_in, parsed_outputs
@@ -159,8 +162,12 @@ def test_every_form_gives_the_same_answer(cli: Cli, work: Path, case: Case, monk
     monkeypatch.setenv("GITHUB_OUTPUT", "output")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", "summary")
     words = case.command.split()
+    subjects: list[str] = []
+    monkeypatch.setitem(ci.FORMATS, "github", lambda result, report: _noting(subjects, result, report))
     told = {form: _asked(cli, words, form, case.status) for form in ("json", "sarif", "junit", "github")}
     assert _schema(told["json"]) == case.schema
+
+    assert subjects == ([] if case.schema.endswith(".many") else [case.subject])
 
     log = json.loads(told["sarif"])
     require_sarif(log)
@@ -191,6 +198,11 @@ def test_every_form_gives_the_same_answer(cli: Cli, work: Path, case: Case, monk
     assert answer == ("no" if case.status else "yes")
     mark = ":x:" if case.status else ":white_check_mark:"
     assert Path("summary").read_text().startswith(f"### {mark} nitroctl {' '.join(_verb(case))}\n")
+
+
+def _noting(subjects: list[str], result: Result, report: Report) -> str:
+    subjects.append(result.subject.removeprefix("./"))
+    return ci.github(result, report)
 
 
 def _asked(cli: Cli, words: Sequence[str], form: str, status: int) -> str:

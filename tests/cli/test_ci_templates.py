@@ -407,12 +407,38 @@ def test_what_an_image_says_of_itself_is_no_command_no_output_and_no_markup(rele
     assert_text_only(looked)
 
 
-def assert_text_only(step: Step) -> None:
+def test_what_an_image_says_of_itself_is_text_in_gitlab_too(released: Project) -> None:
+    parts = [part for part in images.GOOD if part[0] not in (images.METADATA, images.CMDLINE)]
+    hostile = [(images.METADATA, json.dumps(FIELDS).encode()), (images.CMDLINE, HOSTILE.encode())]
+    Path("app.eif").write_bytes(images.forge([*parts, *hostile]))
+    ran = released.gitlab()
+    assert ran.status == 1
+    assert [case.get("name") for case in junit(ran)] == ["records.active", "records.match"]
+    assert all(line.isprintable() for line in (ran.stdout + ran.stderr).splitlines())
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_the_name_of_an_image_is_text_too(released: Project, *, there: bool) -> None:
+    name = "a b,title=owned::owned\n::error::owned\n##[error]%0A::error::owned <img> [owned](http:owned) @owned |.eif"
+    if there:
+        Path(name).write_bytes(an_image(b"drifted"))
+    Path("gate.yml").write_text(workflow_of_the_gate(eif=name, sarif="gate.sarif"))
+    gate = released.github(workflow="gate.yml")[GATE]
+    assert gate.status == (1 if there else 3)
+    shown = name.replace("\n", "\\n")
+    assert {command.properties.get("file") for command in gate.commands} == ({shown} if there else {None})
+    assert len(gate.commands) == (3 if there else 1)
+    assert_text_only(gate, shown)
+    if there:
+        ci_schemas.require_sarif(json.loads(Path("gate.sarif").read_text()))
+
+
+def assert_text_only(step: Step, image: str = "app.eif") -> None:
     """What the runner obeys, takes as output and shows as Markdown is nitroctl's own."""
     for command in step.commands:
         assert command.name in ("error", "warning"), command
         assert set(command.properties) <= {"file", "title"}
-        assert command.properties.get("file", "app.eif") in ("app.eif", "measurements.json")
+        assert command.properties.get("file", image) in (image, "measurements.json")
         assert re.fullmatch(r"[a-z0-9.-]+", command.properties["title"])
         assert "owned" not in command.properties["title"]
         assert command.text.isprintable()
