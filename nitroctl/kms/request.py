@@ -112,7 +112,7 @@ class Request:
         found = self._known.get(name)
         if found is not None:
             return found
-        if name.startswith(_ATTESTATION):
+        if name.startswith(_ATTESTATION) or f"{name}:" == _ATTESTATION:
             return self._register(name)
         if name.startswith(_CONTEXT) or name in _INDIRECT:
             return ABSENT
