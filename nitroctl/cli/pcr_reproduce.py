@@ -121,6 +121,8 @@ def reproduce(
         rules.require_name(name)
     setting = settings.load({"records": records})
     path = setting["records"]
+    if name is not None and path == "-":
+        raise UsageError("--as writes to the ledger, and standard input cannot be written", "usage.invalid")
     if output_file is not None:
         _require_apart(output_file, (image, path))
     chosen = one(ledgers.load(path), entry, path)

@@ -77,8 +77,8 @@ class Recipe:
 def fault(recipe: Recipe) -> tuple[str, str] | None:
     """Return the first member that cannot be and what is wrong with it; None when all can.
 
-    A command may have line ends and tabs (a script of a shell is one word): the ledger shows them as escapes. A byte
-    that is no UTF-8 is refused, for JSON has no way to write it that readers agree on.
+    A word may have tabs and format characters, as it may in an image: the ledger shows them as escapes. A byte that is
+    no UTF-8 is refused, for JSON has no way to write it that readers agree on.
     """
     if recipe.kind and recipe.kind not in KINDS:
         return "kind", f"not one of {', '.join(KINDS)}: {recipe.kind[:40]!r}"

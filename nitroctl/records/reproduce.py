@@ -35,7 +35,7 @@ def recipe_of(entry: Entry) -> Recipe:
             raise _without(
                 entry, "was built by nitro-cli, which dates what it packs: no second build measures the same"
             )
-        raise _without(entry, f"does not say how {'' if not builder else f'{builder} '}built it")
+        raise _without(entry, f"does not say how {builder or 'it was'} built{' it' if builder else ''}")
     return entry.build.recipe
 
 
@@ -144,7 +144,7 @@ def _inputs(was: Build, now: Build) -> Check:
         id="reproduce.inputs",
         title="What went in beside the source's files is what went in then",
         outcome=Outcome.WARN if roles else Outcome.PASS,
-        detail=f"{_listed(roles)} {'is another' if len(roles) == 1 else 'are others'}" if roles else "",
+        detail=f"{_listed(roles)} {'differs' if len(roles) == 1 else 'differ'}" if roles else "",
         expected=f"{first} {was.inputs.get(first, 'none')}" if roles else None,
         actual=f"{first} {now.inputs.get(first, 'none')}" if roles else None,
         remedy="find the files with the recorded SHA-256, and name them with --blobs, --kernel, --init, --nsm, "

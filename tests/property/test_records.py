@@ -33,7 +33,7 @@ registers = st.binary(min_size=48, max_size=48).filter(any)
 digests = st.from_regex(r"[0-9a-f]{64}", fullmatch=True)
 texts = st.text(st.characters(exclude_categories=("Cc", "Cf", "Cs", "Zl", "Zp")), max_size=12)
 times = st.datetimes(datetime(1, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001
-#: What a command may have in it: line ends too, for the script of a shell is one word.
+#: What a command may have in it: the ledger shows what cannot be seen as escapes.
 words = st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=8), max_size=3)
 commands = st.none() | words.filter(len).map(tuple)
 recipes = st.builds(
