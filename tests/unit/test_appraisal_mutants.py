@@ -178,6 +178,8 @@ def test_what_was_not_asked_of_freshness_says_how_to_ask() -> None:
     check = _age(said, policy, AT)
     assert (check.id, check.outcome, check.detail, check.required) == ("freshness.age", Outcome.SKIP, *skipped)
     assert _future(said, policy, None).outcome is Outcome.PASS
+    check = _age(said, replace(policy, max_age=timedelta(1)), None)
+    assert (check.outcome, check.detail) == (Outcome.FAIL, "at its own time a document has no age")
     check = _nonce(said, replace(policy, nonce_required=True))
     assert (check.outcome, check.remedy) == (Outcome.FAIL, "give the nonce that was asked for: --nonce")
 

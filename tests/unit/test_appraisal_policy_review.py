@@ -1,10 +1,20 @@
-"""A policy in words, where no command's whole output shows them."""
+"""A policy reviewed check by check, and in words where no command's whole output shows them."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from nitroctl import pcr
 from nitroctl.appraisal import policy_file
-from nitroctl.appraisal.policy_review import words
+from nitroctl.appraisal.policy import ReferenceValues
+from nitroctl.appraisal.policy_file import PolicyFile
+from nitroctl.appraisal.policy_review import review, words
 from nitroctl.appraisal.policy_text import Text
+from nitroctl.checks import Check, Outcome
+from nitroctl.errors import CannotAnswer, UsageError
 from nitroctl.evidence.roots import AWS_ROOTS
 
 FIRST, SECOND = AWS_ROOTS
@@ -24,3 +34,285 @@ def test_a_root_is_named_when_it_is_one_of_awss(roots: list[str], said: str) -> 
     found, faults = policy_file.form(Text({"schema": policy_file.SCHEMA, "roots": roots}, {}), where="p")
     assert found is not None, faults
     assert [text for label, text in words(found) if label == "root"] == [said]
+
+
+# -- a review, check by check
+A = "ab" * 48
+SOUND: dict[str, Any] = {
+    "schema": policy_file.SCHEMA,
+    "references": {"any_of": [{"label": "x", "pcrs": {"PCR0": A}}]},
+    "nonce": {"required": True},
+}
+LEDGER = {"records": {"file": "r.json"}}
+RECORD = "record the image as active: nitroctl pcr record --help"
+
+
+def recorded(*sets: dict[int, bytes]) -> Any:
+    return lambda _: tuple(ReferenceValues(f"r{number}", pcrs) for number, pcrs in enumerate(sets))
+
+
+def reviewed(path: Path, fields: dict[str, Any], ledger: Any = recorded()) -> dict[str, Check]:  # noqa: B008
+    path.write_text(json.dumps({**SOUND, **fields}))
+    return {check.id.removeprefix("appraisal-policy."): check for check in review(str(path), ledger)[0]}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "p.json"
+
+
+EVERY = ["readable", "fields", "values", "references", "possible", "image", "signer", "instance", "freshness"]
+
+
+def test_a_sound_policy_passes_every_check(path: Path) -> None:
+    checks = reviewed(path, {})
+    assert [*checks] == [*EVERY, "debug", "age", "skew", "roots"]
+    assert {check.outcome for check in checks.values()} == {Outcome.PASS}
+    assert review(str(path), recorded())[1] == policy_file.read(str(path))
+
+
+def said(checks: dict[str, Check]) -> list[tuple[str, Outcome, str, str | None]]:
+    return [
+        (name, check.outcome, check.detail, check.remedy)
+        for name, check in checks.items()
+        if check.outcome is not Outcome.PASS
+    ]
+
+
+NO, SKIP, WARN = Outcome.FAIL, Outcome.SKIP, Outcome.WARN
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "detail", "remedy"),
+    [
+        ("p.json", b"\xff", "not UTF-8 text: byte 0", None),
+        ("p.json", b"{", "line 1, column 2: not JSON: expecting property name enclosed in double quotes", None),
+        (
+            "p.yaml",
+            b"a: *x",
+            "line 1: the alias *x",
+            "write the values out where they apply, so that everybody reads the same",
+        ),
+    ],
+    ids=["bytes", "json", "yaml"],
+)
+def test_a_file_that_is_no_clear_document(
+    name: str, text: bytes, detail: str, remedy: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_bytes(text)
+    report, found = review(str(tmp_path / name), recorded())
+    first, *later = report
+    assert (first.id, first.outcome, first.detail, first.remedy) == ("appraisal-policy.readable", NO, detail, remedy)
+    assert found is None
+    assert [(check.id, check.detail) for check in later] == [
+        (f"appraisal-policy.{each}", "not checked: blocked by appraisal-policy.readable")
+        for each in ("fields", "values", "references", "possible")
+    ]
+
+
+def test_a_file_that_is_not_there_is_no_bad_policy(path: Path) -> None:
+    with pytest.raises(CannotAnswer, match="no such file"):
+        review(str(path), recorded())
+    with pytest.raises(UsageError):
+        review("-", recorded())
+
+
+@pytest.mark.parametrize(
+    ("fields", "found"),
+    [
+        ({"strict": 1}, [("values", "/strict: neither true nor false: 1", None)]),
+        (
+            {"schema": "x"},
+            [("fields", '/schema: not a form this nitroctl knows: "x"', f"write schema: {policy_file.SCHEMA}")],
+        ),
+        (
+            {"zzz": 1, "strict": 1},
+            [("fields", "/zzz: unknown field", None), ("values", "/strict: neither true nor false: 1", None)],
+        ),
+        (
+            {"max_age": 1, "clock_skew": 1, "roots": 1},
+            [
+                (
+                    "values",
+                    "/roots: not a list: 1; /max_age: not a duration: 1; /clock_skew: not a duration: 1",
+                    "write [one, two], or a line with a dash for each; write 30s, 5m, 3h or 2d",
+                )
+            ],
+        ),
+    ],
+    ids=["value", "schema", "both", "hints"],
+)
+def test_what_has_not_its_form(fields: dict[str, Any], found: list[tuple[str, str, str | None]], path: Path) -> None:
+    checks = reviewed(path, fields)
+    failed = [(name, check.detail) for name, check in checks.items() if check.outcome is NO]
+    assert failed == [(name, detail) for name, detail, _ in found]
+    assert all(remedy is None or checks[name].remedy == remedy for name, _, remedy in found)
+    blocked = f"not checked: blocked by appraisal-policy.{found[0][0]}"
+    assert [(checks[name].outcome, checks[name].detail) for name in ("references", "possible")] == [(SKIP, blocked)] * 2
+
+
+ONE, TWO = {0: b"\x01" * 48}, {0: b"\x02" * 48}
+
+
+@pytest.mark.parametrize(
+    ("references", "ledger", "detail"),
+    [
+        (SOUND["references"], recorded(), "1 set in the policy"),
+        ({"any_of": [{"label": name, "pcrs": {"PCR0": A}} for name in "ab"]}, recorded(), "2 sets in the policy"),
+        (LEDGER, recorded(ONE), "1 active entry of {}"),
+        (LEDGER, recorded(ONE, TWO), "2 active entries of {}"),
+        ({**LEDGER, **SOUND["references"]}, recorded(), "0 active entries of {}, 1 set in the policy"),
+        ({**LEDGER, **SOUND["references"]}, recorded(ONE), "1 active entry of {}, 1 set in the policy"),
+    ],
+    ids=range(6),
+)
+def test_reference_values_are_counted(references: Any, ledger: Any, detail: str, path: Path) -> None:
+    check = reviewed(path, {"references": references}, ledger)["references"]
+    assert (check.outcome, check.detail) == (Outcome.PASS, detail.format(path.parent / "r.json"))
+
+
+@pytest.mark.parametrize(
+    ("records", "which"),
+    [
+        ({}, ""),
+        ({"component": "c"}, " for c"),
+        ({"environment": "e"}, " for e"),
+        ({"component": "c", "environment": "e"}, " for c e"),
+    ],
+    ids=range(4),
+)
+def test_a_ledger_without_an_active_entry(records: dict[str, str], which: str, path: Path) -> None:
+    check = reviewed(path, {"references": {"records": {"file": "r.json", **records}}})["references"]
+    detail = f"no active entry{which} in {path.parent / 'r.json'}"
+    assert (check.outcome, check.detail, check.remedy) == (NO, detail, RECORD)
+
+
+@pytest.mark.parametrize(
+    ("code", "hints", "remedy"),
+    [("records.missing", ("x",), RECORD), ("records.form", ("x", "y"), "x; y"), ("records.form", (), None)],
+)
+def test_a_ledger_that_cannot_be_read(code: str, hints: tuple[str, ...], remedy: str | None, path: Path) -> None:
+    def ledger(_: PolicyFile) -> Sequence[ReferenceValues]:
+        raise CannotAnswer("r.json: why", code, hints)
+
+    check = reviewed(path, {"references": LEDGER}, ledger)["references"]
+    assert (check.outcome, check.detail, check.remedy) == (NO, "r.json: why", remedy)
+
+
+def test_no_reference_values_at_all(path: Path) -> None:
+    path.write_text(json.dumps({"schema": policy_file.SCHEMA}))
+    check = review(str(path), recorded())[0]["appraisal-policy.references"]
+    assert (check.outcome, check.detail, check.remedy) == (
+        NO,
+        "there are none, and without them nothing is acceptable",
+        "name the ledger under references, records, file; or write sets under references, any_of",
+    )
+
+
+I1, I2 = "i-0123456789abcdef0", "i-0fedcba9876543210"
+M1 = f"{I1}-enc0123456789abcdef"
+R1, R2 = "arn:aws:iam::111122223333:role/a", "arn:aws:iam::111122223333:role/b"
+NO_MODULE = "no module id is of a wanted instance"
+NO_ROLE = "PCR3 in the reference values is not that of a wanted role"
+NO_INSTANCE = "PCR4 in the reference values is not that of a wanted instance"
+
+
+def at(**pcrs: bytes) -> dict[int, bytes]:
+    return {0: b"\x01" * 48, **{int(name[3:]): value for name, value in pcrs.items()}}
+
+
+@pytest.mark.parametrize(
+    ("fields", "sets", "fault"),
+    [
+        ({"module_ids": [M1], "instance_ids": [I2]}, [ONE], NO_MODULE),
+        ({"module_ids": [M1], "instance_ids": [I1, I2]}, [ONE], None),
+        ({"module_ids": [M1]}, [ONE], None),
+        ({"instance_ids": [I2]}, [ONE], None),
+        ({"partitions": ["aws-cn"]}, [ONE], "no accepted root is of the partition aws-cn"),
+        ({"partitions": ["aws-cn", "aws-us"]}, [ONE], "no accepted root is of the partition aws-cn or aws-us"),
+        ({"partitions": ["aws", "aws-cn"]}, [ONE], None),
+        ({"partitions": ["aws"], "roots": [SECOND.fingerprint]}, [ONE], "no accepted root is of the partition aws"),
+        ({"partitions": ["aws"], "roots": [FIRST.fingerprint]}, [ONE], None),
+        ({"roles": [R1]}, [at(pcr3=pcr.for_role(R2))], NO_ROLE),
+        ({"roles": [R1]}, [at(pcr3=pcr.for_role(R1))], None),
+        ({"roles": [R1]}, [at(pcr3=pcr.for_role(R2)), at(pcr3=pcr.for_role(R1))], None),
+        ({"roles": [R1]}, [at(pcr3=pcr.for_role(R2)), ONE], None),
+        ({"roles": [R1]}, [], None),
+        ({"instance_ids": [I1]}, [at(pcr4=pcr.for_instance(I2))], NO_INSTANCE),
+        ({"instance_ids": [I1]}, [at(pcr4=pcr.for_instance(I1))], None),
+        (
+            {"roles": [R1], "instance_ids": [I1]},
+            [at(pcr3=b"\x02" * 48, pcr4=b"\x02" * 48)],
+            f"{NO_ROLE}; {NO_INSTANCE}",
+        ),
+    ],
+    ids=range(17),
+)
+def test_requirements_that_contradict_each_other(fields: Any, sets: Any, fault: str | None, path: Path) -> None:
+    check = reviewed(path, {**fields, "references": LEDGER}, recorded(*sets))["possible"]
+    assert (check.outcome, check.detail) == ((NO, fault) if fault else (Outcome.PASS, ""))
+
+
+REMEDY = "write nonce: {required: true}, and give --nonce with every request"
+
+
+@pytest.mark.parametrize(
+    ("fields", "sets", "warned"),
+    [
+        ({}, [at(pcr8=A.encode()[:48])], []),
+        ({}, [{3: b"\x03" * 48}], [("image", "no register in it names the image, so other images pass: r0", None)]),
+        ({}, [{8: b"\x03" * 48}], [("signer", "every image signed with the key passes, older ones too: r0", None)]),
+        ({}, [{1: b"\x01" * 48, 2: b"\x01" * 48}], []),
+        (
+            {},
+            [{1: b"\x01" * 48, 8: b"\x01" * 48}] * 2,
+            [("signer", "every image signed with the key passes, older ones too: r0, r1", None)],
+        ),
+        (
+            {},
+            [at(pcr4=b"\x01" * 48)],
+            [("instance", "it holds for one instance, and not for the one that replaces it: r0", None)],
+        ),
+        ({"kind": "nitrotpm"}, [{4: b"\x03" * 48}, {8: b"\x03" * 48}], []),
+        (
+            {"debug": "allow"},
+            [ONE],
+            [("debug", "debug mode is allowed: then no image is attested and the console is open", None)],
+        ),
+        ({"max_age": "10799s"}, [ONE], []),
+        ({"max_age": "3h"}, [ONE], [("age", "max_age is 3 h: the certificate ends after 3 h", None)]),
+        ({"clock_skew": "10m"}, [ONE], []),
+        ({"clock_skew": "601s"}, [ONE], [("skew", "documents from 10 min 1 s in the future are accepted", None)]),
+        ({"roots": [FIRST.fingerprint]}, [ONE], []),
+        (
+            {"roots": [FIRST.fingerprint, OTHER]},
+            [ONE],
+            [("roots", f"not AWS's, so accepted only with --root: {OTHER}", None)],
+        ),
+        (
+            {"nonce": {"equals": "00"}},
+            [ONE],
+            [("freshness", "the nonce is fixed: a document that carries it can be played again", REMEDY)],
+        ),
+        (
+            {"nonce": {"required": False}},
+            [ONE],
+            [
+                (
+                    "freshness",
+                    "no nonce is required: a document can be played again as long as its certificate holds",
+                    REMEDY,
+                )
+            ],
+        ),
+        (
+            {"nonce": {"required": False}, "max_age": "5m"},
+            [ONE],
+            [("freshness", "no nonce is required: a document can be played again for 5 min", REMEDY)],
+        ),
+    ],
+    ids=range(17),
+)
+def test_what_makes_a_policy_weaker_than_it_looks(fields: Any, sets: Any, warned: Any, path: Path) -> None:
+    checks = reviewed(path, {**fields, "references": LEDGER}, recorded(*sets))
+    assert said(checks) == [(name, WARN, detail, remedy) for name, detail, remedy in warned]
