@@ -2017,7 +2017,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     "kms.key-facts": _E(
         "The file does not say what it should of a key.",
         ("the output of another command", "a part of a longer list", "a table or text in place of JSON"),
-        "Give what aws kms describe-key, list-grants or list-key-policies prints, with --output json.",
+        "Give what aws kms describe-key or list-key-policies prints, with --output json; grants are for --grants.",
     ),
     "kms.template": _E(
         "A template or plan does not say what the key policy will be.",

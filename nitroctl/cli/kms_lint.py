@@ -1,5 +1,6 @@
 """``nitroctl kms lint``: what is wrong with key policies, rule by rule, with line and fix."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 nitroctl kms lint policy.json
-nitroctl kms lint policy.json --records measurements.json --facts key.json --facts grants.json
+nitroctl kms lint policy.json --records measurements.json --facts key.json --grants grants.json
 nitroctl kms lint plan.json template.yaml --format sarif
 nitroctl kms lint policy.json --fix --dry-run
 """
@@ -36,9 +37,13 @@ def lint(
         list[str] | None,
         typer.Option(
             "--facts",
-            help="What aws kms describe-key, list-grants or list-key-policies prints of the key. Repeatable.",
+            help="What aws kms describe-key or list-key-policies prints of the key. Repeatable.",
             metavar="FILE",
         ),
+    ] = None,
+    grants: Annotated[
+        str | None,
+        typer.Option("--grants", help="The key's grants, as aws kms list-grants prints them.", metavar="FILE"),
     ] = None,
     records: Annotated[
         str | None, typer.Option("--records", help="Compare registers with these records.", metavar="FILE")
@@ -82,7 +87,7 @@ def lint(
 
     if fail_on not in list(Severity):
         raise UsageError(f"--fail-on: not one of {', '.join(Severity)}: {fail_on!r}", "usage.invalid")
-    if files.count("-") > 1:
+    if [*files, *(facts or []), grants].count("-") > 1:
         raise UsageError("several files are standard input", "usage.invalid", ["name all but one of them"])
     if dry_run and not fix:
         raise UsageError("--dry-run is for --fix: without it nothing is written", "usage.invalid")
@@ -94,14 +99,15 @@ def lint(
         wanted=_wanted(policy_writer, records, debug=allow_debug),
     )
     parameters = _parameters(parameter or [])
+    about = _About(tuple(facts or []), grants)
     if fix:
-        return _fixed(files[0], facts or [], judged, dry_run=dry_run)
+        return _fixed(files[0], about, judged, dry_run=dry_run)
     if len(files) == 1:
-        return view.one(_linted(files[0], facts or [], parameters, judged), judged)
+        return view.one(_linted(files[0], about, parameters, judged), judged)
     answers: list[Linted | Subject] = []
     for path in files:
         try:
-            answers.append(_linted(path, facts or [], parameters, judged))
+            answers.append(_linted(path, about, parameters, judged))
         except NitroctlError as error:
             if not error.code.startswith(("file.", "json.", "kms.document", "kms.template")):
                 raise
@@ -109,7 +115,15 @@ def lint(
     return view.several(answers, judged)
 
 
-def _linted(path: str, facts: "Sequence[str]", parameters: dict[str, str], judged: "Asked") -> "Linted":
+@dataclass(frozen=True, slots=True)
+class _About:
+    """Files about the key beside its policy."""
+
+    facts: tuple[str, ...]
+    grants: str | None
+
+
+def _linted(path: str, about: "_About", parameters: dict[str, str], judged: "Asked") -> "Linted":
     """Return what the rules say of every policy in a file."""
     from nitroctl.cli import kms_lint_view as view
     from nitroctl.errors import CannotAnswer
@@ -121,27 +135,30 @@ def _linted(path: str, facts: "Sequence[str]", parameters: dict[str, str], judge
         if error.code != "json.duplicate-key":
             raise
         return view.doubled(path, error)  # what readers understand differently is a finding, and nothing else is one
-    return view.linted(_known(source, facts), judged)
+    return view.linted(_known(source, about), judged)
 
 
-def _known(source: "Source", facts: "Sequence[str]") -> "Source":
+def _known(source: "Source", about: "_About") -> "Source":
     """Return the source with what is known of the key beside its policy."""
     import dataclasses
 
+    from nitroctl.kms import grants as granted
     from nitroctl.kms import lint_key
 
-    if not facts:
+    if not about.facts and about.grants is None:
         return source
     if source.kind != "policy":
-        raise UsageError("--facts is for a policy by itself: a template says of its keys what it says", "usage.invalid")
+        raise UsageError("--facts and --grants are about one key: a template or plan may have several", "usage.invalid")
     [subject] = source.subjects
     key = subject.key
-    for path in facts:
+    for path in about.facts:
         key = lint_key.read(path, key)
+    if about.grants is not None:
+        key = dataclasses.replace(key, grants=granted.read(about.grants))
     return dataclasses.replace(source, subjects=(dataclasses.replace(subject, key=key),))
 
 
-def _fixed(path: str, facts: "Sequence[str]", judged: "Asked", *, dry_run: bool) -> Result:
+def _fixed(path: str, about: "_About", judged: "Asked", *, dry_run: bool) -> Result:
     from nitroctl import safefile
     from nitroctl.cli import kms_lint_view as view
     from nitroctl.errors import CannotAnswer
@@ -165,7 +182,7 @@ def _fixed(path: str, facts: "Sequence[str]", judged: "Asked", *, dry_run: bool)
         safefile.replace(path, after.encode())
     subject = lint_sources.Subject(name="", document=document.parse(after, where=path), key=source.subjects[0].key)
     changed = lint_sources.Source(path=path, kind="policy", subjects=(subject,))
-    return view.one(view.linted(_known(changed, facts), judged), judged, fix=view.Fix(before, after, dry_run=dry_run))
+    return view.one(view.linted(_known(changed, about), judged), judged, fix=view.Fix(before, after, dry_run=dry_run))
 
 
 def _wanted(writers: "Sequence[str] | None", records: str | None, *, debug: bool) -> "Wanted":

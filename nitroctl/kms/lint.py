@@ -25,7 +25,7 @@ _ASKED: Final = (
     *lint_rules_key.RULES,
 )
 _KEY: Final = "--facts FILE: what aws kms describe-key prints"
-_GRANTS: Final = "--facts FILE: what aws kms list-grants prints"
+_GRANTS: Final = "--grants FILE: what aws kms list-grants prints"
 _POLICIES: Final = "--facts FILE: what aws kms list-key-policies prints"
 _RECORDS: Final = "--records FILE"
 

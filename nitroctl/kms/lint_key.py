@@ -9,18 +9,10 @@ from typing import Any, Final
 
 from nitroctl import safefile
 from nitroctl.errors import CannotAnswer
+from nitroctl.kms.grants import Grant
 from nitroctl.records import strict_json
 
 _LIMIT: Final = 16 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Grant:
-    """A grant that exists. ``operations``: as the API names them, without ``kms:``."""
-
-    id: str
-    grantee: str
-    operations: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +38,7 @@ class KeyFacts:
 
 
 def read(path: str, known: KeyFacts) -> KeyFacts:
-    """Return ``known`` and what the file ``path`` adds: the output of describe-key, list-grants or list-key-policies.
+    """Return ``known`` and what the file ``path`` adds: the output of describe-key or list-key-policies.
 
     Raises CannotAnswer ``file.*``, ``json.*`` or ``kms.key-facts``.
     """
@@ -55,16 +47,12 @@ def read(path: str, known: KeyFacts) -> KeyFacts:
         try:
             if "KeyMetadata" in document:
                 return _described(document["KeyMetadata"], known)
-            if "Grants" in document:
-                _refuse_part(document, path)
-                grants = tuple(grant(each) for each in _list(document["Grants"]))
-                return replace(known, grants=(known.grants or ()) + grants)
             if "PolicyNames" in document:
                 _refuse_part(document, path)
                 return replace(known, policies=tuple(_text(each) for each in _list(document["PolicyNames"])))
         except (KeyError, TypeError, AttributeError) as error:
             raise _refused(f"{path}: not as the AWS CLI prints it: {error}") from error
-    raise _refused(f"{path}: neither a key's description, nor its grants, nor the names of its policies")
+    raise _refused(f"{path}: neither a key's description nor the names of its policies")
 
 
 def _described(
@@ -76,12 +64,6 @@ def _described(
         raise TypeError("MultiRegion is no boolean")
     usage, origin = (_text(metadata[name]) if name in metadata else None for name in ("KeyUsage", "Origin"))
     return replace(known, arn=_text(metadata["Arn"]), usage=usage, origin=origin, multi_region=multi)
-
-
-def grant(item: Any) -> Grant:  # noqa: ANN401  (JSON)
-    """Return the grant that ListGrants tells of. Raises KeyError or TypeError for another shape."""
-    grantee = item.get("GranteePrincipal") or item.get("GranteeServicePrincipal") or "somebody"
-    return Grant(_text(item["GrantId"]), _text(grantee), tuple(_text(each) for each in _list(item["Operations"])))
 
 
 def _refuse_part(document: dict[str, Any], path: str) -> None:
@@ -109,5 +91,5 @@ def _refused(message: str) -> CannotAnswer:
     return CannotAnswer(
         message,
         "kms.key-facts",
-        ["give what aws kms describe-key, list-grants or list-key-policies prints (each in a file of its own)"],
+        ["give what aws kms describe-key or list-key-policies prints; grants are for --grants"],
     )

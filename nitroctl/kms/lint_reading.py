@@ -14,10 +14,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from nitroctl.kms import actions, operators, patterns
+from nitroctl.kms import actions, operators, patterns, request
 from nitroctl.kms.document import Condition, PolicyDocument, Principal, Statement
 from nitroctl.kms.key_policy import Effect
 from nitroctl.kms.lint_key import KeyFacts
+from nitroctl.kms.request import Platform
 from nitroctl.kms.truth import Truth
 from nitroctl.records import Ledger
 
@@ -29,7 +30,6 @@ REENCRYPT: Final = "kms:ReEncryptFrom"
 CREATE_GRANT: Final = "kms:CreateGrant"
 PUT_POLICY: Final = "kms:PutKeyPolicy"
 
-_REGISTER: Final = re.compile(r"kms:recipientattestation:(?:(imagesha384)|pcr(\d{1,2})|nitrotpmpcr(\d{1,2}))")
 _SUSPECT: Final = re.compile(r"attest|pcr\d|imagesha|nitrotpm")
 _ACCOUNT: Final = re.compile(r"(?:arn:[a-z0-9-]+:iam::)?([0-9]{12})(?::root)?")
 _ARN_ACCOUNT: Final = re.compile(r"arn:[a-z0-9-]+:(?:iam|sts)::([0-9]{12}):")
@@ -50,13 +50,6 @@ class Caller(StrEnum):
     UNATTESTED = "without attestation"
     ENCLAVE = "with an enclave image that is not named"
     TPM = "with a NitroTPM image that is not named"
-
-
-class Platform(StrEnum):
-    """What makes the attestation."""
-
-    ENCLAVE = "enclave"
-    TPM = "NitroTPM"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -305,17 +298,8 @@ def account_of(view: View) -> frozenset[str]:
 
 def register_of(key: str) -> Register | None:
     """Return the register that a condition key names; None when KMS knows no such key."""
-    match = _REGISTER.fullmatch(key.lower())
-    if not match:
-        return None
-    if match[3]:
-        return Register(Platform.TPM, int(match[3])) if int(match[3]) <= 23 and _plain(match[3]) else None  # noqa: PLR2004
-    digits = match[2] or "0"
-    return Register(Platform.ENCLAVE, int(digits)) if int(digits) <= 31 and _plain(digits) else None  # noqa: PLR2004
-
-
-def _plain(digits: str) -> bool:
-    return digits == str(int(digits))
+    found = request.register(key)
+    return Register(*found) if found else None
 
 
 def _view(statement: Statement, key: KeyFacts) -> View:

@@ -17,13 +17,13 @@ from nitroctl.kms.lint_reading import (
     IMAGE,
     Caller,
     Gate,
-    Platform,
     Reading,
     View,
     matching,
     wild,
 )
 from nitroctl.kms.lint_rules import Finding, Severity, found
+from nitroctl.kms.request import Platform
 
 _KEYS: Final = tuple(
     f"kms:RecipientAttestation:{name}"

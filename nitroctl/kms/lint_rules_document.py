@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from nitroctl.kms.caller import deleted
 from nitroctl.kms.document import VERSION, Statement
 from nitroctl.kms.key_policy import SIZE_LIMIT
 from nitroctl.kms.lint_reading import (
@@ -24,7 +25,6 @@ from nitroctl.kms.lint_reading import (
 from nitroctl.kms.lint_rules import Finding, Severity, found
 from nitroctl.records import strict_json
 
-_DELETED: Final = re.compile(r"A(?:ROA|IDA)[A-Z0-9]+")
 _REFUSED: Final = re.compile(r"[^\t\n\r\u0020-\u00ff]")
 _NEARLY: Final = SIZE_LIMIT * 8 // 10
 
@@ -115,7 +115,7 @@ def lockout(reading: Reading) -> Iterator[Finding]:
     """KP032: nobody, or nobody who still is, can change the policy; AWS Support must help then."""
     writing = [view for view in reading.allows if reading.reaches(view, PUT_POLICY)]
     names = {name for view in writing for name in view.names}
-    if not writing or (names and all(_DELETED.fullmatch(name) for name in names)):
+    if not writing or (names and all(deleted(name) for name in names)):
         told = "nobody is allowed kms:PutKeyPolicy" if not writing else "only deleted principals have kms:PutKeyPolicy"
         fix = "allow kms:PutKeyPolicy to a role; --accept KP032 if the policy is meant to be final"
         yield found("KP032", told, fix, writing[0].statement if writing else None)
@@ -132,7 +132,7 @@ def lockout(reading: Reading) -> Iterator[Finding]:
 def deleted_principal(reading: Reading) -> Iterator[Finding]:
     """KP033: KMS shows a deleted role or user by its unique id, and takes no policy that names one."""
     for view in reading.views:
-        gone = [name for name in view.principal.aws if _DELETED.fullmatch(name)]
+        gone = [name for name in view.principal.aws if deleted(name)]
         if gone:
             yield found(
                 "KP033",

@@ -13,12 +13,12 @@ from nitroctl.kms.lint_reading import (
     DATA4,
     IMAGE,
     Caller,
-    Platform,
     Reading,
     Register,
     View,
 )
 from nitroctl.kms.lint_rules import Finding, Severity, found
+from nitroctl.kms.request import Platform
 from nitroctl.records import NITRO_ENCLAVE, Entry, Status
 
 _ZERO: Final = pcr.ZERO.hex()
