@@ -210,19 +210,19 @@ def _recipe(value: object, at: str) -> Recipe:
         kind=_text(members.get("kind", ""), f"{at}/kind"),
         platform=_text(members.get("platform", ""), f"{at}/platform"),
         reference=_text(members.get("reference", ""), f"{at}/reference"),
-        exact=_flag(members.get("exact", False), f"{at}/exact"),
-        as_is=_flag(members.get("as_is", False), f"{at}/as_is"),
-        join_entrypoint=_flag(members.get("join_entrypoint", False), f"{at}/join_entrypoint"),
+        exact=_flag(members, "exact", at),
+        as_is=_flag(members, "as_is", at),
+        join_entrypoint=_flag(members, "join_entrypoint", at),
         cmd=tuple(_texts(members["cmd"], f"{at}/cmd")) if "cmd" in members else None,
         entrypoint=tuple(_texts(members["entrypoint"], f"{at}/entrypoint")) if "entrypoint" in members else None,
         env=tuple(_texts(members.get("env", []), f"{at}/env")),
     )
 
 
-def _flag(value: object, at: str) -> bool:
-    if not isinstance(value, bool):
-        _refuse(at, f"not true or false: {_shown(value)}")
-    return value
+def _flag(members: Mapping[str, object], name: str, at: str) -> bool:
+    if name in members and members[name] is not True:
+        _refuse(f"{at}/{name}", f"not true: {_shown(members[name])}", "leave the member out where it was not asked")
+    return name in members
 
 
 def _signer(value: object, at: str) -> Signer:

@@ -175,9 +175,9 @@ class _Reader:
             kind=_text(members.get("kind", "")),
             platform=_text(members.get("platform", "")),
             reference=_text(members.get("reference", "")),
-            exact=_flag(members.get("exact", False)),
-            as_is=_flag(members.get("as_is", False)),
-            join_entrypoint=_flag(members.get("join_entrypoint", False)),
+            exact=_flag(members, "exact"),
+            as_is=_flag(members, "as_is"),
+            join_entrypoint=_flag(members, "join_entrypoint"),
             cmd=_texts(members["cmd"]) if "cmd" in members else None,
             entrypoint=_texts(members["entrypoint"]) if "entrypoint" in members else None,
             env=_texts(members.get("env", [])),
@@ -196,10 +196,10 @@ def _text(value: object) -> str:
     return value
 
 
-def _flag(value: object) -> bool:
-    if type(value) is not bool:
-        raise _Unusual
-    return value
+def _flag(members: dict[str, Any], name: str) -> bool:
+    if name in members and members[name] is not True:
+        _unusual()
+    return name in members
 
 
 def _list(value: object) -> list[Any]:

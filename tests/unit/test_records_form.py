@@ -289,7 +289,12 @@ REFUSED: dict[str, tuple[str, str, str]] = {
     "recipe-with-a-word-for-a-flag": (
         changed(*E, "build", "recipe", "exact", to="yes"),
         "records.member",
-        'm.json: /entries/0/build/recipe/exact: not true or false: "yes"',
+        'm.json: /entries/0/build/recipe/exact: not true: "yes"',
+    ),
+    "recipe-that-says-what-was-not-asked": (
+        changed(*E, "build", "recipe", "as_is", to=False),
+        "records.member",
+        "m.json: /entries/0/build/recipe/as_is: not true: false",
     ),
     "recipe-with-a-flag-for-an-instant": (
         changed(*E, "build", "recipe", "source_date_epoch", to=True),
