@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 from nitroctl import __version__
 from nitroctl.checks import Check, Outcome, Report
 from nitroctl.errors import NitroctlError
-from nitroctl.render.plain import visible
+from nitroctl.render.plain import inert_json, inert_xml, visible
 from nitroctl.render.result import Result
 
 _SARIF_SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -105,7 +105,8 @@ def sarif_log(rules: Mapping[str, str], found: Iterable[Finding], *, otherwise: 
         "columnKind": "unicodeCodePoints",
         "results": results,
     }
-    return json.dumps({"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
+    log = {"$schema": _SARIF_SCHEMA, "version": "2.1.0", "runs": [run]}
+    return inert_json(json.dumps(log, indent=2)) + "\n"
 
 
 def _place(line: Finding, otherwise: str) -> dict[str, object]:
@@ -146,7 +147,7 @@ def junit(result: Result, report: Report) -> str:
     suites = ET.Element("testsuites")
     suites.append(suite)
     ET.indent(suites)
-    return ET.tostring(suites, encoding="unicode", xml_declaration=False) + "\n"
+    return inert_xml(ET.tostring(suites, encoding="unicode", xml_declaration=False)) + "\n"
 
 
 def github(result: Result, report: Report) -> str:

@@ -9,7 +9,7 @@ from typing import Final
 from xml.etree import ElementTree as ET
 
 from nitroctl.render import ci
-from nitroctl.render.plain import visible
+from nitroctl.render.plain import inert_xml, visible
 from nitroctl.render.result import Result, Subject
 
 
@@ -55,7 +55,7 @@ def junit(result: Result, subjects: Sequence[Subject]) -> str:
     suites = ET.Element("testsuites")
     suites.append(suite)
     ET.indent(suites)
-    return ET.tostring(suites, encoding="unicode", xml_declaration=False) + "\n"
+    return inert_xml(ET.tostring(suites, encoding="unicode", xml_declaration=False)) + "\n"
 
 
 def github(result: Result, subjects: Sequence[Subject]) -> str:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from nitroctl.errors import NitroctlError
+from nitroctl.render.plain import inert_json
 from nitroctl.render.result import Result
 
 _LINE: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False, check_circular=False)
@@ -40,9 +41,9 @@ def _error(error: NitroctlError) -> dict[str, object]:
 
 def line(document: Mapping[str, object]) -> str:
     """Return ``document`` as JSON on one line, for JSON Lines: in ASCII, with a final newline."""
-    return _LINE.encode(document) + "\n"
+    return inert_json(_LINE.encode(document)) + "\n"
 
 
 def dumps(document: Mapping[str, object]) -> str:
     """Return ``document`` as indented JSON in ASCII with a final newline (escapes cannot reach a terminal)."""
-    return json.dumps(document, indent=2, allow_nan=False) + "\n"
+    return inert_json(json.dumps(document, indent=2, allow_nan=False)) + "\n"

@@ -43,6 +43,16 @@ def inert(line: str) -> str:
     return line.replace("##[", "#\\x23[")
 
 
+def inert_json(text: str) -> str:
+    """Return JSON that says the same and holds no ``##[``, which can only stand in strings."""
+    return text.replace("##[", "#\\u0023[")
+
+
+def inert_xml(text: str) -> str:
+    """Return XML that says the same and holds no ``##[``, which can only stand in text and attributes."""
+    return text.replace("##[", "#&#35;[")
+
+
 def encodable(text: str, encoding: str | None) -> str:
     """Return ``text`` with what ``encoding`` cannot write as escapes."""
     return text.encode(encoding or "ascii", "backslashreplace").decode(encoding or "ascii")

@@ -379,6 +379,7 @@ LOOKED_AT = [
     "pcr check --eif app.eif",
     "pcr diff signer-1.0.0@prod app.eif",
 ]
+FORMS = ("github", "junit", "sarif", "json")
 WITH_CHECKS = [line for line in LOOKED_AT if "diff" not in line]
 
 
@@ -399,7 +400,7 @@ def test_what_an_image_says_of_itself_is_no_command_no_output_and_no_markup(rele
 
     # the gate ends the job; another image passes it, and the next step can look at this one in every way
     script = [f"nitroctl {line} || true" for line in LOOKED_AT]
-    script += [f"nitroctl {line} --format {form} || true" for line in WITH_CHECKS for form in ("github", "junit")]
+    script += [f"nitroctl {line} --format {form} || true" for line in WITH_CHECKS for form in FORMS]
     Path("gate.yml").write_text(workflow_of_the_gate(eif="recorded.eif", after="\n".join(script)))
     looked = released.github(workflow="gate.yml")["after"]
     assert ("owned" in looked.stdout) == shown

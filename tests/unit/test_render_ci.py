@@ -3,11 +3,15 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from nitroctl import __version__
 from nitroctl.checks import Check, Outcome, Report, blocked, not_requested
-from nitroctl.render import ci
-from nitroctl.render.result import Result
+from nitroctl.render import ci, ci_many, envelope
+from nitroctl.render.plain import inert_xml
+from nitroctl.render.result import Result, Subject
+from tests.ci_harness import command_in
 from tests.conftest import Cli, Ran
 
 HOSTILE = "a,b:c%\n::error::x\r\x1b]]></testcase>"
@@ -107,10 +111,35 @@ def test_what_could_not_be_looked_at_is_an_annotation(
     monkeypatch.chdir(tmp_path)
     assert cli("eif", "measure", "a\n::error::b.eif", "--format", "github") == Ran(
         3,
-        "::error title=file.unreadable::a\\n::error::b.eif: cannot read: no such file or directory; fix: check the path\n",
+        "::error title=file.unreadable::a\\n::error::b.eif: cannot read: no such file or directory; "
+        "fix: check the path\n",
         "nitroctl: error: a\\n::error::b.eif: cannot read: no such file or directory [file.unreadable]\n"
         "nitroctl: hint: check the path\n",
     )
+
+
+@pytest.mark.parametrize("form", ci.FORMATS)
+def test_the_older_form_of_a_command_is_none_either(form: str) -> None:
+    check = Check(id="a.b", title="t", outcome=Outcome.FAIL, detail="x ##[set-env name=PATH;]/tmp ###[error]x")
+    result = Result(schema="a.b/1", data={}, view=[], refused=True)
+    subject = Subject("##[error]x", [check], refused=True)
+    for text in (ci.FORMATS[form](result, Report.of([check])), ci_many.FORMATS[form](result, [subject])):
+        commands = [command for line in text.splitlines() if (command := command_in(line))]
+        assert [command.properties["title"] for command in commands] == (["a.b"] if form == "github" else [])
+
+
+@given(st.text(alphabet="#[]x\\\"'<&\n:"))
+def test_what_is_printed_for_machines_says_the_same_and_is_no_command(text: str) -> None:
+    printed = envelope.dumps({text: [text]})
+    assert json.loads(printed) == {text: [text]}
+    element = ET.Element("a", b=text.replace("\n", ""))
+    element.text = text
+    document = inert_xml(ET.tostring(element, encoding="unicode"))
+    read = ET.fromstring(document)
+    assert (read.get("b"), read.text or "") == (text.replace("\n", ""), text)
+    for each in (printed, envelope.line({text: [text]}), document.replace("\n", "")):
+        assert not [line for line in each.splitlines() if command_in(line)]
+        assert "##[" not in each
 
 
 def test_a_wrong_invocation_is_none(cli: Cli) -> None:
