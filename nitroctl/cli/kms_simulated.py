@@ -113,7 +113,7 @@ def _hints(decision: Decision) -> list[str]:
         hints.append("give the caller's IAM policies with --iam-policy FILE, or say --no-iam-policy")
     if any("ARN was not given" in reason for reason in decision.open):
         hints.append("name the key: --key ARN")
-    if any(reason.endswith("is not given") for reason in decision.open):
+    if any(":" in reason and reason.endswith(", which was not given") for reason in decision.open):
         hints.append("say what the call has: --context KEY=VALUE, --absent KEY, --pcr PCR=HEX")
     return hints
 
@@ -277,7 +277,7 @@ def _trace_blocks(decision: Decision, others: Sequence[WouldAllow], ledger: "Led
     aside, rest = len(decision.statements) - len(about), len(about) - len(told) - len(later)
     hidden = [
         f"{count} {'statement' if count == 1 else 'statements'} {what}"
-        for count, what in ((aside, "about another principal, action or key"), (rest, "that do not decide"))
+        for count, what in ((aside, "about another principal, action or key"), (rest, "not deciding"))
         if count
     ]
     if hidden:

@@ -142,7 +142,7 @@ def _excepted(principal: Principal, caller: Caller) -> Named:
         return Named(Truth.YES, Truth.NO)
     missing = ", ".join(what for what, truth in forms.items() if truth is not Truth.YES)
     return Named(
-        Truth.OPEN, Truth.NO, f"NotPrincipal names the caller, but not its {missing}; what IAM then does varies"
+        Truth.OPEN, Truth.NO, f"NotPrincipal, which names the caller but not its {missing}: what IAM then does varies"
     )
 
 
@@ -168,7 +168,7 @@ def _is(text: str, caller: Caller, *, role: bool = True, session: bool = True) -
         )
         return (Truth.YES if same and role else Truth.NO), ""
     if ("*" in text or "?" in text) and role:
-        return Truth.OPEN, f"{text[:200]} has a wildcard, which KMS takes in no principal"
+        return Truth.OPEN, f"the principal {text[:200]}: KMS takes no wildcard in an ARN"
     return Truth.NO, ""
 
 
@@ -177,7 +177,7 @@ def _is_session(match: re.Match[str], caller: Caller) -> tuple[Truth, str]:
     if caller.kind is not Is.ROLE or named != (caller.partition, caller.account, caller.name.lower()):
         return Truth.NO, ""
     if caller.session is None:
-        return Truth.OPEN, f"{match[0]} is one session of the role, and the caller's session is not given"
+        return Truth.OPEN, f"the caller's session, which was not given: {match[0]} is one of the role's"
     return (Truth.YES if match["session"] == caller.session else Truth.NO), ""
 
 

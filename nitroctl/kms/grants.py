@@ -48,8 +48,9 @@ class Grant:
         truth = all_of(answers)
         if truth is not Truth.OPEN:
             return truth, ""
-        reason = f"its constraint {', '.join(self.unknown)} cannot be judged here" if self.unknown else found.reason
-        return truth, f"grant {self.id}: {reason}"
+        if self.unknown:
+            return truth, f"grant {self.id}, whose constraint {', '.join(self.unknown)} cannot be judged here"
+        return truth, f"grant {self.id}: {found.reason}"
 
 
 def read(path: str) -> tuple[Grant, ...]:

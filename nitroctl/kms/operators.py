@@ -102,7 +102,7 @@ def judge(condition: Condition, actual: Actual, lookup: Lookup | None = None) ->
         found = {judge(condition, each, lookup) for each in (ABSENT, present(*actual.values))}
         if len(found) == 1:
             return found.pop()
-        return Judged(Truth.OPEN, f"whether KMS has {condition.key} in such a request is not documented")
+        return Judged(Truth.OPEN, f"whether KMS has {condition.key} in such a request, which is not documented")
     if condition.operator.name.lower() == "null":
         return _null(condition, actual)
     values = actual.values
@@ -116,22 +116,22 @@ def judge(condition: Condition, actual: Actual, lookup: Lookup | None = None) ->
 def _obstacle(condition: Condition, actual: Actual) -> str:
     """Return why nobody could say whether the condition holds; empty when one can."""
     if not name(condition.operator):
-        return f"{condition.operator.text} is no condition operator"
+        return f"{condition.operator.text}, which is no condition operator"
     if not condition.values:
-        return f"{condition.key} has no values to compare with"
+        return f"the condition on {condition.key}, which has no values"
     if actual.presence is Presence.UNKNOWN:
-        return f"{condition.key} is not given"
+        return f"{condition.key}, which was not given"
     if len(actual.values) > 1 and not condition.operator.set_operator and condition.operator.name.lower() != "null":
-        return f"{condition.key} has several values, and {condition.operator.text} is for one"
+        return f"{condition.key}, which has several values where {condition.operator.text} takes one"
     return ""
 
 
 def _null(condition: Condition, actual: Actual) -> Judged:
     wanted = {value.lower() for value in condition.values}
     if not wanted <= {"true", "false"}:
-        return Judged(Truth.OPEN, f"Null compares {condition.key} with something else than true or false")
+        return Judged(Truth.OPEN, f"the condition on {condition.key}, where Null compares with neither true nor false")
     if actual.values == ("",):
-        return Judged(Truth.OPEN, f"{condition.key} is empty, which Null may take for absent")
+        return Judged(Truth.OPEN, f"{condition.key}, which is empty: Null may take that for absent")
     absent = actual.presence is Presence.ABSENT or not actual.values
     return Judged(of(("true" if absent else "false") in wanted))
 
@@ -147,10 +147,10 @@ def _present(condition: Condition, values: Sequence[str], lookup: Lookup | None)
     try:
         each = [_one(meaning, condition.values, value, lookup) for value in values]
     except _Malformed as error:
-        return Judged(Truth.OPEN, f"{condition.key}: {error}")
+        return Judged(Truth.OPEN, f"the condition on {condition.key}: {error}")
     truth = any_of(each) if condition.operator.set_operator == "ForAnyValue" else all_of(each)
     if truth is Truth.OPEN:
-        return Judged(truth, f"the values that {condition.key} is compared with depend on what is not given")
+        return Judged(truth, f"the values that {condition.key} is compared with, which are not all known")
     return Judged(truth)
 
 

@@ -8,6 +8,7 @@ hold start-up in the tests; these ratios are what docs and notes quote.
 """
 
 import argparse
+import json
 import os
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from nitroctl.standin import nsm, pki
 
 #: As installed: with compiled modules, whatever this shell says about writing them.
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+_ROLE = "arn:aws:iam::111122223333:role/signer"
 NITROCTL = (sys.executable, "-m", "nitroctl")
 
 
@@ -40,6 +42,8 @@ def cases(directory: Path) -> Mapping[str, tuple[Sequence[str], float | None]]:
     (directory / "document.cbor").write_bytes(document)
     (directory / "allocator.yaml").write_text("---\nmemory_mib: 512\ncpu_count: 2\n")
     verify = ("attest", "verify", str(directory / "document.cbor"), "--pcr", f"PCR0={'01' * 48}", "--json")
+    (directory / "policy.json").write_text(json.dumps({"Statement": _releases(50)}))
+    simulate = (*("kms", "simulate", str(directory / "policy.json"), "--pcr", f"PCR0={49:096x}"), "--principal", _ROLE)
     root = ("--root", str(directory / "pki" / "root.pem"))
     return {
         "python -c pass": ((sys.executable, "-c", "pass"), None),
@@ -52,9 +56,25 @@ def cases(directory: Path) -> Mapping[str, tuple[Sequence[str], float | None]]:
             10,
         ),
         "pcr role ARN": ((*NITROCTL, "pcr", "role", "arn:aws:iam::123456789012:role/a"), 15),
+        "kms simulate --json": ((*NITROCTL, *simulate, "--json"), 12),
+        "kms simulate": ((*NITROCTL, *simulate), 20),
         "attest verify --json": ((*NITROCTL, *verify, *root), 16),
         "attest verify": ((*NITROCTL, *verify[:-1], *root), 20),
     }
+
+
+def _releases(count: int) -> Sequence[Mapping[str, object]]:
+    """Return the statements of a key policy of as many releases."""
+    return [
+        {
+            "Effect": "Allow",
+            "Principal": {"AWS": _ROLE},
+            "Action": "kms:Decrypt",
+            "Resource": "*",
+            "Condition": {"StringEqualsIgnoreCase": {"kms:RecipientAttestation:PCR0": f"{number:096x}"}},
+        }
+        for number in range(count)
+    ]
 
 
 def cpu_seconds(argv: Sequence[str]) -> float:

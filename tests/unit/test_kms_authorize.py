@@ -319,7 +319,7 @@ def test_condition_keys(operator: str, key: str, value: str, changes: dict[str, 
 def test_a_deny_on_what_is_not_known_leaves_an_allow_undecided() -> None:
     deny = statement("Deny", Principal="*", Condition={"StringNotEquals": {"aws:SourceVpce": "vpce-1"}})
     decision = decide(ALLOW, deny)
-    assert (decision.verdict, decision.open) == (UNDECIDED, ("aws:SourceVpce is not given",))
+    assert (decision.verdict, decision.open) == (UNDECIDED, ("aws:SourceVpce, which was not given",))
     assert decide(deny).verdict is DENIED  # nothing allows it anyway
     assert decide(ALLOW, deny, given={"aws:SourceVpce": present("vpce-1")}).verdict is ALLOWED
 

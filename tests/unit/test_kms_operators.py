@@ -68,7 +68,7 @@ def test_the_table_of_absent_equal_and_different_values(written: str, value: str
 def test_a_key_that_is_not_known_decides_nothing(written: str) -> None:
     value = "true" if written == "Null" else VALUE
     judged = judge(condition(written, value), UNKNOWN)
-    assert (judged.truth, judged.reason) == (OPEN, "kms:RecipientAttestation:PCR0 is not given")
+    assert (judged.truth, judged.reason) == (OPEN, "kms:RecipientAttestation:PCR0, which was not given")
 
 
 @pytest.mark.parametrize(

@@ -66,6 +66,7 @@ def test_the_version_imports_nothing_of_ours_but_the_version(tmp_path: Path) -> 
         (["attest", "--help"], set()),
         (["enclave", "--help"], set()),
         (["kms", "generate", "--help"], set()),
+        (["kms", "simulate", "policy.json", "--principal", ROLE, "--pcr", f"PCR0={'ab' * 48}", "--json"], set()),
         (["pcr", "role", ROLE, "--json"], set()),
         (["pcr", "role", ROLE], {"rich"}),
         (["allocator", "show", "--file", "allocator.yaml", "--json"], set()),
@@ -94,6 +95,9 @@ def test_the_version_imports_nothing_of_ours_but_the_version(tmp_path: Path) -> 
 )
 def test_a_command_imports_only_what_it_needs(argv: list[str], allowed: set[str], tmp_path: Path) -> None:
     (tmp_path / "allocator.yaml").write_text("---\nmemory_mib: 512\ncpu_count: 2\n")
+    (tmp_path / "policy.json").write_text(
+        json.dumps({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}})
+    )
     (tmp_path / "measurements.json").write_text(form.dumps(Ledger()))
     if "image.eif" in argv:
         (tmp_path / "image.eif").write_bytes(images.forge())
