@@ -32,10 +32,12 @@ _WORDS: Final = {
     "trail.registers-unreadable": "with registers that cannot be read",
     "trail.revoked-later": "by an image that was revoked later",
     "trail.early": "by an image that became active later",
-    "trail.weakened": "of who may use a key",
-    "trail.changed": "of a key",
     "trail.denied": "denied",
     "trail.failed": "failed",
+}
+_CHANGES: Final = {
+    "trail.weakened": ("change that may let others in", "changes that may let others in"),
+    "trail.changed": ("other change", "other changes"),
 }
 _BOUND: Final = {"named": "named", "policy": "by its policy", "used": "by its use"}
 
@@ -72,7 +74,8 @@ def _sentence(trail: "Trail") -> str:
         unattested = Outcome.FAIL, "trail.unattested"
         counts[unattested] = counts.get(unattested, 0) + missed
     for (outcome, finding), count in sorted(counts.items(), key=lambda item: (-item[1], item[0][1])):
-        told[outcome].append(f"{count} {_WORDS[finding]}")
+        words = _CHANGES[finding][count > 1] if finding in _CHANGES else _WORDS[finding]
+        told[outcome].append(f"{count} {words}")
     by_outcome = {outcome: sum(n for (each, _), n in counts.items() if each is outcome) for outcome in Outcome}
     total = sum(by_outcome.values())
     if not total:
