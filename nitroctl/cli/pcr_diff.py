@@ -117,12 +117,23 @@ def _registers(a: _Side, b: _Side) -> Result:
 
 def _other_members(a: "Entry", b: "Entry") -> list[tuple[str, str, str]]:
     """Return the members besides the registers that two entries have otherwise, as text."""
-    left, right = a.as_json(), b.as_json()
+    left, right = _flat(a.as_json()), _flat(b.as_json())
     return [
         (member, _text(left.get(member)), _text(right.get(member)))
         for member in dict.fromkeys([*left, *right])
-        if member not in {"id", "measurements"} and left.get(member) != right.get(member)
+        if left.get(member) != right.get(member)
     ]
+
+
+def _flat(members: Mapping[str, object], under: str = "") -> dict[str, object]:
+    """Return members by dotted names, so that of a build only what differs is shown, and not all of it twice."""
+    found: dict[str, object] = {}
+    for name, value in members.items():
+        if isinstance(value, Mapping):
+            found |= _flat(value, f"{under}{name}.") if name != "measurements" else {}
+        elif name != "id":
+            found[f"{under}{name}"] = value
+    return found
 
 
 def _text(value: object) -> str:

@@ -1,5 +1,6 @@
 """``nitroctl pcr diff``: whole outputs."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from nitroctl import pcr
 from nitroctl.pcr import EMPTY_PCR2
 from tests.cli.test_pcr import image
 from tests.conftest import Cli, Ran
-from tests.records import active, entry, pcrs, write
+from tests.records import RECIPE, active, entry, full, pcrs, write
 
 A, B = active("1.4.1"), entry("1.4.2", pcrs={**pcrs("1.4.2"), 2: pcrs("1.4.1")[2]}, notes="new")
 
@@ -44,6 +45,29 @@ def test_two_recorded_versions(cli: Cli) -> None:
         "notes         -                     new\n",
         "",
     )
+
+
+def test_of_two_builds_only_what_differs_is_shown(cli: Cli) -> None:
+    one = full("2.0.0")
+    assert one.build is not None
+    assert one.artifact is not None
+    build = dataclasses.replace(
+        one.build,
+        inputs={**one.build.inputs, "init": "34" * 32},
+        recipe=dataclasses.replace(RECIPE, cmd=None),
+        reproduced_by=(),
+    )
+    other = dataclasses.replace(
+        one, version="2.0.1", build=build, artifact=dataclasses.replace(one.artifact, sha256="ef" * 32)
+    )
+    write(Path("measurements.json"), one, other)
+    assert cli("pcr", "diff", "signer-2.0.0", "signer-2.0.1", "--json").json["data"]["members"] == [
+        {"member": "version", "a": "2.0.0", "b": "2.0.1"},
+        {"member": "artifact.sha256", "a": "ab" * 32, "b": "ef" * 32},
+        {"member": "build.inputs.init", "a": "12" * 32, "b": "34" * 32},
+        {"member": "build.recipe.cmd", "a": '["/bin/app", "--listen"]', "b": "-"},
+        {"member": "build.reproduced_by", "a": '["laptop"]', "b": "-"},
+    ]
 
 
 def test_an_image_and_what_was_printed_of_it(cli: Cli) -> None:
