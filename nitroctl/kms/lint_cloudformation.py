@@ -30,7 +30,7 @@ _PSEUDO: Final = {
 _KEYS: Final = ("AWS::KMS::Key", "AWS::KMS::ReplicaKey")
 _SUBSTITUTED: Final = re.compile(r"\$\{(!?)([A-Za-z0-9:.]+)\}")
 #: No template has as many values: CloudFormation takes 1 MB. Anchors in YAML could multiply without end.
-_VALUES: Final = 500_000
+_VALUES: Final = 100_000
 _LIMIT: Final = 4 * 1024 * 1024
 
 
@@ -189,11 +189,17 @@ class _Template:
             case "Fn::Sub", str(text):
                 return self._substituted(text, {}, path)
             case "Fn::Sub", [str(text), dict(given)]:
-                values = {key: str(self._plain(inner, path)) for key, inner in given.items()}
+                values = {key: self._text(inner, path) for key, inner in given.items()}
                 return self._substituted(text, values, path)
             case "Fn::Join", [str(between), list(parts)]:
-                return between.join(str(self._plain(part, path)) for part in parts)
+                return between.join(self._text(part, path) for part in parts)
         raise self._refused(path, f"{name} is not followed: what it gives is known only when the stack is made")
+
+    def _text(self, value: object, path: places.Path) -> str:
+        plain = self._plain(value, path)
+        if not isinstance(plain, str | int):
+            raise self._refused(path, "a list or an object where text is to be put in")
+        return str(plain)
 
     def _substituted(self, text: str, given: Mapping[str, str], path: places.Path) -> str:
         def put(match: re.Match[str]) -> str:
