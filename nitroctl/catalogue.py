@@ -2063,9 +2063,9 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "aws kms describe-key shows the key's ARN.",
     ),
     "kms.trail-keys": _E(
-        "The logs name more keys than are followed at once, and some calls were not judged.",
-        ("the logs of a whole organisation",),
-        "Name the keys that matter with --key, or give the logs account by account.",
+        "Some calls were not judged: the logs name more keys than are followed at once, or do not name the key.",
+        ("the logs of a whole organisation", "records that were exported without their member resources"),
+        "Name the keys that matter with --key, or give the logs account by account, in whole records.",
     ),
     "kms.trail-records": _E(
         "No image of the component and environment is recorded, so every image would count as unknown.",

@@ -65,7 +65,10 @@ def row(line: "Line") -> Row:
         said += f", in {event.attested.module_id}"
     if line.outcome is not Outcome.PASS:
         said += f" [{line.id}]"
-    return Row(line.outcome, [(event.time, _TIME), (event.name, _NAME), (event.key_id or "no key", _KEY), (said, 0)])
+    return Row(
+        line.outcome,
+        [(event.time, _TIME), (event.name, _NAME), (event.key_id or event.key or "no key", _KEY), (said, 0)],
+    )
 
 
 def members(line: "Line") -> dict[str, object]:

@@ -106,6 +106,14 @@ def _trouble(trail: "Trail", files: "Files") -> list[NitroctlError]:
                 ["name the keys that matter: --key ARN"],
             )
         )
+    if trail.keyless:
+        found.append(
+            CannotAnswer(
+                f"{_counted(trail.keyless, 'unattested use')} without the key's ARN or id, and so not judged",
+                "kms.trail-keys",
+                ["take the whole records, with their member resources"],
+            )
+        )
     if not found and (not trail.kms or not (trail.counts or trail.bound())):
         what = (
             f"none of {_counted(trail.kms, 'record')} of KMS has to do with attestation"
@@ -144,7 +152,7 @@ def _notes(trail: "Trail", files: "Files", ledger: "Ledger | None") -> list[str]
         notes.append("what a policy lets through is not worked out here, only which images its statements name")
     for count, text in (
         (files.unfinished, "of AWS's answers say that there is more, which is not in them"),
-        (trail.keyless, "unattested uses name no key, and are not judged"),
+        (trail.keyless if trail.refused else 0, "unattested uses do not name their key, and are not judged"),
         (trail.doubled, "records were read twice and are counted once"),
         (trail.disordered, "lines stand after later ones: the files are far out of order"),
         (files.digests, "digest files of CloudTrail were passed over"),

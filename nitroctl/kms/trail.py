@@ -78,7 +78,7 @@ class Key:
     missed: int = 0
     missed_first: str = ""
     missed_last: str = ""
-    policies: list[tuple[str, str, Change]] = field(default_factory=list)
+    policies: list[tuple[str, str, str, Change]] = field(default_factory=list)
 
 
 @dataclass(slots=True)
@@ -153,7 +153,8 @@ class Trail:
         return sorted((key for key in self.keys.values() if key.bound), key=lambda key: (key.name, key.id))
 
     def _is_ours(self, event: Event) -> bool:
-        return not self._named or event.key_id in self._named
+        """Whether to look at a record: with named keys, at theirs, and at those that do not say whose they are."""
+        return not self._named or event.key_id in self._named or not event.key_id
 
     def _is_double(self, event: Event) -> bool:
         """Whether the record was read before: the same id with the same content."""
@@ -188,8 +189,8 @@ class Trail:
         if change and change.policy is not None and not event.error:
             if change.binds and key.bound != "named":
                 key.bound = "policy"
-            key.policies.append((event.time, event.id, change))
-            key.policies.sort(key=lambda item: item[:2])
+            key.policies.append((event.time, event.id, event.region, change))
+            key.policies.sort(key=lambda item: item[:3])
             del key.policies[:-_MOST_POLICIES]
 
     def _line(self, event: Event) -> Iterator[Line]:
@@ -283,11 +284,11 @@ class Trail:
 
 
 def _policy_at(key: Key, event: Event) -> Policy | None:
-    """Return the last policy that the records show to be set before a call."""
-    before = [item for item in key.policies if item[0] <= event.time]
+    """Return the last policy that the records show to be set before a call, in its Region: replicas have their own."""
+    before = [item for item in key.policies if item[0] <= event.time and item[2] == event.region]
     if not before or event.attested is None:
         return None
-    time, event_id, change = before[-1]
+    time, event_id, _, change = before[-1]
     names: bool | None = None
     if event.attested.platform != NITRO_TPM and change.policy and not event.attested.fault:
         names = names_image(change.policy, dict(event.attested.registers))

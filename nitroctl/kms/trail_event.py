@@ -1,8 +1,8 @@
 """What a record of CloudTrail says about the use of a KMS key: who, when, which key, and of which image.
 
 Registers are written in base64 in real logs and in hexadecimal in AWS's documentation; both become 48 bytes. Members
-are hostile text, and one of a wrong type counts as absent. Source: KMS Developer Guide, "Attested calls in CloudTrail",
-"Nitro Enclaves events" and "NitroTPM events"; facts of what real logs hold from public demonstrations.
+are hostile text; one of a wrong type, or longer than anything AWS writes there, counts as absent. Source: KMS Developer
+Guide, "Nitro Enclaves" and "NitroTPM" in "Logging AWS KMS API calls with AWS CloudTrail"; public logs of demonstrations.
 """
 
 import re
@@ -46,6 +46,14 @@ _GIVES_DATA: Final = {*USES, "ReEncryptFrom", "CreateGrant"}
 _WOULD_SUCCEED: Final = "DryRunOperation"
 _DENIED: Final = ("AccessDenied", "AccessDeniedException")
 
+#: Characters of a member; ARNs have up to 2048. Many records are held at once, and must not be made to fill memory.
+_TEXT_LIMIT: Final = 4096
+#: What the API takes of a policy, in characters; KMS itself takes a quarter.
+_POLICY_LIMIT: Final = 131_072
+#: Members of the block about a document: KMS writes ten.
+_MOST_MEMBERS: Final = 64
+_MOST_OPERATIONS: Final = 32
+
 _TIME: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", re.ASCII)
 _KEY_ID: Final = re.compile(r"(?:arn:[a-z-]+:kms:[a-z0-9-]*:[0-9]*:)?(?:key/)?([A-Za-z0-9-]{1,256})", re.ASCII)
 _KEY_ARN: Final = re.compile(r"arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/([A-Za-z0-9-]{1,256})", re.ASCII)
@@ -88,8 +96,8 @@ class Event(NamedTuple):
     """One call of KMS. Texts are hostile; empty ones are not in the record.
 
     ``time``: UTC, RFC 3339, comparable as text. ``key_id``: what the key's ARN ends in, which the replicas of a
-    multi-Region key share; ``key``: its ARN, or what the caller wrote. ``role``: ARN of the role whose session called;
-    ``instance``: the session's name when it is an instance id.
+    multi-Region key share, empty for an alias; ``key``: its ARN, or what the caller wrote. ``role``: ARN of the role
+    whose session called; ``instance``: the session's name when it is an instance id.
     """
 
     time: str
@@ -161,7 +169,7 @@ def read(found: Found) -> Event | None:
         name=name,
         where=found.where,
         region=_text(record, "awsRegion"),
-        key_id=match[1] if match else key,
+        key_id=match[1] if match else "",
         key=key,
         principal=principal,
         role=role,
@@ -183,9 +191,9 @@ def _unreadable(found: Found, what: str) -> CannotAnswer:
     )
 
 
-def _text(members: Mapping[str, Any], key: str) -> str:
+def _text(members: Mapping[str, Any], key: str, limit: int = _TEXT_LIMIT) -> str:
     value = members.get(key)
-    return value if isinstance(value, str) else ""
+    return value if isinstance(value, str) and len(value) <= limit else ""
 
 
 def _object(members: Mapping[str, Any], key: str) -> Mapping[str, Any]:
@@ -202,8 +210,8 @@ def _key(record: Mapping[str, Any], request: Mapping[str, Any], name: str) -> st
     arns = [arn for arn in arns if _KEY_ARN.fullmatch(arn)]
     if name == REENCRYPT:
         source, destination = _text(request, "sourceKeyId"), _text(request, "destinationKeyId")
-        others = [arn for arn in arns if not destination or not arn.endswith(destination)]
-        return source if _KEY_ARN.fullmatch(source) else next(iter(others or arns), source)
+        others = [arn for arn in arns if arn != destination and not arn.endswith(f"/{destination}")]
+        return source or (others[0] if len(others) == 1 else "")
     asked = _text(request, "keyId") or _text(request, "targetKeyId")
     created = _object(_object(record, "responseElements"), "keyMetadata")
     return next(iter(arns), "") or asked or _text(created, "arn")
@@ -224,10 +232,12 @@ def _attested(recipient: object) -> Attested | None:
         return None
     if not isinstance(recipient, dict):
         return Attested(NITRO_ENCLAVE, "", "", (), "the block about the recipient is not an object")
+    if len(recipient) > _MOST_MEMBERS:
+        return Attested(NITRO_ENCLAVE, "", "", (), "the block about the recipient has more members than KMS writes")
     module_id = _text(recipient, "attestationDocumentModuleId")
     module = _MODULE.fullmatch(module_id)
-    texts = sorted((str(key), value if isinstance(value, str) else "") for key, value in recipient.items())
-    platform, registers, fault = _registers(tuple(texts))
+    texts = tuple((key, _text(recipient, key)) for key in sorted(recipient) if len(key) <= _TEXT_LIMIT)
+    platform, registers, fault = _registers(texts)
     if not fault and module and (module[2] == "tpm") != (platform == NITRO_TPM):
         fault = f"the module id {module_id} is not that of a {platform}"
     return Attested(platform, module_id, module[1] if module else "", registers, fault)
@@ -270,7 +280,8 @@ def _change(name: str, request: Mapping[str, Any], where: str) -> Change:
         return _policy_change(name, request, where)
     if name == "CreateGrant":
         listed = request.get("operations")
-        operations = sorted(each for each in listed if isinstance(each, str)) if isinstance(listed, list) else []
+        listed = listed[:_MOST_OPERATIONS] if isinstance(listed, list) else []
+        operations = sorted(each[:_MOST_OPERATIONS] for each in listed if isinstance(each, str))
         said = (
             f"to {_text(request, 'granteePrincipal') or 'somebody'}: {', '.join(operations) or 'operations not logged'}"
         )
@@ -284,15 +295,15 @@ def _change(name: str, request: Mapping[str, Any], where: str) -> Change:
 
 def _policy_change(name: str, request: Mapping[str, Any], where: str) -> Change:
     """Read the policy that a call sets; what it lets through is not proved here, only what its statements name."""
-    text = _text(request, "policy")
+    text = _text(request, "policy", _POLICY_LIMIT)
     bypass = request.get("bypassPolicyLockoutSafetyCheck") is True
     more = "; the lockout check was bypassed" if bypass else ""
     if not text:
-        default = name != "PutKeyPolicy"
+        default = name != "PutKeyPolicy" and "policy" not in request
         said = (
             "with the default policy, which lets the account's IAM policies decide"
             if default
-            else "its text is not logged"
+            else "its text is not in the record, or too long"
         )
         return Change(said + more, weakens=True)
     binds = "recipientattestation" in text.lower()

@@ -269,6 +269,17 @@ def test_a_named_key_that_was_not_used_is_an_answer(cli: Cli) -> None:
     )
 
 
+def test_a_use_that_does_not_name_its_key_is_no_yes(cli: Cli) -> None:
+    write(attested(1), call(2, resources=[]))
+    ran = cli("kms", "trail", "log.json.gz")
+    assert "\n! 1 call on 1 key bound to attestation, " in ran.stdout
+    assert ran.stderr.endswith(
+        "nitroctl: error: 1 unattested use without the key's ARN or id, and so not judged [kms.trail-keys]\n"
+        "nitroctl: hint: take the whole records, with their member resources\n"
+    )
+    assert ran.status == 3
+
+
 def test_what_aws_printed_is_read_from_standard_input(cli: Cli) -> None:
     ran = cli("kms", "trail", "-", stdin=trails.looked_up(attested(1), call(2), NextToken="more"))
     assert [text[:3] for text in ran.stdout.splitlines()[:2]] == ["✓ 2", "✗ 2"]

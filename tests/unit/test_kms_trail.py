@@ -272,6 +272,16 @@ def test_uses_before_anything_said_that_the_key_is_bound_are_told_at_the_end() -
     assert trail.refused
 
 
+def test_a_replica_has_a_policy_of_its_own() -> None:
+    there: dict[str, Any] = {
+        "resources": [{"ARN": trails.KEY.replace("eu-west-1", "us-east-1")}],
+        "awsRegion": "us-east-1",
+    }
+    lines, _ = follow([policy(1, allow("9.9.9")), attested(2, **there)])
+    assert isinstance(lines[1], Line)
+    assert (lines[1].policy, lines[1].outcome) == (None, Outcome.PASS)
+
+
 def test_with_named_keys_no_other_is_looked_at() -> None:
     other: dict[str, Any] = {"resources": [{"ARN": trails.OTHER}]}
     assert told([call(1, **other), attested(2, **other), attested(3)], named=[trails.KEY_ID]) == [
@@ -307,6 +317,7 @@ def test_random_bytes_are_judged_when_they_are_attested() -> None:
 
 def test_an_unattested_use_that_names_no_key_is_counted() -> None:
     assert follow([call(1, resources=[])])[1].keyless == 1
+    assert follow([call(1, resources=[])], named=[trails.KEY_ID])[1].keyless == 1
 
 
 @pytest.mark.parametrize(

@@ -155,7 +155,7 @@ def test_a_record_without_name_or_time_is_refused(change: dict[str, Any], what: 
         ({"resources": []}, "", ""),
         ({"resources": None, "requestParameters": {"keyId": trails.KEY_ID}}, trails.KEY_ID, trails.KEY_ID),
         ({"resources": [], "requestParameters": {"keyId": trails.KEY}}, trails.KEY, trails.KEY_ID),
-        ({"resources": [], "requestParameters": {"keyId": "alias/signer"}}, "alias/signer", "alias/signer"),
+        ({"resources": [], "requestParameters": {"keyId": "alias/signer"}}, "alias/signer", ""),
         ({"resources": ["x", {"ARN": 7}, {"ARN": trails.OTHER}]}, trails.OTHER, trails.OTHER_ID),
         ({"eventName": "GenerateRandom"}, "", ""),
         (
@@ -180,6 +180,33 @@ def test_a_record_without_name_or_time_is_refused(change: dict[str, Any], what: 
 def test_which_key(change: dict[str, Any], key: str, key_id: str) -> None:
     event = read(trails.call(**change))
     assert (event.key, event.key_id) == (key, key_id)
+
+
+def test_which_of_two_keys_reencryption_decrypts_is_not_guessed() -> None:
+    both: dict[str, Any] = {"resources": [{"ARN": trails.OTHER}, {"ARN": trails.KEY}], "requestParameters": {}}
+    assert read(trails.call(name="ReEncrypt", **both)).key_id == ""
+
+
+@pytest.mark.parametrize("member", ["userAgent", "errorCode", "eventID", "sourceIPAddress"])
+def test_a_text_longer_than_anything_aws_writes_counts_as_absent(member: str) -> None:
+    long, short = (read(trails.call() | {member: "a" * length}) for length in (4097, 4096))
+    assert short._asdict().items() - long._asdict().items() == {(_FIELDS[member], "a" * 4096)}
+
+
+_FIELDS = {"userAgent": "agent", "errorCode": "error", "eventID": "id", "sourceIPAddress": "address"}
+
+
+def test_a_policy_longer_than_the_api_takes_is_not_read() -> None:
+    change = read(trails.policy(1, trails.allow() | {"Sid": "a" * 131_072})).change
+    assert change is not None
+    assert change[:3] == ("its text is not in the record, or too long", True, None)
+
+
+def test_a_block_with_more_members_than_kms_writes_is_not_believed() -> None:
+    block = trails.recipient(trails.registers()) | {f"x{number}": "" for number in range(64)}
+    attested = read(trails.attested(additionalEventData={"recipient": block})).attested
+    assert attested is not None
+    assert attested.fault == "the block about the recipient has more members than KMS writes"
 
 
 @pytest.mark.parametrize(
@@ -227,7 +254,7 @@ def test_the_root_user_and_a_service_have_names() -> None:
             True,
             False,
         ),
-        (trails.call(1, "PutKeyPolicy"), "its text is not logged", True, False),
+        (trails.call(1, "PutKeyPolicy"), "its text is not in the record, or too long", True, False),
         (
             trails.call(1, "CreateKey"),
             "with the default policy, which lets the account's IAM policies decide",
