@@ -1,6 +1,7 @@
 """The ledger's file: read whole, added to under a lock, replaced whole or not at all."""
 
 import contextlib
+import dataclasses
 import fcntl
 import os
 import time
@@ -14,7 +15,7 @@ from nitroctl.errors import CannotAnswer, UsageError
 from nitroctl.records import form
 from nitroctl.records.entry import Entry, Status
 from nitroctl.records.ledger import Ledger, first_fault
-from nitroctl.records.lifecycle import Step, activated, changed, refuse_revoked
+from nitroctl.records.lifecycle import Step, changed, refuse_revoked
 
 #: The most a ledger may hold: some 110,000 entries with every member there is.
 SIZE_LIMIT: Final = 256 * 1024 * 1024
@@ -76,7 +77,7 @@ def record_all(path: str, entries: Sequence[Entry]) -> tuple[Recorded, ...]:
 
     Recording what already stands is a no-op that says so; an active entry makes the same candidate active. Raises
     CannotAnswer ``records.version-taken`` for a version that stands with other registers or pins,
-    ``records.not-active`` for one that was retired or revoked, ``records.time-order`` when the clock has gone back, ``records.not-revoked`` for an active one whose image
+    ``records.not-active`` for one that was retired or revoked, ``records.not-revoked`` for an active one whose image
     was revoked under another name, ``records.too-many-active``, ``records.busy``, and whatever :func:`load` and
     :func:`safefile.replace` raise.
     """
@@ -155,7 +156,8 @@ def _merged(path: str, standing: Entry | None, entry: Entry) -> Recorded:
             "records.not-active",
             ["give this build a version of its own"],
         )
-    return Recorded(activated(standing, entry.recorded_at), Outcome.ACTIVATED, ignored)
+    active = dataclasses.replace(standing, status=Status.ACTIVE, activated_at=entry.activated_at)
+    return Recorded(active, Outcome.ACTIVATED, ignored)
 
 
 def _offers_other(standing: Entry, entry: Entry, name: str) -> bool:
