@@ -1,10 +1,10 @@
 """What SARIF and JUnit readers require, written from the specifications: the part of either that nitroctl can write.
 
 SARIF: OASIS "Static Analysis Results Interchange Format (SARIF) Version 2.1.0", sections 3.13 (sarifLog), 3.14 (run),
-3.19 (toolComponent), 3.27 (result), 3.29 (physicalLocation), 3.49 (reportingDescriptor), as a JSON Schema that is
-closed: a member that is not described here is an error. JUnit has no specification; the elements and attributes are
-those that Jenkins' xUnit schema and GitLab's unit test reports have in common. Neither is the published schema, which
-no package that the tests install contains.
+3.19 (toolComponent), 3.27 (result), 3.29 (physicalLocation), 3.30 (region), 3.49 (reportingDescriptor), as a JSON
+Schema that is closed: a member that is not described here is an error. JUnit has no specification; the elements and
+attributes are those that Jenkins' xUnit schema and GitLab's unit test reports have in common. Neither is the published
+schema, which no package that the tests install contains.
 """
 
 import re
@@ -42,7 +42,13 @@ _LOCATION: Final = {
                     "additionalProperties": False,
                     # 3.4.3: a URI or relative reference of RFC 3986
                     "properties": {"uri": {"type": "string", "pattern": r"^[A-Za-z0-9._~:/?#@!$&'()*+,;=%-]+$"}},
-                }
+                },
+                "region": {
+                    "type": "object",
+                    "required": ["startLine"],
+                    "additionalProperties": False,
+                    "properties": {"startLine": {"type": "integer", "minimum": 1}},
+                },
             },
         }
     },

@@ -76,6 +76,8 @@ CASES = [
     Case("enclave.build", f"{BUILD} built.eif", 1, "built.eif", {"NITROCTL_STANDIN_TAMPER": "build-enclave"}),
     Case("enclave.run", f"{RUN} app.eif", 0, "app.eif"),
     Case("enclave.run", f"{RUN} drifted.eif --require-recorded", 1, "drifted.eif"),
+    Case("kms.lint", "kms lint bound.json", 0, "bound.json"),
+    Case("kms.lint", "kms lint open.json", 1, "open.json"),
     Case("pcr.check", f"pcr check --eif app.eif {SIGNER}", 0, "app.eif"),
     Case("pcr.check", f"pcr check --eif ./drifted.eif {SIGNER}", 1, "drifted.eif"),
     Case("pcr.check.accounts", f"pcr check --measurements build.json {SIGNER}", 0, "measurements.json"),
@@ -133,6 +135,12 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standin: StandinHost, 
     image = {f"PCR{index}": documents.PCRS[index].hex() for index in (0, 1, 2)}
     policy = {"schema": "urn:nitroctl:appraisal-policy:1"}
     references = {"references": {"any_of": [{"label": "signer", "pcrs": image}]}}
+    roles = " ".join(
+        f"--{name} arn:aws:iam::111122223333:role/{name}" for name in ("enclave-role", "admin-role", "policy-writer")
+    )
+    assert cli(*f"kms generate --component signer --environment prod {roles} --output bound.json".split()).status == 0
+    anybody = {"Sid": "Open", "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "kms:*", "Resource": "*"}
+    Path("open.json").write_text(json.dumps({"Version": "2012-10-17", "Statement": [anybody]}))
     Path("policy.json").write_text(json.dumps(policy | references))
     Path("empty.json").write_text(json.dumps(policy | {"references": {"any_of": []}}))
     write(Path("heap.json"), active(pcrs={index: documents.PCRS[index] for index in (0, 1, 2)}))
