@@ -1593,7 +1593,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         (
             "it is in no git checkout, or in one without a commit",
             "the checkout belongs to somebody else (git: safe.directory)",
-            "git is older than 2.20",
+            "git is older than 2.16",
         ),
         "Name what is in a checkout of your own.",
     ),

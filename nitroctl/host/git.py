@@ -116,7 +116,7 @@ def _output(path: str, directory: str, *arguments: str) -> str:
         raise CannotAnswer(
             f"{path}: git {arguments[0]} failed: {lines[0] if lines else f'exit status {done.status}'}",
             "git.failed",
-            ["name what is in a git checkout with a commit, on a machine with git 2.20 or later"],
+            ["name what is in a git checkout with a commit, with git 2.16 or later"],
         )
     if done.stdout_dropped:
         raise CannotAnswer(f"{path}: git {arguments[0]} prints more than is read", "git.failed")
