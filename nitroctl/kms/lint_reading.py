@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Final
 
 from nitroctl.kms import actions, operators, patterns, request
+from nitroctl.kms.caller import account_of
 from nitroctl.kms.document import Condition, PolicyDocument, Principal, Statement
 from nitroctl.kms.key_policy import Effect
 from nitroctl.kms.lint_key import KeyFacts
@@ -32,7 +33,6 @@ PUT_POLICY: Final = "kms:PutKeyPolicy"
 
 _SUSPECT: Final = re.compile(r"attest|pcr\d|imagesha|nitrotpm")
 _ACCOUNT: Final = re.compile(r"(?:arn:[a-z0-9-]+:iam::)?([0-9]{12})(?::root)?")
-_ARN_ACCOUNT: Final = re.compile(r"arn:[a-z0-9-]+:(?:iam|sts)::([0-9]{12}):")
 _POSITIVE: Final = {"stringequals", "stringequalsignorecase", "stringlike"}
 #: Keys that say who calls or from which account or organisation, in lower case.
 CALLER_KEYS: Final = {
@@ -168,6 +168,10 @@ class View:
         found = (_ACCOUNT.fullmatch(name) for name in (() if self.principal.negated else self.principal.aws))
         return tuple(match[1] for match in found if match)
 
+    def covers(self, name: str) -> bool:
+        """Whether it is about the principal ``name``: by that name, or because it names the whole account."""
+        return name in self.names or account_of(name) in self.accounts
+
     @property
     def bound(self) -> Mapping[Register, frozenset[str]]:
         """The registers that must be there, each with the values it may have, in lower case."""
@@ -266,7 +270,8 @@ class Reading:
         everybody, some = self._shut[caller]
         if action in everybody:
             return True
-        return bool(view.names) and any(action in deny.actions and set(view.names) <= set(deny.names) for deny in some)
+        denies = [deny for deny in some if action in deny.actions]
+        return bool(view.names) and all(any(deny.covers(name) for deny in denies) for name in view.names)
 
     def ways(self, view: View, actions: Iterable[str]) -> dict[Caller, list[str]]:
         """Return which of ``actions`` an Allow leaves to whom who should not have them, and no Deny closes."""
@@ -286,14 +291,13 @@ class Reading:
         """The account of the key; empty when it cannot be told."""
         if self.key.account:
             return self.key.account
-        writers = {each for view in self.allows if PUT_POLICY in view.actions for each in account_of(view)}
+        writers = {each for view in self.allows if PUT_POLICY in view.actions for each in accounts_of(view)}
         return writers.pop() if len(writers) == 1 else ""
 
 
-def account_of(view: View) -> frozenset[str]:
+def accounts_of(view: View) -> frozenset[str]:
     """Return the accounts whose principals a statement names."""
-    named = (_ARN_ACCOUNT.match(name) or _ACCOUNT.fullmatch(name) for name in view.names)
-    return frozenset(match[1] for match in named if match)
+    return frozenset(filter(None, map(account_of, view.names)))
 
 
 def register_of(key: str) -> Register | None:

@@ -14,7 +14,7 @@ from nitroctl.kms.lint_reading import (
     Caller,
     Reading,
     View,
-    account_of,
+    accounts_of,
     matching,
     wild,
 )
@@ -168,9 +168,9 @@ def via_service(reading: Reading) -> Iterator[Finding]:
 
 def cross_account(reading: Reading) -> Iterator[Finding]:
     """KP040: principals of another account with data or grants, where that account's IAM policies decide."""
-    everyone = frozenset[str]().union(*(account_of(view) for view in reading.allows))
+    everyone = frozenset[str]().union(*(accounts_of(view) for view in reading.allows))
     for view in reading.allows:
-        foreign = sorted(account_of(view) - {reading.home})
+        foreign = sorted(accounts_of(view) - {reading.home})
         if not foreign or (not reading.home and len(everyone) < 2):  # noqa: PLR2004
             continue
         if reading.ways(view, DATA4) or reading.reaches(view, CREATE_GRANT):
