@@ -37,6 +37,8 @@ def explain(
     wanted = code.strip().strip("[]").strip()
     if re.fullmatch(r"[eE][0-9]{2}", wanted):
         return _nitro_cli(wanted.upper())
+    if re.fullmatch(r"[kK][pP][0-9]{3}", wanted):
+        return _own(_rule(wanted.lower()))
     return _own(wanted.lower())
 
 
@@ -51,6 +53,13 @@ def _own(code: str) -> Result:
         )
     found = CATALOGUE[code]
     return _result(code, "nitroctl", found.meaning, found.causes, found.remedy)
+
+
+def _rule(number: str) -> str:
+    """Return the whole id of the rule that ``kms lint`` calls by a number; the number when there is none."""
+    from nitroctl.catalogue import CATALOGUE
+
+    return next((code for code in CATALOGUE if code.startswith(f"{number}.")), number)
 
 
 def _nitro_cli(code: str) -> Result:

@@ -34,11 +34,6 @@ _VALUES: Final = 100_000
 _LIMIT: Final = 4 * 1024 * 1024
 
 
-def looks_like_yaml(text: str) -> bool:
-    """Whether a text that is not JSON has the section that every template must have."""
-    return re.search(r"^Resources\s*:", text, re.MULTILINE) is not None
-
-
 def from_json(
     template: Mapping[str, Any], text: str, *, path: str, where: str, parameters: Mapping[str, str]
 ) -> Source:

@@ -3,6 +3,7 @@
 What a plan or template leaves open is not guessed: a key whose policy cannot be known is an error beside the answer.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -16,6 +17,8 @@ from nitroctl.records import strict_json
 
 #: A plan has the whole state in it.
 SIZE_LIMIT: Final = 64 * 1024 * 1024
+#: The section that every template must have.
+_YAML: Final = re.compile(r"^Resources\s*:", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,17 +47,21 @@ def read(path: str, parameters: Mapping[str, str]) -> Source:
     ``parameters``: values for those of a CloudFormation template. Raises CannotAnswer ``file.*``, ``json.*``,
     ``kms.document`` or ``kms.template``.
     """
-    from nitroctl.kms import lint_cloudformation, lint_terraform  # noqa: PLC0415  (YAML only for a template)
-
     where = "standard input" if path == safefile.STDIN else path
     text = safefile.read_text(path, limit=SIZE_LIMIT)
-    if not text.lstrip().startswith(("{", "[", "\ufeff")) and lint_cloudformation.looks_like_yaml(text):
+    if _YAML.search(text) and not text.lstrip().startswith("{"):
+        from nitroctl.kms import lint_cloudformation  # noqa: PLC0415  (YAML only for a template)
+
         return lint_cloudformation.from_yaml(text, path=path, where=where, parameters=parameters)
     value = strict_json.parse(text, where=where)
     if isinstance(value, dict):
         if "planned_values" in value:
+            from nitroctl.kms import lint_terraform  # noqa: PLC0415  (only for a plan)
+
             return lint_terraform.from_plan(value, text, path=path, where=where)
         if isinstance(value.get("Resources"), dict):
+            from nitroctl.kms import lint_cloudformation  # noqa: PLC0415  (YAML only for a template)
+
             return lint_cloudformation.from_json(value, text, path=path, where=where, parameters=parameters)
     return Source(
         path=path,

@@ -430,3 +430,10 @@ def test_the_default_policy_is_refused_for_what_it_is(cli: Cli) -> None:
         ("KP037", "medium"),
         ("KP043", "low"),
     ]
+
+
+def test_a_rule_is_explained_by_its_number(cli: Cli) -> None:
+    ran = cli("explain", "KP007")
+    assert ran.stdout == cli("explain", "kp007.if-exists").stdout
+    assert ran.stdout.startswith("kp007.if-exists (nitroctl)\nA condition on attestation ends in IfExists")
+    assert "no such code: 'kp053'" in cli("explain", "KP053").stderr
