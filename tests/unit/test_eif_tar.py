@@ -304,6 +304,20 @@ def test_a_layer_may_lack_the_end_marker_for_its_digest_is_known() -> None:
     assert len(read(GOOD, end=False)) == 1
 
 
+@pytest.mark.parametrize("stored", [519, 520, 1023])
+def test_a_layer_may_lack_what_fills_up_its_last_block_as_those_of_umoci_insert_do(stored: int) -> None:
+    [(_, content)] = read(GOOD[:stored], end=False)
+    assert content == b"content"
+    [member] = tar.Archive(Pipe(GOOD[:stored]), where="layer", end=False)  # its content passed over
+    assert member.size == 7
+
+
+def test_a_layer_may_not_lack_a_byte_of_a_content() -> None:
+    assert refusal(GOOD[:518], end=False)[1] == "layer: tar archive, at byte 518: ends in the middle of a file"
+    with pytest.raises(CannotAnswer, match="at byte 518: ends in the middle of a file"):
+        list(tar.Archive(Pipe(GOOD[:518]), where="layer", end=False))
+
+
 def test_bytes_after_the_end_are_nobodys() -> None:
     assert len(read(archive(GOOD) + b"junk")) == 1
 
