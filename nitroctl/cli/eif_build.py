@@ -116,6 +116,7 @@ def build(
         source=image_output.Origin(
             uri=source_uri, ref=source_ref, commit=source_commit, checkout=source if source_git else None
         ),
+        output=output_file,
     )
     request = image_build.Request(
         source=source,

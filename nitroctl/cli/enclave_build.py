@@ -101,6 +101,7 @@ def build(
         release=release,
         records=setting["records"],
         source=image_output.Origin(uri=source_uri, ref=source_ref, commit=source_commit),
+        output=output_file,
     )
     if reproducible:
         if docker_dir is not None and image_archive is not None:
@@ -129,6 +130,7 @@ def build(
             "usage.invalid",
             ["add --reproducible"],
         )
+    image_output.require_apart(output_file, signing_certificate, private_key, metadata)
     from nitroctl.host import nitro_cli
 
     certificate_pcr8 = _register_of(signing_certificate) if signing_certificate is not None else None
@@ -166,17 +168,17 @@ def reproducibly(request: image_build.Request, uri: str, directory: str | None, 
     from nitroctl.cli.progress import Progress
     from nitroctl.host import docker
 
-    request = dataclasses.replace(request, reference=docker.tagged(uri))
     if request.source:
-        return image_build.make(request, mode)
+        return image_build.make(dataclasses.replace(request, reference=docker.tagged(uri)), mode)
     with image_output.scratch(request.output) as scratch:
         archive = str(scratch / "image.tar")
         progress = Progress(f"saving {uri}", mode)
         try:
-            docker.save(uri, archive, directory=directory, on_line=progress.line, on_tick=progress.tick)
+            saved = docker.save(uri, archive, directory=directory, on_line=progress.line, on_tick=progress.tick)
         finally:
             progress.clear()
-        return image_build.make(dataclasses.replace(request, source=archive, shown=f"docker: {uri}"), mode)
+        request = dataclasses.replace(request, source=archive, reference=saved, shown=f"docker: {uri}")
+        return image_build.make(request, mode)
 
 
 def _reproduced(

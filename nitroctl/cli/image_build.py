@@ -193,18 +193,16 @@ def _require_apart(request: Request) -> None:
 
     Raises UsageError ``usage.invalid``.
     """
-    output = Path(os.path.realpath(request.output))
+    from nitroctl.eif.parts import NAMES
+
     parts = request.given
-    for path in (
+    image_output.require_apart(
+        request.output,
         *(request.source, parts.kernel, parts.cmdline, parts.init, parts.nsm),
+        *(os.path.join(parts.directory, name) for name in NAMES),  # noqa: PTH118  (as it was written)
         *(request.metadata, request.certificate, request.private_key),
-    ):
-        if path and output == Path(os.path.realpath(path)):
-            raise UsageError(
-                f"--output-file {request.output}: the image is made of this file, which would be gone",
-                "usage.invalid",
-                ["name another file"],
-            )
+    )
+    output = Path(os.path.realpath(request.output))
     source = Path(os.path.realpath(request.source))
     if source.is_dir() and source in output.parents:
         raise UsageError(

@@ -1,6 +1,7 @@
 """What the two builders share: options, where the image is made and put, whether it is right, and its record."""
 
 import contextlib
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -106,6 +107,17 @@ def require_file(output_file: str) -> None:
         )
 
 
+def require_apart(output: str, *paths: str | None) -> None:
+    """Refuse to put the image where one of the files ``paths`` is that it is made of. Raises UsageError."""
+    target = os.path.realpath(output)
+    if any(path and os.path.realpath(path) == target for path in paths):
+        raise UsageError(
+            f"--output-file {output}: the image is made of this file, which would be gone",
+            "usage.invalid",
+            ["name another file"],
+        )
+
+
 def require_pair(certificate: str | None, private_key: str | None) -> None:
     """Refuse one half of a signing pair. Raises UsageError ``enclave.signing``."""
     if (certificate is None) != (private_key is None):
@@ -121,6 +133,7 @@ def naming(
     release: str | None,
     records: str,
     source: Origin,
+    output: str,
 ) -> Naming | None:
     """Return how the image is to be recorded, None when it is not. Raises UsageError, and what a bad name raises."""
     given = (component, environment, release)
@@ -137,6 +150,12 @@ def naming(
             "--record needs --component, --environment and --release",
             "usage.invalid",
             ["--record --component signer --environment prod --release 1.0.0"],
+        )
+    if os.path.realpath(records) == os.path.realpath(output):
+        raise UsageError(
+            f"--output-file {output}: the image would be recorded in this file, which would be gone",
+            "usage.invalid",
+            ["name another file"],
         )
     asked = Naming(
         component=component,

@@ -36,7 +36,9 @@ def choose(blobs: Blobs, *, platform: str | None, reference: str | None, remarks
     ]
     if not named:
         raise nothing_fits(
-            blobs.where, reference or "an image", [name for image in images for name in image.config.names]
+            blobs.where,
+            reference or "an image",
+            [name for image in images for name in image.config.names or (image.config.id,)],
         )
     image = pick(blobs.where, named, platform=platform)
     if reference is not None and reference != image.config.id:

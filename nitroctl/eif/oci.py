@@ -63,22 +63,28 @@ class _Candidate:
 def choose(blobs: Blobs, *, platform: str | None, reference: str | None, remarks: Remarks) -> Image:
     """Return the one image that is meant.
 
-    An index may list platforms that were not saved with it: they cannot be chosen. Raises CannotAnswer
-    ``eif.source-choice`` when none or several fit, ``eif.source-format``, ``eif.source-digest``.
+    An index may list platforms that were not saved with it: they cannot be chosen. ``reference``: a tag, the digest of
+    a manifest or an index (alone, or after a name and @), or the image's id. Raises CannotAnswer ``eif.source-choice``
+    when none or several fit, ``eif.source-format``, ``eif.source-digest``.
     """
     _check_version(blobs)
     where = f"{blobs.where}: {INDEX}"
     every = list(_candidates(blobs, as_object(parsed(json_blob(blobs, INDEX), where), where)))
     named = [one for one in every if reference is None or _is_called(one, reference)]
-    if not named:
-        raise nothing_fits(blobs.where, reference or "an image", sorted({name for one in every for name in one.names}))
+    is_id = not named and reference is not None and reference.startswith("sha256:")
+    if is_id:
+        named = every
     by_digest = {one.found.digest.text: one for one in named if not _is_attestation(one.found)}
     there = [one for one in by_digest.values() if blobs.has(one.found.digest.path)] or list(by_digest.values())
-    image = pick(blobs.where, [_image(blobs, one, _names(named, one)) for one in there], platform=platform)
+    images = [_image(blobs, one, _names(named, one)) for one in there]
+    images = [image for image in images if not is_id or image.config.id == reference]
+    if not images:
+        raise nothing_fits(blobs.where, reference or "an image", sorted({name for one in every for name in one.names}))
+    image = pick(blobs.where, images, platform=platform)
     chosen = by_digest[image.config.manifest]
     if not (fits(image.config.platform, image.platform) or fits(image.platform, image.config.platform)):
         remarks.about("source.platform-label", value=image.platform)
-    if reference is not None and reference not in (*chosen.digests, image.config.id):
+    if reference is not None and reference.rpartition("@")[2] not in (*chosen.digests, image.config.id):
         remarks.about("source.tag", value=reference)
     return image
 
@@ -116,7 +122,7 @@ def _candidates(blobs: Blobs, index: Object) -> Iterator[_Candidate]:
 
 
 def _is_called(one: _Candidate, reference: str) -> bool:
-    return reference in one.digests or any(
+    return reference.rpartition("@")[2] in one.digests or any(
         name == reference or name.endswith((f"/{reference}", f":{reference}")) for name in one.names
     )
 

@@ -26,6 +26,8 @@ from nitroctl.errors import CannotAnswer
 
 DEFAULT_DIRECTORY: Final = "/usr/share/nitro_enclaves/blobs"
 KERNELS: Final[dict[str, Architecture]] = {"bzImage": "x86_64", "Image": "aarch64"}
+#: Every file of the directory that an image may be made of.
+NAMES: Final = (*KERNELS, *(f"{name}.config" for name in KERNELS), "cmdline", "init", "nsm.ko")
 #: What OCI and Docker call the processors that enclaves run on.
 PLATFORMS: Final[dict[str, Architecture]] = {"amd64": "x86_64", "arm64": "aarch64"}
 _CONFIG_LIMIT: Final = 4 * 1024 * 1024

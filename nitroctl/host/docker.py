@@ -4,6 +4,7 @@ Nothing docker says is believed: the archive's digests are checked when it is re
 own affair (DOCKER_HOST, contexts); credentials never pass through here.
 """
 
+import re
 import shutil
 from collections.abc import Callable, Sequence
 from typing import Final
@@ -14,6 +15,7 @@ from nitroctl.host.process import Finished, OnLine
 
 _PROGRAM: Final = "docker"
 _SAID: Final = 3
+_ID: Final = re.compile(r"sha256:[0-9a-f]{64}")
 
 
 def tagged(uri: str) -> str:
@@ -28,8 +30,10 @@ def save(
     directory: str | None = None,
     on_line: OnLine | None = None,
     on_tick: Callable[[float], None] | None = None,
-) -> None:
-    """Write the image ``uri`` to the file ``archive``, as ``docker save`` does.
+) -> str:
+    """Write the image ``uri`` to the file ``archive``, as ``docker save`` does; return what to look for in it.
+
+    That is the name with its tag; for a name with a digest, which an archive may not hold, the id docker has for it.
 
     As nitro-cli: with ``directory``, the image is built from the Dockerfile there and named ``uri`` first; without it
     the image that docker has is taken, and it is pulled only when there is none. Raises CannotAnswer
@@ -57,6 +61,14 @@ def save(
     elif run("image", "inspect", "--", name).status != 0:
         _require(run("pull", "--", name), "pull")
     _require(run("image", "save", "--output", archive, "--", name), "save")
+    if "@" not in name:
+        return name
+    told = run("image", "inspect", "--format", "{{.Id}}", "--", name)
+    _require(told, "image inspect")
+    found = told.stdout.strip()
+    if not _ID.fullmatch(found):
+        raise CannotAnswer(f"docker image inspect: no id of an image: {found[:100]!r}", "docker.failed")
+    return found
 
 
 def _require(finished: Finished, verb: str) -> None:

@@ -562,7 +562,11 @@ def refused(cli: Cli, *arguments: str) -> tuple[int, str]:
             "taken.json: BuildTime is a member that the builder ",
         ),
         (("rootfs", "--cmd", "a", "--metadata", "large.json"), 3, "large.json: larger than 4096 bytes, the most this "),
-        (("rootfs", "--cmd", "a", "--activate"), 2, "--activate, --component, --environment, --release and --source-… are for "),
+        (
+            ("rootfs", "--cmd", "a", "--activate"),
+            2,
+            "--activate, --component, --environment, --release and --source-… are for ",
+        ),
     ],
 )
 def test_what_cannot_be_built(cli: Cli, arguments: Sequence[str], status: int, said: str) -> None:
@@ -617,6 +621,10 @@ def test_a_platform_that_enclaves_do_not_have(cli: Cli, platform: str) -> None:
         (("app.tar",), "link.tar"),
         (("app.tar", "--kernel", "blobs/bzImage"), "blobs/bzImage"),
         (("app.tar", "--init", "blobs/init"), "blobs/../blobs/init"),
+        (("app.tar",), "blobs/bzImage"),
+        (("app.tar",), "blobs/cmdline"),
+        (("app.tar",), "blobs/init"),
+        (("app.tar",), "blobs/nsm.ko"),
     ],
 )
 def test_the_image_is_not_written_over_what_it_is_made_of(cli: Cli, arguments: Sequence[str], output: str) -> None:
@@ -626,6 +634,31 @@ def test_the_image_is_not_written_over_what_it_is_made_of(cli: Cli, arguments: S
     assert (ran.status, ran.stdout) == (2, "")
     assert "the image is made of this file, which would be gone [usage.invalid]" in ran.stderr
     assert Path(output).read_bytes() == before
+
+
+def test_the_image_is_not_written_over_its_record(cli: Cli) -> None:
+    Path("ledger.json").write_text("records")
+    for command in (("eif", "build", "app.tar"), ("enclave", "build", "--docker-uri", "app:1")):
+        naming = ("--record", "--component", "a", "--environment", "b", "--release", "1", "--records", "ledger.json")
+        ran = cli(*command, "--output-file", "./ledger.json", *naming)
+        assert ran == Ran(
+            2,
+            "",
+            "nitroctl: error: --output-file ./ledger.json: the image would be recorded in this file, which would be "
+            "gone [usage.invalid]\nnitroctl: hint: name another file\n",
+        )
+    assert Path("ledger.json").read_text() == "records"
+
+
+@pytest.mark.parametrize("option", ["--private-key", "--signing-certificate", "--metadata"])
+def test_the_image_of_nitro_cli_is_not_written_over_what_it_is_made_of(option: str, cli: Cli) -> None:
+    Path("mine").write_text("the only copy")
+    files = {"--private-key": "key.pem", "--signing-certificate": "certificate.pem", option: "mine"}
+    options = [text for pair in files.items() for text in pair]
+    ran = cli("enclave", "build", "--docker-uri", "app:1", "--output-file", "mine", *options)
+    assert (ran.status, ran.stdout) == (2, "")
+    assert "--output-file mine: the image is made of this file, which would be gone [usage.invalid]" in ran.stderr
+    assert Path("mine").read_text() == "the only copy"
 
 
 def test_the_image_is_not_written_into_its_source(cli: Cli) -> None:
@@ -742,6 +775,30 @@ def test_the_image_is_pulled_only_when_docker_has_none(cli: Cli) -> None:
 def test_the_image_is_built_first(cli: Cli) -> None:
     assert reproduced(cli, "--docker-dir", "rootfs", env=docker(SAVES)).status == 0
     assert Path("docker.log").read_text().splitlines()[0] == "build --tag app:1 -- rootfs"
+
+
+def test_an_image_named_by_its_digest_is_found_by_the_id_that_docker_has_for_it(cli: Cli) -> None:
+    build(cli, "app.tar", "--reference", "app:1")
+    about = oci_images.config([LAYER], config=CONFIG)
+    id_ = oci_images.sha256(oci_images.compact(about))
+    uri = "team/app@sha256:" + "0" * 64
+    arguments = ("enclave", "build", "--docker-uri", uri, "--output-file", "again.eif", "--reproducible")
+    path = docker(f'test "$3" = --format && echo {id_}; {SAVES}')
+    ran = cli.program(*arguments, env=path)
+    assert (ran.status, ran.stdout.splitlines()[0]) == (0, "✓ again.eif: built, and it measures what was written")
+    assert Path("docker.log").read_text().splitlines()[-1] == f"image inspect --format {{{{.Id}}}} -- {uri}"
+    assert Path("again.eif").read_bytes() == Path("image.eif").read_bytes()
+
+
+@pytest.mark.parametrize("said", ["sha256:" + "1" * 64, "app:1", ""])
+def test_another_image_than_docker_has_under_the_digest_is_refused(said: str, cli: Cli) -> None:
+    uri = "team/app@sha256:" + "0" * 64
+    arguments = ("enclave", "build", "--docker-uri", uri, "--output-file", "again.eif", "--reproducible")
+    ran = cli.program(*arguments, env=docker(f'test "$3" = --format && echo "{said}"; {SAVES}'))
+    assert (ran.status, ran.stdout) == (3, "")
+    wanted = f"{said} is not in it [eif.source-choice]" if said.startswith("sha256:") else f"image: {said!r} [docker.f"
+    assert wanted in ran.stderr
+    assert not Path("again.eif").exists()
 
 
 def test_docker_says_why_not(cli: Cli) -> None:

@@ -379,7 +379,13 @@ def test_a_digest_chooses_and_pins(tmp_path: Path) -> None:
     parts = several()
     [outer] = json.loads(parts["index.json"])["manifests"]
     inner = json.loads(parts["blobs/" + outer["digest"].replace(":", "/")])["manifests"][0]
-    for reference, platform in ((inner["digest"], None), (outer["digest"], "linux/amd64")):
+    id_ = json.loads(parts["blobs/" + inner["digest"].replace(":", "/")])["config"]["digest"]
+    for reference, platform in (
+        (inner["digest"], None),
+        (outer["digest"], "linux/amd64"),
+        (f"team/app@{inner['digest']}", None),
+        (id_, None),
+    ):
         with opened(parts, tmp_path, reference=reference, platform=platform) as tree:
             assert tree.config is not None
             assert (tree.config.manifest, tree.remarks) == (inner["digest"], ())
