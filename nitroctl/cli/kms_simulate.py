@@ -8,9 +8,10 @@ from nitroctl.errors import UsageError
 from nitroctl.render.result import Result
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
+    from nitroctl.kms.grants import Grant
     from nitroctl.kms.operators import Actual
 
 _ROLE = "arn:aws:iam::111122223333:role"
@@ -104,9 +105,7 @@ def simulate(
     """
     from nitroctl.cli import kms_attested, kms_simulated
     from nitroctl.kms import actions, authorize, caller
-    from nitroctl.kms import grants as granted
     from nitroctl.kms.document import Kind, read
-    from nitroctl.kms.generate import parse_context
     from nitroctl.kms.request import Request
 
     _one_stdin([file, document, ram_policy, grants, *(iam_policy or [])])
@@ -117,7 +116,7 @@ def simulate(
     instant = _instant(at)
     source = kms_attested.Asked(document, entry, eif, pcr or [], platform, debug_mode, root or [], records)
     attested = kms_attested.attested(source)
-    encryption = parse_context(encryption_context or [])
+    encryption = _encryption_context(encryption_context)
     if encryption and asked not in actions.WITH_CONTEXT:
         raise UsageError(f"{asked} takes no encryption context", "usage.invalid", ["leave out --encryption-context"])
     policies = authorize.Policies(
@@ -125,7 +124,7 @@ def simulate(
         identity=None
         if iam_policy is None and not no_iam_policy
         else tuple(read(path, kind=Kind.IDENTITY) for path in iam_policy or []),
-        grants=None if grants is None else granted.read(grants),
+        grants=None if grants is None else _grants(grants),
     )
     request = Request(
         caller=who,
@@ -138,6 +137,20 @@ def simulate(
     )
     decision = authorize.decide(request, policies)
     return kms_simulated.result(decision, policies, attested, kms_attested.ledger(source))
+
+
+def _encryption_context(texts: "Sequence[str] | None") -> "Mapping[str, str]":
+    if not texts:
+        return {}
+    from nitroctl.kms.generate import parse_context
+
+    return parse_context(texts)
+
+
+def _grants(path: str) -> "tuple[Grant, ...]":
+    from nitroctl.kms import grants
+
+    return grants.read(path)
 
 
 def _one_stdin(paths: "Sequence[str | None]") -> None:

@@ -14,18 +14,20 @@ policy"; IAM user guide, "Policy evaluation logic".
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nitroctl.kms import actions, patterns
 from nitroctl.kms import caller as callers
 from nitroctl.kms.caller import Named
 from nitroctl.kms.document import Condition, Kind, PolicyDocument, Principal, Statement
-from nitroctl.kms.grants import Grant
 from nitroctl.kms.key_policy import Effect
 from nitroctl.kms.operators import Actual, judge
 from nitroctl.kms.patterns import Unresolved
 from nitroctl.kms.request import Request, account_of_key
 from nitroctl.kms.truth import Truth, all_of, any_of, of
+
+if TYPE_CHECKING:
+    from nitroctl.kms.grants import Grant
 
 
 class Verdict(StrEnum):
@@ -57,7 +59,7 @@ class Policies:
 
     key: tuple[PolicyDocument, ...]
     identity: tuple[PolicyDocument, ...] | None = None
-    grants: tuple[Grant, ...] | None = None
+    grants: "tuple[Grant, ...] | None" = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ class Decision:
     verdict: Verdict
     way: Way
     deciding: tuple[Traced, ...]
-    grant: Grant | None
+    grant: "Grant | None"
     open: tuple[str, ...]
     statements: tuple[Traced, ...]
 
@@ -156,7 +158,7 @@ def _decision(  # noqa: PLR0913  (a value's parts)
     traced: Sequence[Traced],
     *,
     deciding: Sequence[Traced] = (),
-    grant: Grant | None = None,
+    grant: "Grant | None" = None,
     open_: Sequence[str] = (),
 ) -> Decision:
     return Decision(
@@ -177,7 +179,7 @@ class _Allowing:
     way: Way
     truth: Truth
     statements: Sequence[Traced] = ()
-    grant: Grant | None = None
+    grant: "Grant | None" = None
     open: Sequence[str] = ()
 
 

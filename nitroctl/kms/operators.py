@@ -9,14 +9,16 @@ keys".
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from enum import StrEnum
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from nitroctl.kms import patterns
 from nitroctl.kms.document import Condition, Operator
 from nitroctl.kms.patterns import Lookup, Unresolved
 from nitroctl.kms.truth import Truth, all_of, any_of, of
+
+if TYPE_CHECKING:
+    from decimal import Decimal
 
 
 class Presence(StrEnum):
@@ -221,7 +223,9 @@ def _address(text: str, value: str, _: Lookup | None) -> Truth | Unresolved:
         raise _Malformed(f"{text[:100]!r} or {value[:100]!r} is no address or range") from error
 
 
-def _number(text: str) -> Decimal:
+def _number(text: str) -> "Decimal":
+    from decimal import Decimal, InvalidOperation  # noqa: PLC0415  (rare, and the start counts)
+
     try:
         number = Decimal(text) if len(text) < _DIGITS else Decimal("NaN")
     except InvalidOperation:
@@ -241,7 +245,7 @@ def _time(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-def _numeric(holds: Callable[[Decimal, Decimal], bool]) -> Callable[[str, str, Lookup | None], Truth | Unresolved]:
+def _numeric(holds: "Callable[[Decimal, Decimal], bool]") -> Callable[[str, str, Lookup | None], Truth | Unresolved]:
     return lambda text, value, _: of(holds(_number(value), _number(text)))
 
 

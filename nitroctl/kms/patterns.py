@@ -32,7 +32,11 @@ Pattern = Sequence[str | Wild]
 #: The value of a condition key that a variable names.
 Lookup = Callable[[str], str | Unresolved]
 
-_VARIABLE: Final = re.compile(r"\$\{\s*([^\s},]+)\s*(?:,\s*'([^']*)'\s*)?\}|\$\{([*?$])\}")
+#: Bounded, so that a value of nothing but openings is read in one pass.
+_VARIABLE: Final = re.compile(
+    r"\$\{(?P<literal>[*?$])\}"
+    r"|\$\{\s{0,8}(?P<key>[^\s},${]{1,256})\s{0,8}(?:,\s{0,8}'(?P<default>[^'$]{0,256})'\s{0,8})?\}"
+)
 _ARN_COLONS: Final = 5
 
 
@@ -48,12 +52,12 @@ def expand(value: str, lookup: Lookup | None, *, wildcards: bool) -> Pattern | U
     for match in _VARIABLE.finditer(value):
         found += _wild(value[end : match.start()]) if wildcards else value[end : match.start()]
         end = match.end()
-        if match[1] in ("*", "?", "$"):
-            found.append(match[1])
+        if match["literal"]:
+            found.append(match["literal"])
             continue
-        resolved = lookup(match[1])
-        if resolved is Unresolved.ABSENT and match[2] is not None:
-            resolved = match[2]
+        resolved = lookup(match["key"])
+        if resolved is Unresolved.ABSENT and match["default"] is not None:
+            resolved = match["default"]
         if isinstance(resolved, Unresolved):
             return resolved
         found += resolved

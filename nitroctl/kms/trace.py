@@ -17,7 +17,7 @@ from nitroctl.kms.request import Attested, Platform, register
 from nitroctl.kms.truth import Truth
 
 #: How many Allow statements are tried, those that need least changed first, and how many answers are given.
-_TRIED: Final = 64
+_TRIED: Final = 32
 _ANSWERS: Final = 3
 _EQUALS: Final = ("StringEquals", "StringEqualsIgnoreCase", "StringLike")
 

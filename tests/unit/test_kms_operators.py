@@ -214,6 +214,12 @@ def test_a_pattern_of_many_wildcards_takes_no_longer_than_the_text_is_long() -> 
     assert truth("StringLike", "*a" * 2000 + "*b", present("a" * 20_000)) is NO
 
 
+@pytest.mark.parametrize("value", ["${" * 200_000, "${a " + " " * 200_000, "${a, '" * 100_000, "${" + "a" * 200_000])
+def test_openings_without_an_end_are_read_in_one_pass(value: str) -> None:
+    judged = judge(condition("StringLike", value, key="k"), present("x"), lambda _: Unresolved.ABSENT)
+    assert judged.truth is NO
+
+
 def test_a_truth_is_no_boolean() -> None:
     with pytest.raises(TypeError, match="not a boolean"):
         bool(Truth.NO)
