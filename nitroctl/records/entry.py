@@ -1,7 +1,6 @@
 """One entry of the ledger: what one version of one component measures to, and the rules that hold for it."""
 
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -10,8 +9,8 @@ from typing import Final
 
 from nitroctl import pcr
 from nitroctl.errors import CannotAnswer
+from nitroctl.records import texts
 from nitroctl.records.recipe import Recipe
-from nitroctl.records.recipe import fault as recipe_fault
 
 NITRO_ENCLAVE: Final = "nitro-enclave"
 NITRO_TPM: Final = "nitro-tpm"
@@ -19,10 +18,6 @@ NITRO_TPM: Final = "nitro-tpm"
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 _PLATFORM: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
-_SHA256: Final = re.compile(r"[0-9a-f]{64}")
-#: Control, format, surrogate, line and paragraph separator: what a reviewer of the file could not see.
-_UNREADABLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
-_TEXT_LIMIT: Final = 4096
 _LAST_INDEX: Final = 31
 #: Registers in which a pinned zero would admit a debug enclave, an unsigned image, or a parent without a role.
 _NEVER_PINNED_ZERO: Final = (0, 1, 2, 3, 4, 8)
@@ -74,8 +69,7 @@ class Source:
 class Build:
     """Who built it: ``builder``, ``run`` (a URI), tool ``versions`` by name, and who else reproduced it.
 
-    ``inputs``: SHA-256 in hex of what went into the image, by role (``kernel``, ``init``, ``image`` for the id of a
-    container image). ``recipe``: how it is made again; None when it was not nitroctl that built it.
+    ``inputs``: SHA-256 in hex by role (``kernel``, ``image``: a container image's id). ``recipe``: None when not ours.
     """
 
     builder: str = ""
@@ -152,8 +146,7 @@ class Entry:
             and {"name": self.artifact.name, "sha256": self.artifact.sha256, "size": self.artifact.size},
             "measurements": {"algorithm": "sha384", "pcrs": pcr.as_hex(self.pcrs)},
             "pin": [pcr.name(index) for index in self.pin],
-            "source": self.source
-            and _given(uri=self.source.uri, ref=self.source.ref, commit=self.source.commit, path=self.source.path),
+            "source": self.source and _given(**{name: getattr(self.source, name) for name in texts.SOURCE}),
             "build": self.build
             and _given(
                 builder=self.build.builder,
@@ -349,43 +342,5 @@ def _order_fault(entry: Entry) -> Fault | None:
 
 
 def _text_fault(entry: Entry) -> Fault | None:
-    for place, text in _texts(entry):
-        if len(text) > _TEXT_LIMIT:
-            return Fault(place, f"longer than {_TEXT_LIMIT} characters", "records.text")
-        if not text.isprintable() and any(unicodedata.category(character) in _UNREADABLE for character in text):
-            return Fault(
-                place,
-                "has a control or format character",
-                "records.text",
-                "write plain text on one line",
-            )
-    if entry.artifact:
-        if not _SHA256.fullmatch(entry.artifact.sha256):
-            return Fault("/artifact/sha256", "not 64 lower-case hexadecimal digits", "records.text")
-        if entry.artifact.size < 0:
-            return Fault("/artifact/size", "negative", "records.text")
-    if entry.signer and not _SHA256.fullmatch(entry.signer.certificate_sha256):
-        return Fault("/signer/certificate_sha256", "not 64 lower-case hexadecimal digits", "records.text")
-    return _build_fault(entry.build) if entry.build else None
-
-
-def _build_fault(build: Build) -> Fault | None:
-    for role, digest in build.inputs.items():
-        if not _SHA256.fullmatch(digest):
-            return Fault("/build/inputs", f"{role[:40]!r}: not 64 lower-case hexadecimal digits", "records.text")
-    wrong = recipe_fault(build.recipe) if build.recipe else None
-    return Fault(f"/build/recipe/{wrong[0]}", wrong[1], "records.text") if wrong else None
-
-
-def _texts(entry: Entry) -> list[tuple[str, str]]:
-    found = [("/notes", entry.notes), ("/revoked_because", entry.revoked_because)]
-    if entry.artifact:
-        found.append(("/artifact/name", entry.artifact.name))
-    if entry.source:
-        found += [(f"/source/{name}", getattr(entry.source, name)) for name in ("uri", "ref", "commit", "path")]
-    if entry.build:
-        found += [("/build/builder", entry.build.builder), ("/build/run", entry.build.run)]
-        found += [("/build/versions", text) for pair in entry.build.versions.items() for text in pair]
-        found += [("/build/inputs", role) for role in entry.build.inputs]
-        found += [(f"/build/reproduced_by/{n}", text) for n, text in enumerate(entry.build.reproduced_by)]
-    return found
+    wrong = texts.first_wrong(entry)
+    return Fault(wrong.place, wrong.message, "records.text", wrong.hint) if wrong else None
