@@ -265,6 +265,11 @@ REMEDY = "write nonce: {required: true}, and give --nonce with every request"
         ({}, [{1: b"\x01" * 48, 2: b"\x01" * 48}], []),
         (
             {},
+            [{2: b"\x01" * 48, 8: b"\x01" * 48}],
+            [("signer", "every image signed with the key passes, older ones too: r0", None)],
+        ),
+        (
+            {},
             [{1: b"\x01" * 48, 8: b"\x01" * 48}] * 2,
             [("signer", "every image signed with the key passes, older ones too: r0, r1", None)],
         ),
@@ -311,8 +316,95 @@ REMEDY = "write nonce: {required: true}, and give --nonce with every request"
             [("freshness", "no nonce is required: a document can be played again for 5 min", REMEDY)],
         ),
     ],
-    ids=range(17),
+    ids=range(18),
 )
 def test_what_makes_a_policy_weaker_than_it_looks(fields: Any, sets: Any, warned: Any, path: Path) -> None:
     checks = reviewed(path, {**fields, "references": LEDGER}, recorded(*sets))
     assert said(checks) == [(name, WARN, detail, remedy) for name, detail, remedy in warned]
+
+
+# -- a policy in words
+
+
+def told(**fields: Any) -> list[tuple[str, str]]:
+    """Return the words of a policy that are not there without ``fields``."""
+    plain, _ = policy_file.form(Text({"schema": policy_file.SCHEMA}, {}), where="d/p")
+    found, faults = policy_file.form(Text({"schema": policy_file.SCHEMA, **fields}, {}), where="d/p")
+    assert plain is not None
+    assert found is not None, faults
+    return [row for row in words(found) if row not in words(plain)]
+
+
+def test_an_empty_policy_in_words() -> None:
+    plain, _ = policy_file.form(Text({"schema": policy_file.SCHEMA}, {}), where="p")
+    assert plain is not None
+    assert words(plain) == [
+        ("kind", "a Nitro Enclave"),
+        ("reference values", "none: nothing is acceptable"),
+        ("debug mode", "refused"),
+        ("clock skew", "at most 5 min in the future"),
+        ("root", "AWS's, any"),
+    ]
+
+
+REFERENCES = {"records": {"file": "r"}, "any_of": [{"label": "x", "pcrs": {"PCR8": A, "PCR0": A}}]}
+
+
+@pytest.mark.parametrize(
+    ("fields", "rows"),
+    [
+        ({"kind": "nitrotpm"}, [("kind", "a NitroTPM of an EC2 instance")]),
+        (
+            {"references": REFERENCES},
+            [("reference values", "the active entries in d/r"), ("reference values", "x: PCR0, PCR8")],
+        ),
+        (
+            {"references": {"records": {"file": "r", "component": "c"}}},
+            [("reference values", "the active entries of c in d/r")],
+        ),
+        (
+            {"references": {"records": {"file": "r", "environment": "e"}}},
+            [("reference values", "the active entries of e in d/r")],
+        ),
+        (
+            {"references": {"records": {"file": "r", "component": "c", "environment": "e"}}},
+            [("reference values", "the active entries of c in e in d/r")],
+        ),
+        ({"registers": {"PCR16": "present"}}, [("PCR16", "present, that is, locked")]),
+        ({"registers": {"PCR16-PCR17": "present"}}, [("PCR16-PCR17", "each is present, that is, locked")]),
+        ({"registers": {"PCR16": [A]}}, [("PCR16", A)]),
+        ({"registers": {"PCR16-PCR17": [A, "cd" * 48]}}, [("PCR16-PCR17", f"each is {A} or {'cd' * 48}")]),
+        (
+            {"kind": "nitrotpm", "registers": {"PCR8": "present"}},
+            [("kind", "a NitroTPM of an EC2 instance"), ("PCR8", "present")],
+        ),
+        ({"debug": "allow"}, [("debug mode", "allowed: then no image is attested")]),
+        ({"module_ids": [M1]}, [("module id", M1)]),
+        ({"instance_ids": [I2, I1]}, [("instance", f"{I1} or {I2}")]),
+        ({"regions": ["eu-west-1"]}, [("region", "eu-west-1")]),
+        ({"partitions": ["aws-cn", "aws"]}, [("partition", "aws or aws-cn")]),
+        ({"roles": [R1]}, [("role, by PCR3", R1)]),
+        ({"pcr4_matches_module_id": True}, [("PCR4", "the one made from the instance id in the module id")]),
+        ({"nonce": {"equals": "00ff"}}, [("nonce", "00ff")]),
+        ({"nonce": {"required": True}}, [("nonce", "the one given with --nonce, without which nothing is acceptable")]),
+        ({"max_age": "5m"}, [("age", "at most 5 min")]),
+        ({"clock_skew": "1m"}, [("clock skew", "at most 1 min in the future")]),
+        ({"strict": True}, [("format", "strict: AWS's published text, where AWS's own documents depart from it")]),
+        ({"user_data": "absent"}, [("user data", "absent")]),
+        ({"user_data": "present"}, [("user data", "present")]),
+        ({"user_data": {"equals": "00"}}, [("user data", "exactly 00")]),
+        ({"user_data": {"sha256": OTHER}}, [("user data", f"with the SHA-256 {OTHER}")]),
+        (
+            {"user_data": {"json": {"b": None, "a": "é"}, "equals": "00"}},
+            [("user data", 'exactly 00, JSON whose a is "é", JSON whose b is null')],
+        ),
+        ({"public_key": "absent"}, [("public key", "absent")]),
+        ({"public_key": {"type": "rsa", "minimum_bits": 2048}}, [("public key", "RSA, at least 2048 bits")]),
+        ({"public_key": {"type": "ec"}}, [("public key", "elliptic curve")]),
+        ({"public_key": {"type": "ed25519"}}, [("public key", "Ed25519")]),
+        ({"roots": [OTHER]}, [("root", f"with --root, the one, SHA-256 {OTHER}")]),
+    ],
+    ids=range(32),
+)
+def test_every_requirement_in_words(fields: dict[str, Any], rows: list[tuple[str, str]]) -> None:
+    assert told(**fields) == rows
