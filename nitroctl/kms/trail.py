@@ -7,7 +7,7 @@ Source: KMS Developer Guide, "Logging AWS KMS API calls with AWS CloudTrail".
 """
 
 import heapq
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -22,7 +22,7 @@ from nitroctl.records import NITRO_TPM
 
 #: Records that are held back to put them in order: more than an answer of LookupEvents has in its reverse order.
 WINDOW: Final = 10_000
-#: Ids of records that are remembered: trails of an organisation and of an account deliver the same ones.
+#: Ids of records that are remembered, at least: trails of an organisation and of an account deliver the same ones.
 _REMEMBERED: Final = 50_000
 #: Different keys, and kinds of lines, that are followed; policies kept of each key.
 _MOST_KEYS: Final = 10_000
@@ -104,7 +104,8 @@ class Trail:
         self._images = images
         self._named = frozenset(named)
         self._window = window
-        self._seen: OrderedDict[str, int] = OrderedDict()
+        self._seen: dict[str, int] = {}
+        self._seen_before: dict[str, int] = {}
         self.keys = {key: Key(key, key, "named") for key in sorted(self._named)}
         self.groups: dict[tuple[str, ...], Group] = {}
         self.counts: Counter[tuple[Outcome, str]] = Counter()
@@ -135,9 +136,13 @@ class Trail:
             if len(waiting) < self._window:
                 heapq.heappush(waiting, item)
                 continue
-            yield from self._line(heapq.heappushpop(waiting, item)[2])
+            line = self._line(heapq.heappushpop(waiting, item)[2])
+            if line is not None:
+                yield line
         while waiting:
-            yield from self._line(heapq.heappop(waiting)[2])
+            line = self._line(heapq.heappop(waiting)[2])
+            if line is not None:
+                yield line
 
     def missed(self) -> list[Key]:
         """Return the bound keys whose unattested uses were passed over, before anything said that they are bound."""
@@ -160,13 +165,13 @@ class Trail:
         """Whether the record was read before: the same id with the same content."""
         if not event.id:
             return False
-        content = hash((*event[:3], *event[4:-1], event.change and event.change.said))
-        if self._seen.get(event.id) == content:
+        content = hash((event.time, event.name, event.key_id, event.principal, event.error, event.attested))
+        if self._seen.get(event.id) == content or self._seen_before.get(event.id) == content:
             self.doubled += 1
             return True
         self._seen[event.id] = content
-        if len(self._seen) > _REMEMBERED:
-            self._seen.popitem(last=False)
+        if len(self._seen) >= _REMEMBERED:
+            self._seen_before, self._seen = self._seen, {}
         return False
 
     def _learn(self, event: Event) -> None:
@@ -193,11 +198,11 @@ class Trail:
             key.policies.sort(key=lambda item: item[:3])
             del key.policies[:-_MOST_POLICIES]
 
-    def _line(self, event: Event) -> Iterator[Line]:
-        """Yield the line about a record, if there is anything to say of it, and count it."""
+    def _line(self, event: Event) -> Line | None:
+        """Return the line about a record, None when there is nothing to say of it, and count it."""
         line = self._told(event, self.keys.get(event.key_id))
         if line is None:
-            return
+            return None
         if event.time < self.last:
             self.disordered += 1
         self.first = min(self.first or event.time, event.time)
@@ -206,7 +211,7 @@ class Trail:
         self.remarks.update(name for name, _ in line.remarks)
         if line.judged:
             self.not_logged.update(line.judged.not_logged)
-        yield line._replace(new=self._is_new(line))
+        return line._replace(new=self._is_new(line))
 
     def _is_new(self, line: Line) -> bool:
         event = line.event

@@ -2,7 +2,7 @@
 
 Registers are written in base64 in real logs and in hexadecimal in AWS's documentation; both become 48 bytes. Members
 are hostile text; one of a wrong type, or longer than anything AWS writes there, counts as absent. Source: KMS Developer
-Guide, "Nitro Enclaves" and "NitroTPM" in "Logging AWS KMS API calls with AWS CloudTrail"; public logs of demonstrations.
+Guide, "Nitro Enclaves" and "NitroTPM" in "Logging AWS KMS API calls with AWS CloudTrail"; logs of demonstrations.
 """
 
 import re

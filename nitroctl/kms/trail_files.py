@@ -34,6 +34,7 @@ _FORMS: Final = "give CloudTrail's files as they are in S3, or what aws cloudtra
 
 _SPACE: Final = re.compile(r"[ \t\r\n]*")
 _LIST: Final = re.compile(r'\{[ \t\r\n]*"(?:Records|Events|events)"[ \t\r\n]*:[ \t\r\n]*\[')
+_QUOTE_AND_SPACE: Final = ('" ', '"\n', '"\r', '"\t')
 _KEY_END: Final = re.compile(r'"[ \t\r\n]*:')
 #: The members of an element that hold the record itself, as text or as an object.
 _WRAPPINGS: Final = ("CloudTrailEvent", "message", "detail")
@@ -57,6 +58,12 @@ class _Raw(NamedTuple):
     def has(self, part: str) -> bool:
         """Whether ``part`` stands in it."""
         return self.text.find(part, self.start, self.end) >= 0
+
+    def key_ends(self) -> int:
+        """Return how many quotes stand before a colon: no fewer than there are keys."""
+        if any(map(self.has, _QUOTE_AND_SPACE)):
+            return len(_KEY_END.findall(*self))
+        return self.text.count('":', self.start, self.end)  # as CloudTrail writes it; ten times as fast
 
 
 class _Broken(Exception):
@@ -249,7 +256,7 @@ def _strict(value: object, raw: _Raw, where: str) -> None:
     No more keys can end in the text than quotes before colons stand there. Only where that is not the number of keys
     that were kept is it read again, slowly: text within strings can look like keys.
     """
-    if len(_KEY_END.findall(*raw)) != _keys(value):
+    if raw.key_ends() != _keys(value):
         strict_json.parse(raw.text[raw.start : raw.end], where=where)
 
 

@@ -177,20 +177,30 @@ def instance_and_role(event: Event, attested: Attested) -> tuple[tuple[str, str]
     found = []
     if attested.platform == NITRO_TPM:
         registers = {}
-    if attested.instance and 4 in registers and not pcr.is_zero(registers[4]):  # noqa: PLR2004
-        try:
-            fits = registers[4] == pcr.for_instance(attested.instance)
-        except UsageError:
-            fits = False
-        if not fits:
-            found.append(("trail.instance", f"PCR4 is not that of {attested.instance}, which its module id names"))
+    instance = _instance_register(attested.instance) if attested.instance else None
+    if attested.instance and not pcr.is_zero(registers.get(4, pcr.ZERO)) and registers[4] != instance:
+        found.append(("trail.instance", f"PCR4 is not that of {attested.instance}, which its module id names"))
     if event.instance and attested.instance and event.instance != attested.instance:
         found.append(("trail.credentials", f"credentials of {event.instance} with a document of {attested.instance}"))
-    if event.role and 3 in registers and not pcr.is_zero(registers[3]):  # noqa: PLR2004
-        try:
-            fits = registers[3] == pcr.for_role(event.role)
-        except UsageError:
-            fits = True
-        if not fits:
-            found.append(("trail.role", f"PCR3 is not that of {event.role}, whose credentials were used"))
+    role = _role_register(event.role) if event.role else None
+    if role is not None and not pcr.is_zero(registers.get(3, pcr.ZERO)) and registers[3] != role:
+        found.append(("trail.role", f"PCR3 is not that of {event.role}, whose credentials were used"))
     return tuple(found)
+
+
+@lru_cache(maxsize=4096)
+def _instance_register(instance: str) -> bytes | None:
+    """Return PCR4 on an instance, None for what is no instance's id."""
+    try:
+        return pcr.for_instance(instance)
+    except UsageError:
+        return None
+
+
+@lru_cache(maxsize=4096)
+def _role_register(role: str) -> bytes | None:
+    """Return PCR3 where the parent has a role, None for what is no role's ARN."""
+    try:
+        return pcr.for_role(role)
+    except UsageError:
+        return None

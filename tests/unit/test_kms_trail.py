@@ -375,6 +375,13 @@ def test_a_record_that_is_read_twice_is_counted_once_and_another_with_its_id_is_
     assert (len(lines), trail.doubled) == (4, 1)
 
 
+def test_the_memory_of_records_is_bounded_and_reaches_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nitroctl.kms.trail._REMEMBERED", 3)
+    events = [attested(number) for number in range(9)]
+    assert follow([*events, events[8], events[6], events[5]])[1].doubled == 2
+    assert follow([*events, attested(10), events[2]])[1].doubled == 0
+
+
 def test_calls_of_one_kind_are_new_once() -> None:
     lines, trail = follow([attested(1), attested(2), attested(3, "x"), call(4), call(5), policy(6, allow())])
     assert [line.new for line in lines if isinstance(line, Line)] == [True, False, True, True, False, True]
