@@ -332,7 +332,7 @@ class _Text:
 
 def _chunks(stream: IO[bytes]) -> Iterator[bytes]:
     """Yield the content of a stream, decompressed where it begins as gzip does. Raises _Broken, zlib.error, OSError."""
-    data = stream.read(_CHUNK)
+    data = stream.read(max(_CHUNK, len(_GZIP)))
     if data.startswith(_GZIP):
         yield from _inflated(data, stream)
         return
