@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from nitroctl.checks import Outcome
 from nitroctl.errors import CannotAnswer
-from nitroctl.kms import authorize
+from nitroctl.kms import authorize, operators
 from nitroctl.kms.authorize import Decision, Met, Policies, Traced, Verdict, Way
 from nitroctl.kms.key_policy import Effect
 from nitroctl.kms.request import Request, register
@@ -73,7 +73,7 @@ def result(decision: Decision, policies: Policies, source: "Source", ledger: "Le
         data=data,
         view=view,
         refused=decision.verdict is not Verdict.ALLOWED,
-        notes=[source.note] if source.note else [],
+        notes=[*([source.note] if source.note else []), *_case_notes(decision)],
         trouble=trouble,
     )
 
@@ -132,6 +132,27 @@ def _not_looked_at(decision: Decision, policies: Policies) -> list[str]:
         found.append("a second policy of the key, AWS_RAM, which was not given (it could allow or deny)")
     found.append("the key itself: its state, its usage, replicas with policies of their own")
     return found
+
+
+def _case_notes(decision: Decision) -> list[str]:
+    """Return what was assumed of the case of registers, where a condition depends on it."""
+    if not decision.request.carries_attestation:
+        return []
+    names = {
+        name
+        for each in decision.statements
+        for met in each.conditions
+        if register(met.condition.key) is not None
+        and (name := operators.name(met.condition.operator)).startswith("String")
+        and not name.endswith("IgnoreCase")
+    }
+    if not names:
+        return []
+    return [f"registers are taken to be in lower case, which AWS does not document and {_listed(names)} depends on"]
+
+
+def _listed(names: set[str]) -> str:
+    return " or ".join(sorted(names))
 
 
 # For machines -----------------------------------------------------------------------------------------------------

@@ -315,6 +315,16 @@ def test_other_condition_keys_are_given(cli: Cli) -> None:
     assert simulate(cli, "--context", "aws:TagKeys=a", "--context", "aws:TagKeys=c", policy="set.json").status == 1
 
 
+def test_a_comparison_that_depends_on_case_is_noted(cli: Cli) -> None:
+    lay("case.json", statement(Condition={"StringEquals": {PCR0: ONE[0].hex().upper()}}))
+    ran = simulate(cli, "--entry", "signer-1@prod", policy="case.json")
+    assert ran.status == 1
+    assert ran.stderr == NOTE + (
+        "nitroctl: note: registers are taken to be in lower case, which AWS does not document and StringEquals"
+        " depends on\n"
+    )
+
+
 def test_standard_input_is_a_policy(cli: Cli) -> None:
     wrapped = json.dumps({"PolicyName": "default", "Policy": Path("policy.json").read_text()})
     ran = simulate(cli, "--entry", "signer-1@prod", policy="-", stdin=wrapped.encode())
