@@ -217,7 +217,9 @@ def reference_values(
         if entry.platform != platform:
             continue
         artifact = entry.artifact.sha256 if entry.artifact else None
-        reference = ReferenceValues(entry.id, dict(entry.pinned), artifact)
+        # An image that was revoked is revoked wherever it runs and whoever signed it.
+        compared = entry.image if entry.status is Status.REVOKED else entry.pinned
+        reference = ReferenceValues(entry.id, dict(compared), artifact)
         if entry.status is Status.ACTIVE:
             accepted.append(reference)
         else:

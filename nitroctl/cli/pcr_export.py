@@ -47,10 +47,22 @@ def export(
     text = json.dumps(document["predicate"] if predicate else document, indent=2) + "\n"
     notes = [f"nobody has signed this; its predicate type is {PREDICATE_TYPE}"]
     if output is not None:
+        _refuse_same(output, path)
         safefile.replace(output, text.encode("ascii"))
     view: list[Block] = [Raw(text)] if output is None else [Headline(f"{found.id} written to {output}")]
     data = {"records": path, "entry": found.id, "output": output, "statement": document}
     return Result(schema="pcr.export/1", data=data, view=view, notes=notes)
+
+
+def _refuse_same(output: str, *sources: str) -> None:
+    """Refuse to write over what was read, by whatever name: the ledger's history, or a key, would be lost."""
+    import os.path
+
+    for source in sources:
+        if os.path.realpath(output) == os.path.realpath(source):
+            raise UsageError(
+                f"--output {output}: this would write over {source}", "usage.invalid", ["name another file"]
+            )
 
 
 def sign(
@@ -85,8 +97,9 @@ def sign(
             "records.canonical",
             ["see nitroctl pcr verify", f"write it again: nitroctl pcr merge {path} {path} {path}"],
         )
-    signed, public = signature.sign(text.encode("utf-8"), key)
     target = output if output is not None else f"{path}.sig"
+    _refuse_same(target, path, key)
+    signed, public = signature.sign(text.encode("utf-8"), key)
     safefile.replace(target, signed)
     digest = hashlib.sha256(text.encode("utf-8")).hexdigest()
     data = {"records": path, "sha256": digest, "signature": target, "public_key": public.decode("ascii")}

@@ -9,6 +9,8 @@ from nitroctl.render.view import Block, Checks, Headline
 
 if TYPE_CHECKING:
     from nitroctl.checks import Report
+    from nitroctl.records import Ledger
+    from nitroctl.records.merge import Merged
 
 EXAMPLES = """
 nitroctl pcr merge base.json ours.json theirs.json
@@ -34,9 +36,19 @@ def merge(
     from nitroctl.records.merge import merge as merge_ledgers
 
     before = records.load(base, empty_ok=True)  # git gives an empty file where the sides have none in common
-    sides = records.load(ours), records.load(theirs)
-    merged = merge_ledgers(before, *sides)
-    known = {entry.id: entry for entry in sides[0]}
+    other = records.load(theirs)
+    sides: list[tuple[Ledger, Merged]] = []
+
+    def become(mine: "Ledger") -> "Ledger | None":
+        sides.append((mine, merge_ledgers(before, mine, other)))
+        return None if dry_run or sides[0][1].conflicts else sides[0][1].ledger
+
+    if dry_run:
+        become(records.load(ours))
+    else:  # what others record in OURS meanwhile must not be lost
+        records.rewrite(ours, become)
+    mine, merged = sides[0]
+    known = {entry.id: entry for entry in mine}
     added = [entry.id for entry in merged.ledger if entry.id not in known]
     changed = [entry.id for entry in merged.ledger if entry.id in known and known[entry.id] != entry]
     check = Check(
@@ -47,8 +59,6 @@ def merge(
         remedy="change one side, then merge again" if merged.conflicts else None,
     )
     report = Report.of([check])
-    if not (merged.conflicts or dry_run):
-        records.write(ours, merged.ledger)
     return _result(ours, report, added, changed, dry_run=dry_run)
 
 

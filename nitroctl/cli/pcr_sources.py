@@ -81,12 +81,17 @@ def from_document(path: str, *, at: str, root: Sequence[str]) -> Taken:
     )
 
 
-def attested(path: str, *, at: str, root: Sequence[str]) -> Mapping[int, bytes]:
+def attested(path: str, *, at: str, root: Sequence[str]) -> Taken:
     """Return all registers in the attestation document in ``path``, when it is authentic at ``at``.
 
     Raises CannotAnswer ``records.evidence`` when it is not authentic, ``records.debug`` for a debug-mode enclave's.
     """
-    return _authentic(path, at, root)[0].pcrs
+    from nitroctl.evidence.document import Kind
+    from nitroctl.records import NITRO_ENCLAVE, NITRO_TPM
+
+    document, sentence = _authentic(path, at, root)
+    platform = NITRO_ENCLAVE if document.kind is Kind.ENCLAVE else NITRO_TPM
+    return Taken(f"{path} attests", document.pcrs, platform, f"{path}: {sentence}")
 
 
 def _authentic(path: str, at: str, root: Sequence[str]) -> "tuple[Document, str]":

@@ -1,5 +1,6 @@
 """``nitroctl pcr check`` with several accounts: what is recorded, what runs, and what the key policy names."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from nitroctl.errors import NitroctlError
     from nitroctl.records import Entry
     from nitroctl.records.threeway import Account, View
+
+    _Matches = Sequence[tuple[Account, Sequence[Entry]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,33 +37,38 @@ def check(asked: Asked, path: str, component: str | None, environment: str | Non
     from nitroctl.records.threeway import View
 
     ledger = records.load(path).concerning(component, environment)
-    accounts, trouble = _accounts(asked)
+    accounts, notes, trouble = _accounts(asked)
     key = named.read(asked.key_policy) if asked.key_policy is not None else None
-    return _result(View(ledger, accounts, key), asked, path, (component, environment), trouble)
+    answer = _result(View(ledger, accounts, key), asked, path, (component, environment), trouble)
+    return dataclasses.replace(answer, notes=[*notes, *answer.notes])
 
 
-def _accounts(asked: Asked) -> "tuple[list[Account], list[NitroctlError]]":
+def _accounts(asked: Asked) -> "tuple[list[Account], list[str], list[NitroctlError]]":
+    """Return the accounts, what is to be known of them, and what kept nitro-cli from telling of all that runs."""
     from nitroctl.cli import pcr_sources
     from nitroctl.records.threeway import Account
 
     accounts: list[Account] = []
+    notes: list[str] = []
     trouble: list[NitroctlError] = []
     if asked.eif is not None:
         accounts.append(Account(kind="image", name=asked.eif, pcrs=from_image(asked.eif)[0]))
     if asked.measurements is not None:
-        from nitroctl.records import nitro_cli_json
+        from nitroctl.records import importers, nitro_cli_json
 
         told = nitro_cli_json.read(asked.measurements)
-        accounts.append(Account(kind="build", name=asked.measurements, pcrs=told))
+        platform = importers.platform_of(told, where=asked.measurements)
+        accounts.append(Account(kind="build", name=asked.measurements, pcrs=told, platform=platform))
     for file in asked.documents:
         attested = pcr_sources.attested(file, at=asked.at, root=asked.root)
-        accounts.append(Account(kind="document", name=file, pcrs=attested, whole=True))
+        accounts.append(Account(kind="document", name=file, pcrs=attested.pcrs, whole=True, platform=attested.platform))
+        notes.append(attested.note)
     if asked.running:
         described, trouble = pcr_sources.running()
         accounts += [
             Account(kind="running", name=enclave.name, pcrs=enclave.pcrs, debug=enclave.debug) for enclave in described
         ]
-    return accounts, trouble
+    return accounts, notes, trouble
 
 
 _STATUS: dict[str, Style] = {"active": "good", "revoked": "bad", "retired": "dim"}
@@ -77,6 +85,7 @@ def _result(
     from nitroctl.pcr import as_hex
 
     report = view.report
+    matches = [(account, account.matching(view.ledger)) for account in view.accounts]
     drifts = [check for check in report if check.outcome is Outcome.FAIL]
     of = f"{which[0] or 'any component'} in {which[1] or 'any environment'}"
     if drifts:
@@ -87,11 +96,10 @@ def _result(
         headline = Headline("no: no enclave runs on this host, and nothing else was given", Outcome.FAIL)
     else:
         headline = Headline("yes: what was looked at is recorded and active", Outcome.PASS)
-    matches = {account.name: [entry.id for entry in account.matching(view.ledger)] for account in view.accounts}
     blocks: list[Block] = [
         headline,
         Fields([("records", f"{path}, entries of {of}")]),
-        _table(view),
+        _table(view, matches),
         Checks(report),
     ]
     data = {
@@ -104,18 +112,18 @@ def _result(
                 "name": account.name,
                 "debug_mode": account.debug,
                 "pcrs": as_hex(account.pcrs),
-                "entries": matches[account.name],
+                "entries": [entry.id for entry in found],
             }
-            for account in view.accounts
+            for account, found in matches
         ],
         "entries": [
             {
                 "entry": entry.id,
                 "status": entry.status.value,
-                "accounts": [account.name for account in view.accounts if entry in account.matching(view.ledger)],
+                "accounts": [account.name for account, found in matches if entry in found],
                 "named_by": list(view.naming(entry)) if view.key is not None else None,
             }
-            for entry in _shown(view)
+            for entry in _shown(view, matches)
         ],
         "key_policy": asked.key_policy,
         "report": report.as_json(),
@@ -137,32 +145,28 @@ def _result(
     )
 
 
-def _shown(view: "View") -> "list[Entry]":
+def _shown(view: "View", matches: "_Matches") -> "list[Entry]":
     """Return the entries worth a row: the active ones, and those that anything else is."""
     from nitroctl.records import Status
 
-    seen = {entry.id for account in view.accounts for entry in account.matching(view.ledger)}
+    seen = {entry.id for _, found in matches for entry in found}
     return [entry for entry in view.ledger if entry.status is Status.ACTIVE or entry.id in seen or view.naming(entry)]
 
 
-def _table(view: "View") -> Table:
+def _table(view: "View", matches: "_Matches") -> Table:
     kinds = list(dict.fromkeys(account.kind for account in view.accounts))
     columns = ["version", "recorded", *kinds, *(["key policy names it"] if view.key is not None else [])]
     rows: list[list[Value]] = []
-    for entry in _shown(view):
+    for entry in _shown(view, matches):
         row: list[Value] = [entry.id, Cell(entry.status.value, _STATUS.get(entry.status.value, ""))]
         for kind in kinds:
-            names = [
-                account.name
-                for account in view.accounts
-                if account.kind == kind and entry in account.matching(view.ledger)
-            ]
+            names = [account.name for account, found in matches if account.kind == kind and entry in found]
             row.append(", ".join(names) or Cell("-", "dim"))
         if view.key is not None:
             row.append(", ".join(view.naming(entry)) or Cell("no", "dim"))
         rows.append(row)
-    for account in view.accounts:
-        if not account.matching(view.ledger):
+    for account, found in matches:
+        if not found:
             what = Cell("debug mode" if account.debug else "not recorded", "bad")
             cells: list[Value] = [account.name if kind == account.kind else Cell("-", "dim") for kind in kinds]
             rows.append([what, Cell("-", "dim"), *cells, *([Cell("-", "dim")] if view.key is not None else [])])

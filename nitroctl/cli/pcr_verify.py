@@ -60,18 +60,22 @@ def verify(
     if key is not None and path == "-" and signature is None:
         raise UsageError("standard input has no signature beside it", "usage.invalid", ["add --signature FILE"])
     checks, ledger, text = _canonical(path)
-    report = Report.of(checks)
+    report, notes = Report.of(checks), list[str]()
     if key is not None:
         from nitroctl.records import signature as signatures
 
         signed = signatures.check(text.encode("utf-8"), signature or f"{path}.sig", key)
         report += Report.of([signed])
     if against is not None:
-        before = records.load(against, empty_ok=True)
-        report += history.compare(before, ledger, since="standard input" if against == "-" else against)
+        before = _before(against)
+        if not len(before):
+            notes.append(f"{_called(against)} records nothing: there was nothing to rewrite")
+        report += history.compare(before, ledger, since=_called(against))
     counts = {status.value: len(ledger.select(status=status)) for status in records.Status}
     if report.passed:
-        headline = Headline(f"yes: {path} is in order" + (f" and follows {against}" if against else ""), Outcome.PASS)
+        headline = Headline(
+            f"yes: {path} is in order" + (f" and follows {_called(against)}" if against else ""), Outcome.PASS
+        )
     else:
         headline = Headline(f"no: {path}: {report.refusals[0].detail or report.refusals[0].title}", Outcome.FAIL)
     view: list[Block] = [
@@ -87,7 +91,49 @@ def verify(
         "statuses": counts,
         "report": report.as_json(),
     }
-    return Result(schema="pcr.verify/1", data=data, view=view, refused=not report.passed, report=report, subject=path)
+    return Result(
+        schema="pcr.verify/1", data=data, view=view, refused=not report.passed, notes=notes, report=report, subject=path
+    )
+
+
+def _called(path: str) -> str:
+    return "standard input" if path == "-" else path
+
+
+def _before(path: str) -> "Ledger":
+    """Return the ledger that was, an empty one for an empty file. Raises CannotAnswer ``records.missing`` too.
+
+    An empty pipe is refused: it is what a git show leaves that failed, as in a checkout without history.
+    """
+    from nitroctl import safefile
+    from nitroctl.errors import CannotAnswer
+    from nitroctl.records import Ledger, form, store
+
+    text = safefile.read_text(path, limit=store.SIZE_LIMIT)
+    if text:
+        return form.loads(text, where=_called(path))
+    if path == safefile.STDIN and _stdin_is_pipe():
+        raise CannotAnswer(
+            "standard input is empty: what was to write the file as it was has failed, or there was none",
+            "records.missing",
+            [
+                "fetch the whole history, and see that the command in front succeeds",
+                "where there was none: < /dev/null",
+            ],
+        )
+    return Ledger()
+
+
+def _stdin_is_pipe() -> bool:
+    import os
+    import stat
+
+    from nitroctl import safefile
+
+    try:
+        return stat.S_ISFIFO(os.fstat(safefile.open_stdin().fileno()).st_mode)
+    except (OSError, ValueError):  # no descriptor: nothing of the shell's
+        return False
 
 
 def _canonical(path: str) -> "tuple[list[Check], Ledger, str]":

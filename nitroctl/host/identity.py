@@ -77,7 +77,7 @@ def recorded(ledger: "Ledger", pcrs: Mapping[int, bytes], *, of: str) -> Check:
     """Return whether an active entry of ``ledger`` has the registers ``pcrs``; ``of`` says which ledger and filter."""
     found = entries_for(ledger, pcrs)
     active = [entry for entry in found if entry.status == "active"]
-    revoked = [entry for entry in found if entry.status == "revoked"]
+    revoked = type(ledger).of(_of_enclaves(ledger)).revoking(pcrs)
     if active and not revoked:
         return Check(
             id="launch.recorded",
@@ -86,7 +86,7 @@ def recorded(ledger: "Ledger", pcrs: Mapping[int, bytes], *, of: str) -> Check:
             detail=", ".join(entry.id for entry in active),
         )
     nearest = type(ledger).of(_of_enclaves(ledger)).nearest(pcrs)
-    if found:  # one that is revoked outweighs an active one with the same registers
+    if found or revoked:  # one that is revoked outweighs an active one with the same registers
         detail = "; ".join(f"{entry.id} is {entry.status}, not active" for entry in revoked or found)
     elif nearest:
         detail = f"no entry of {of} matches; nearest: {nearest.text}"

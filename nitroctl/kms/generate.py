@@ -169,7 +169,7 @@ def releases(ledger: Ledger, *, components: Sequence[str] = (), environment: str
 def _refuse_revoked(ledger: Ledger, chosen: Sequence[Entry]) -> None:
     """Refuse a release whose image is also recorded as revoked, under whatever name and wherever."""
     for entry in chosen:
-        for other in ledger.select(status=Status.REVOKED).matching(entry.pcrs):
+        for other in ledger.revoking(entry.pcrs):
             raise CannotAnswer(
                 f"{entry.id} is active, but the same image is {other.id}, which is revoked",
                 "records.not-revoked",

@@ -23,7 +23,7 @@ from nitroctl.records.entry import (
 from nitroctl.records.ledger import MAX_ACTIVE, Ledger, Nearest
 from nitroctl.records.lifecycle import Step
 from nitroctl.records.recipe import Recipe
-from nitroctl.records.store import Outcome, Recorded, change, load, record, record_all, write
+from nitroctl.records.store import Outcome, Recorded, change, load, record, record_all, rewrite, write
 
 __all__ = [
     "MAX_ACTIVE",
@@ -46,5 +46,6 @@ __all__ = [
     "new_entry",
     "record",
     "record_all",
+    "rewrite",
     "write",
 ]

@@ -20,7 +20,8 @@ class Compared:
     """The answer, and what it rests on.
 
     ``matches``: active entries. ``elsewhere``: entries of another status with the same registers. ``nearest``: the
-    closest active entry when none matches. ``passed_over``: given registers that the matching, or the nearest, entry
+    closest active entry when none matches. ``revoked``: entries of the same image that were revoked, whatever else they
+    pin. ``passed_over``: given registers that the matching, or the nearest, entry
     does not pin. ``what``: which entries were compared with, in words.
     """
 
@@ -30,6 +31,7 @@ class Compared:
     matches: tuple[Entry, ...]
     elsewhere: tuple[Entry, ...]
     nearest: Nearest | None
+    revoked: tuple[Entry, ...] = ()
 
     @property
     def closest(self) -> Entry | None:
@@ -68,6 +70,7 @@ def compare(pcrs: Mapping[int, bytes], ledger: Ledger, *, what: str) -> Compared
         matches=matches,
         elsewhere=tuple(entry for entry in ledger.matching(pcrs) if entry.status is not Status.ACTIVE),
         nearest=None if matches else active.nearest(pcrs),
+        revoked=ledger.revoking(pcrs),
     )
 
 
@@ -102,13 +105,13 @@ def _match(compared: Compared) -> Check:
 
 def _revoked(compared: Compared) -> list[Check]:
     """Return a refusal when a revoked entry has the registers too: an active one of another name does not undo that."""
-    revoked = [entry for entry in compared.elsewhere if entry.status is Status.REVOKED]
+    revoked = compared.revoked
     if not (compared.matches and revoked):
         return []
     return [
         Check(
             id="records.not-revoked",
-            title="No revoked record has the same registers",
+            title="No revoked record has the same image",
             outcome=Outcome.FAIL,
             detail="the same image is "
             + ", ".join(f"{each.id}, revoked at {time_text(each.since)}{_because(each)}" for each in revoked),
@@ -123,8 +126,8 @@ def _because(entry: Entry) -> str:
 
 def _why(compared: Compared) -> tuple[str, str]:
     """Return what the registers are instead, and what to do."""
-    if compared.elsewhere:
-        known = compared.elsewhere[-1]
+    if compared.revoked or compared.elsewhere:
+        known = (compared.revoked or compared.elsewhere)[-1]  # that it was revoked is the graver thing to know
         standing = _STANDING[known.status].format(time_text(known.since), _because(known))
         return f"the registers are those of {known.id}, {standing}", "run a version that is active"
     if any(index in compared.pcrs and pcr.is_zero(compared.pcrs[index]) for index in (0, 1, 2)):

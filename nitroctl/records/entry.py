@@ -124,6 +124,22 @@ class Entry:
         return {index: self.pcrs[index] for index in self.pin}
 
     @property
+    def image(self) -> Mapping[int, bytes]:
+        """The registers of the image itself by index: an enclave's PCR0 to PCR2; what is pinned on other platforms."""
+        return {index: self.pcrs[index] for index in _IMAGE} if self.platform == NITRO_ENCLAVE else self.pinned
+
+    def is_image(self, pcrs: Mapping[int, bytes]) -> bool:
+        """Whether ``pcrs`` are of the image of this entry, wherever it runs and whoever signed it.
+
+        Of an enclave PCR0 alone says that, and PCR1 and PCR2 together do: the parent's role and instance (PCR3, PCR4)
+        and the signer (PCR8) are no part of the image, also where the entry pins them. Of other platforms all that is
+        pinned has to be equal.
+        """
+        if self.platform != NITRO_ENCLAVE:
+            return all(pcrs.get(index) == value for index, value in self.image.items())
+        return pcrs.get(0) == self.pcrs[0] or all(pcrs.get(index) == self.pcrs[index] for index in (1, 2))
+
+    @property
     def since(self) -> datetime:
         """When the entry got the status it has."""
         times = {

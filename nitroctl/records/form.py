@@ -234,7 +234,7 @@ def _object(value: object, at: str, required: frozenset[str], optional: frozense
     if not isinstance(value, dict):
         _refuse(at, f"not an object: {_shown(value)}")
     keys = value.keys()
-    for name in keys - required - optional:
+    for name in sorted(keys - required - optional):
         _refuse(
             f"{at}{strict_json.pointer([name])}",
             "unknown member",

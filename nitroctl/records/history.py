@@ -11,6 +11,7 @@ from nitroctl import pcr
 from nitroctl.checks import Check, Outcome, Report
 from nitroctl.records.entry import Entry, Status, time_text
 from nitroctl.records.ledger import Ledger
+from nitroctl.records.merge import JOINT
 
 #: status -> what it may have become.
 FORWARD: Final[Mapping[Status, frozenset[Status]]] = {
@@ -20,14 +21,16 @@ FORWARD: Final[Mapping[Status, frozenset[Status]]] = {
     Status.REVOKED: frozenset({Status.REVOKED}),
 }
 _TIMES: Final = ("recorded_at", "activated_at", "retired_at", "revoked_at")
-_FACTS: Final = ("artifact", "source", "build", "signer", "revoked_because")
+_FACTS: Final = ("artifact", "source", "build", "signer", "revoked_because", "notes")
+#: Words, to which a merge adds those of the other side.
+_WORDS: Final = ("revoked_because", "notes")
 
 _TITLES: Final = {
     "history.entries": "Every entry that was recorded is still there",
     "history.measurements": "No recorded entry has other registers, pins or platform than before",
     "history.status": "Every status is what it was, or further on",
     "history.times": "No time that was written has changed",
-    "history.origin": "No image, source, builder, signer or reason that was written has changed",
+    "history.origin": "No image, source, builder, signer, reason or note that was written has changed",
     "history.limit": "As many versions may be active at a time as before",
 }
 
@@ -81,10 +84,12 @@ def _times(old: Entry, new: Entry) -> Iterator[str]:
 
 
 def _kept(old: Entry, new: Entry, name: str) -> bool:
-    """Whether what was written stands. Of a build, who reproduced it may grow."""
+    """Whether what was written stands. Of a build, who reproduced it may grow; words may get more."""
     was, now = getattr(old, name), getattr(new, name)
     if not was or was == now:
         return True
+    if name in _WORDS:
+        return set(was.split(JOINT)) <= set(now.split(JOINT))
     if name != "build" or now is None:
         return False
     added = set(now.reproduced_by) >= set(was.reproduced_by)

@@ -109,6 +109,18 @@ class Ledger:
             entry for entry in self.entries if all(pcrs.get(index) == entry.pcrs[index] for index in entry.pin)
         )
 
+    def of_image(self, pcrs: Mapping[int, bytes]) -> tuple[Entry, ...]:
+        """Return the entries, of every status, whose image ``pcrs`` are of, whatever else they pin."""
+        return tuple(entry for entry in self.entries if entry.is_image(pcrs))
+
+    def revoking(self, pcrs: Mapping[int, bytes]) -> tuple[Entry, ...]:
+        """Return the revoked entries of the image that ``pcrs`` are of: it is refused under every name."""
+        return tuple(entry for entry in self.entries if entry.status is Status.REVOKED and entry.is_image(pcrs))
+
+    def on(self, platform: str) -> "Ledger":
+        """Return the ledger of the entries of ``platform``: equal numbers mean something else on another."""
+        return Ledger(tuple(entry for entry in self.entries if entry.platform == platform), self.max_active)
+
     def nearest(self, pcrs: Mapping[int, bytes]) -> Nearest | None:
         """Return the entry with most pinned registers equal to ``pcrs``, or None when none has any in common.
 

@@ -82,10 +82,15 @@ def rollout(ledger: Ledger, entry: Entry, at: datetime) -> tuple[Step, ...]:
     return (_moved(entry, Status.ACTIVE, at),)
 
 
+def activated(entry: Entry, at: datetime) -> Entry:
+    """Return a candidate as it is once active. Raises CannotAnswer ``records.time-order`` when the clock went back."""
+    return _moved(entry, Status.ACTIVE, at).after
+
+
 def refuse_revoked(ledger: Ledger, entry: Entry) -> None:
     """Refuse to make an image active that was revoked under another name: CannotAnswer ``records.not-revoked``."""
-    for known in ledger.matching(entry.pcrs):
-        if known.status is Status.REVOKED and known.id != entry.id:
+    for known in ledger.on(entry.platform).revoking(entry.pcrs):
+        if known.id != entry.id:
             why = f": {known.revoked_because}" if known.revoked_because else ""
             raise CannotAnswer(
                 f"{entry.id} is the same image as {known.id}, revoked at {time_text(known.since)}{why}",
@@ -138,8 +143,7 @@ def revoke(ledger: Ledger, entry: Entry, at: datetime, because: str, *, everywhe
     """
     if not because.strip():
         raise CannotAnswer(f"{entry.id}: a revocation has a reason", "records.reason", ["say it with --reason TEXT"])
-    same = ledger.matching(entry.pcrs) if everywhere else ()
-    concerned = [entry, *(known for known in same if known.id != entry.id)]
+    concerned = [entry, *(same_image(ledger, entry) if everywhere else ())]
     return tuple(_revoked(known, at, because) for known in concerned)
 
 
@@ -150,8 +154,9 @@ def _revoked(entry: Entry, at: datetime, because: str) -> Step:
 
 
 def same_image(ledger: Ledger, entry: Entry) -> tuple[Entry, ...]:
-    """Return the other entries whose pinned registers are those of ``entry``."""
-    return tuple(known for known in ledger.matching(entry.pcrs) if known.id != entry.id)
+    """Return the other entries with the image of ``entry``, also where they pin another parent or signer."""
+    found = ledger.of_image(entry.pcrs)
+    return tuple(known for known in found if known.id != entry.id and known.platform == entry.platform)
 
 
 _STAMPS = {Status.ACTIVE: "activated_at", Status.RETIRED: "retired_at", Status.REVOKED: "revoked_at"}

@@ -14,6 +14,8 @@ from nitroctl.records.entry import Build, Entry, Status, first_fault
 from nitroctl.records.ledger import Ledger
 from nitroctl.records.ledger import first_fault as first_fault_between
 
+#: Between the words of two sides.
+JOINT: Final = "; "
 _FURTHER: Final = (Status.CANDIDATE, Status.ACTIVE, Status.RETIRED, Status.REVOKED)
 _TIMES: Final[Mapping[Status, Sequence[str]]] = {
     Status.CANDIDATE: (),
@@ -33,11 +35,15 @@ class Merged:
 
 def merge(base: Ledger, ours: Ledger, theirs: Ledger) -> Merged:
     """Return the ledger that holds what both sides recorded since ``base``, or what they cannot both mean."""
+
+    def lost(side: Ledger) -> list[Entry]:
+        there = {entry.id for entry in side}
+        return [old for old in base if old.id not in there]
+
     conflicts = [
         f"{old.id} was recorded before both sides, and is gone from {side}"
         for side, ledger in (("ours", ours), ("theirs", theirs))
-        for old in base
-        if all(entry.id != old.id for entry in ledger)
+        for old in lost(ledger)
     ]
     mine = {entry.id: entry for entry in ours}
     merged = dict(mine)
@@ -104,4 +110,5 @@ def _earlier(one: datetime | None, other: datetime | None) -> datetime | None:
 
 
 def _joined(one: str, other: str) -> str:
-    return "; ".join(dict.fromkeys(text for text in (one, other) if text))
+    """Return the words of both sides, what they have in common once; merging again changes nothing."""
+    return JOINT.join(dict.fromkeys(part for text in (one, other) if text for part in text.split(JOINT)))

@@ -1,7 +1,6 @@
 """The ledger's file: read whole, added to under a lock, replaced whole or not at all."""
 
 import contextlib
-import dataclasses
 import fcntl
 import os
 import time
@@ -15,7 +14,7 @@ from nitroctl.errors import CannotAnswer, UsageError
 from nitroctl.records import form
 from nitroctl.records.entry import Entry, Status
 from nitroctl.records.ledger import Ledger, first_fault
-from nitroctl.records.lifecycle import Step, changed, refuse_revoked
+from nitroctl.records.lifecycle import Step, activated, changed, refuse_revoked
 
 #: The most a ledger may hold: some 110,000 entries with every member there is.
 SIZE_LIMIT: Final = 256 * 1024 * 1024
@@ -77,9 +76,9 @@ def record_all(path: str, entries: Sequence[Entry]) -> tuple[Recorded, ...]:
 
     Recording what already stands is a no-op that says so; an active entry makes the same candidate active. Raises
     CannotAnswer ``records.version-taken`` for a version that stands with other registers or pins,
-    ``records.not-active`` for one that was retired or revoked, ``records.not-revoked`` for an active one whose image
-    was revoked under another name, ``records.too-many-active``, ``records.busy``, and whatever :func:`load` and
-    :func:`safefile.replace` raise.
+    ``records.not-active`` for one that was retired or revoked, ``records.time-order`` when the clock has gone back,
+    ``records.not-revoked`` for an active one whose image was revoked under another name, ``records.too-many-active``,
+    ``records.busy``, and whatever :func:`load` and :func:`safefile.replace` raise.
     """
     if path == safefile.STDIN:
         raise UsageError("the ledger to record in cannot be standard input", "usage.invalid", ["name a file"])
@@ -107,8 +106,7 @@ def change(path: str, steps: Callable[[Ledger], Sequence[Step]]) -> tuple[Step, 
     raises, CannotAnswer ``records.too-many-active``, ``records.busy``, and whatever :func:`load` and
     :func:`safefile.replace` raise.
     """
-    if path == safefile.STDIN:
-        raise UsageError("the ledger to change cannot be standard input", "usage.invalid", ["name a file"])
+    _refuse_stdin(path)
     with _alone(path):
         ledger = load(path)
         taken = tuple(steps(ledger))
@@ -120,10 +118,28 @@ def change(path: str, steps: Callable[[Ledger], Sequence[Step]]) -> tuple[Step, 
         return taken
 
 
+def rewrite(path: str, become: Callable[[Ledger], Ledger | None]) -> None:
+    """Make the ledger at ``path`` what ``become`` makes of it while its lock is held; None leaves the file as it is.
+
+    Raises what ``become``, :func:`load` and :func:`safefile.replace` raise, CannotAnswer ``records.busy``.
+    """
+    _refuse_stdin(path)
+    with _alone(path):
+        after = become(load(path))
+        if after is not None:
+            safefile.replace(path, form.dumps(after).encode("ascii"))
+
+
 def write(path: str, ledger: Ledger) -> None:
     """Write ``ledger`` to ``path`` under its lock, whole or not at all. Raises what :func:`safefile.replace` raises."""
+    _refuse_stdin(path)
     with _alone(path):
         safefile.replace(path, form.dumps(ledger).encode("ascii"))
+
+
+def _refuse_stdin(path: str) -> None:
+    if path == safefile.STDIN:
+        raise UsageError("the ledger to change cannot be standard input", "usage.invalid", ["name a file"])
 
 
 def _merged(path: str, standing: Entry | None, entry: Entry) -> Recorded:
@@ -156,8 +172,7 @@ def _merged(path: str, standing: Entry | None, entry: Entry) -> Recorded:
             "records.not-active",
             ["give this build a version of its own"],
         )
-    active = dataclasses.replace(standing, status=Status.ACTIVE, activated_at=entry.activated_at)
-    return Recorded(active, Outcome.ACTIVATED, ignored)
+    return Recorded(activated(standing, entry.recorded_at), Outcome.ACTIVATED, ignored)
 
 
 def _offers_other(standing: Entry, entry: Entry, name: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from nitroctl import pcr
 from nitroctl.checks import Check, Outcome, Report
-from nitroctl.records.entry import Entry, Status, time_text
+from nitroctl.records.entry import NITRO_ENCLAVE, Entry, Status, time_text
 from nitroctl.records.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 #: What an image determines; the other registers are those of where it runs.
 IMAGE_REGISTERS: Final = (0, 1, 2, 8)
+_OF_THE_PARENT: Final = (3, 4)
 
 _TITLES: Final = {
     "drift.image": "The image file is an active record",
@@ -36,6 +37,7 @@ class Account:
     """Somebody's account of one image. ``kind``: image, build, running or document; ``name``: a path, an enclave.
 
     ``whole``: it knows all registers, not only those that the image determines. ``debug``: it runs in debug mode.
+    ``platform``: what its registers are of; equal ones of another platform mean something else.
     """
 
     kind: str
@@ -43,17 +45,23 @@ class Account:
     pcrs: Mapping[int, bytes]
     whole: bool = False
     debug: bool = False
+    platform: str = NITRO_ENCLAVE
 
     def matching(self, ledger: Ledger) -> tuple[Entry, ...]:
         """Return the entries, of every status, that this account can be of, as far as it knows."""
         if self.debug:
             return ()
         found = []
-        for entry in ledger:
-            pins = [index for index in entry.pin if self.whole or index in IMAGE_REGISTERS]
-            if pins and all(self.pcrs.get(index, pcr.ZERO) == entry.pcrs[index] for index in pins):
+        image_only = self.platform == NITRO_ENCLAVE and not self.whole
+        for entry in ledger.on(self.platform):
+            pins = [index for index in entry.pin if not image_only or index in IMAGE_REGISTERS]
+            if pins and all(self.pcrs.get(index) == entry.pcrs[index] for index in pins):
                 found.append(entry)
         return tuple(found)
+
+    def revoked(self, ledger: Ledger) -> tuple[Entry, ...]:
+        """Return the revoked entries of the image that this is an account of, whatever else they pin."""
+        return () if self.debug else ledger.on(self.platform).revoking(self.pcrs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,16 +85,28 @@ class View:
         return tuple(named.label for named in self.key or () if _names(named, entry))
 
 
+def _binds_image(named: "Named") -> bool:
+    """Whether the statement asks for PCR0, or for both PCR1 and PCR2: less lets more than one image by."""
+    return 0 in named.registers or {1, 2} <= named.registers.keys()
+
+
 def _names(named: "Named", entry: Entry) -> bool:
-    """Whether every register that the statement asks for has a value of the entry's, the image's own among them."""
-    telling = 0 in named.registers or {1, 2} <= named.registers.keys()
-    return telling and all(entry.pcrs.get(index) in values for index, values in named.registers.items())
+    """Whether every register that the statement asks for has a value of the entry's, the image's own among them.
+
+    Where the image runs (PCR3, PCR4) is the policy's own matter unless the entry says it too.
+    """
+    if entry.platform != NITRO_ENCLAVE or not _binds_image(named):
+        return False
+    return all(
+        entry.pcrs[index] in values if index in entry.pcrs else index in _OF_THE_PARENT
+        for index, values in named.registers.items()
+    )
 
 
 def _account(account: Account, ledger: Ledger) -> Check:
     matches = account.matching(ledger)
     active = [entry for entry in matches if entry.status is Status.ACTIVE]
-    revoked = [entry for entry in matches if entry.status is Status.REVOKED]
+    revoked = account.revoked(ledger)
     check_id = f"drift.{account.kind}"
     if active and not revoked:
         return Check(
@@ -126,12 +146,13 @@ def _standing(entry: Entry) -> str:
 def _recorded(key: "Sequence[Named]", ledger: Ledger) -> Check:
     """Every value of PCR0, or pair of PCR1 and PCR2, that a statement names is of an active entry that it names."""
     faults = []
+    running = {_image(entry) for entry in ledger.active()}
     for named in key:
         entries = [entry for entry in ledger if _names(named, entry)]
         faults += [
             f"{named.label} names {_standing(entry)}"
             for entry in entries
-            if entry.status is not Status.ACTIVE and not _also_active(entry, ledger)
+            if entry.status is Status.REVOKED or _image(entry) not in running
         ]
         for index in (0, 1, 2):
             known = {entry.pcrs.get(index) for entry in entries}
@@ -142,11 +163,9 @@ def _recorded(key: "Sequence[Named]", ledger: Ledger) -> Check:
     return _key_check("drift.key-recorded", faults, "write the policy again from the records: nitroctl kms generate")
 
 
-def _also_active(entry: Entry, ledger: Ledger) -> bool:
-    """Whether the same image is active under another name, and was not revoked under this one."""
-    return entry.status is not Status.REVOKED and any(
-        known.pinned == entry.pinned for known in ledger.select(status=Status.ACTIVE)
-    )
+def _image(entry: Entry) -> tuple[str, Sequence[tuple[int, bytes]]]:
+    """Return what all entries of one image have in common."""
+    return entry.platform, tuple(entry.image.items())
 
 
 def _complete(key: "Sequence[Named]", ledger: Ledger) -> Check:
@@ -157,15 +176,18 @@ def _complete(key: "Sequence[Named]", ledger: Ledger) -> Check:
 
 def _bound(key: "Sequence[Named]") -> Check:
     """Warn: whether a Deny stops what such a statement lets by is not looked at here."""
-    faults = ", ".join(named.label for named in key if named.open)
+    open_ones = ", ".join(named.label for named in key if named.open)
+    faults = [f"{open_ones}: matches requests without attestation"] if open_ones else []
+    for named in key:
+        if named.registers and not named.open and not _binds_image(named):
+            names = ", ".join(map(pcr.name, named.registers))
+            faults.append(f"{named.label}: asks for {names} only, which more than one image can have")
     return Check(
         id="drift.key-bound",
         title=_TITLES["drift.key-bound"],
         outcome=Outcome.WARN if faults else Outcome.PASS,
-        detail=f"{faults}: matches requests without attestation; whether a Deny stops them was not looked at"
-        if faults
-        else "",
-        remedy="bind it to attestation, or take the data operations out of it" if faults else None,
+        detail="; ".join([*faults, "whether a Deny stops them was not looked at"]) if faults else "",
+        remedy="bind it to an image by PCR0, or take the data operations out of it" if faults else None,
         required=False,
     )
 

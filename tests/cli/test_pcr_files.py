@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from nitroctl.records import Ledger, form
+from nitroctl.errors import CannotAnswer
+from nitroctl.records import Ledger, form, store
 from tests.conftest import Cli, Ran, program
 from tests.records import active, entry, pcrs, write
 
@@ -140,3 +141,43 @@ def test_git_merges_two_branches_that_recorded_at_once() -> None:
     assert Path("measurements.json").read_text() == form.dumps(
         Ledger.of([active("1.4.1"), entry("1.4.2"), entry("1.4.3")])
     )
+
+
+def test_an_empty_pipe_is_no_history(cli: Cli, tmp_path: Path) -> None:
+    write(Path("measurements.json"), active("1.4.1"))
+    ran = cli.program("pcr", "verify", "--against", "-", stdin=b"")
+    assert (ran.status, ran.stdout) == (3, "")
+    assert "standard input is empty: what was to write the file as it was has failed" in ran.stderr
+    Path("empty").write_bytes(b"")
+    ran = cli("pcr", "verify", "--against", "empty")
+    assert (ran.status, ran.stderr) == (
+        0,
+        "nitroctl: note: empty records nothing: there was nothing to rewrite\n",
+    )
+
+
+def test_nothing_is_merged_into_standard_input(cli: Cli) -> None:
+    write(Path("m.json"), active("1.4.1"))
+    ran = cli("pcr", "merge", "m.json", "-", "m.json", stdin=Path("m.json").read_bytes())
+    assert (ran.status, ran.stdout) == (2, "")
+    assert not Path("-").exists()
+
+
+def test_what_is_recorded_while_a_merge_is_worked_out_is_not_lost(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("base.json", "theirs.json", "m.json"):
+        write(Path(name), active("1.4.1"))
+    held: list[bool] = []
+    loads = form.loads
+
+    def watched(text: str, *, where: str) -> Ledger:
+        if where == "m.json":
+            with monkeypatch.context() as patch:
+                patch.setattr(store, "PATIENCE", 0.0)
+                with pytest.raises(CannotAnswer, match="held the lock"):
+                    store.record("m.json", entry("1.4.3"))
+            held.append(True)
+        return loads(text, where=where)
+
+    monkeypatch.setattr(form, "loads", watched)
+    assert cli("pcr", "merge", "base.json", "m.json", "theirs.json").status == 0
+    assert held == [True]

@@ -212,3 +212,26 @@ def test_there_is_no_statement_about_an_unknown_file(cli: Cli) -> None:
         "[records.no-artifact]\n"
         "nitroctl: hint: record the version from the image: nitroctl pcr record --eif FILE\n",
     )
+
+
+@pytest.mark.parametrize("target", ["measurements.json", "./measurements.json", "link", "key"])
+def test_a_signature_is_not_written_over_what_was_read(cli: Cli, target: str) -> None:
+    write_keys("ed25519")
+    Path("link").symlink_to("measurements.json")
+    before = Path("measurements.json").read_bytes(), Path("key").read_bytes()
+    ran = cli("pcr", "sign", "--key", "key", "--output", target)
+    assert (ran.status, ran.stdout) == (2, "")
+    assert f"--output {target}: this would write over" in ran.stderr
+    assert (Path("measurements.json").read_bytes(), Path("key").read_bytes()) == before
+
+
+def test_a_statement_is_not_written_over_the_ledger(cli: Cli) -> None:
+    before = Path("measurements.json").read_bytes()
+    ran = cli("pcr", "export", "signer-1.4.2@prod", "--output", "measurements.json")
+    assert ran == Ran(
+        2,
+        "",
+        "nitroctl: error: --output measurements.json: this would write over measurements.json [usage.invalid]\n"
+        "nitroctl: hint: name another file\n",
+    )
+    assert Path("measurements.json").read_bytes() == before

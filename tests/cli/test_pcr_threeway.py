@@ -73,7 +73,9 @@ def test_everything_agrees(cli: Cli) -> None:
         "✓ The key policy names active records only\n"
         "✓ The key policy names every active record\n"
         "✓ Every statement of the key policy that serves enclaves is bound to an image\n",
-        NAMED_ONLY + NO_PARENT,
+        "nitroctl: note: doc.cbor: authentic under CN=standin.nitro-enclaves,OU=test,O=nitroctl stand-in,C=US "
+        "(not an AWS root, accepted because --root names it), not appraised, as of 2026-11-20T10:00:00.250Z "
+        "(document time)\n" + NAMED_ONLY + NO_PARENT,
     )
 
 
@@ -133,7 +135,7 @@ def test_every_drift_of_a_policy_is_named(cli: Cli) -> None:
         "  [drift.key-complete]\n"
         "! Every statement of the key policy that serves enclaves is bound to an image\n"
         "  statement 3: matches requests without attestation; whether a Deny stops them was not looked at\n"
-        "  fix: bind it to attestation, or take the data operations out of it\n"
+        "  fix: bind it to an image by PCR0, or take the data operations out of it\n"
         "  [drift.key-bound]\n"
     )
 
@@ -221,3 +223,27 @@ def test_options_that_would_be_ignored_are_refused(cli: Cli) -> None:
     write(Path("measurements.json"), active("1.4.2"))
     assert cli("pcr", "check", "--running", "--pcr", f"PCR0={'ab' * 48}").status == 2
     assert cli("pcr", "check", "--eif", "a", "--at", "document").status == 2
+
+
+def condition(**registers: str) -> dict[str, object]:
+    return {"StringEquals": {f"kms:RecipientAttestation:{name}": value for name, value in registers.items()}}
+
+
+def test_a_statement_that_also_asks_for_the_parents_role_names_the_image(cli: Cli) -> None:
+    made = active()
+    write(Path("measurements.json"), made)
+    asked = {f"PCR{index}": made.pcrs[index].hex() for index in (0, 1, 2)} | {"PCR3": "ab" * 48}
+    policy(statement("One", Condition=condition(**asked)))
+    ran = cli("pcr", "check", "--key-policy", "policy.json")
+    assert (ran.status, ran.stdout.splitlines()[0]) == (0, "✓ yes: what was looked at is recorded and active")
+
+
+def test_a_statement_bound_to_a_role_alone_is_not_bound_to_an_image(cli: Cli) -> None:
+    made = active()
+    write(Path("measurements.json"), made)
+    policy(statement("One", made), statement("Any", Condition=condition(PCR3="ab" * 48)))
+    ran = cli("pcr", "check", "--key-policy", "policy.json")
+    assert (
+        "! Every statement of the key policy that serves enclaves is bound to an image\n"
+        "  Any: asks for PCR3 only, which more than one image can have; whether a Deny stops them was not looked at\n"
+    ) in ran.stdout

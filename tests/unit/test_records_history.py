@@ -108,7 +108,10 @@ def test_more_may_be_added_and_filled_in() -> None:
     assert FULL.build is not None
     build = dataclasses.replace(FULL.build, reproduced_by=("laptop", "auditor"))
     filled = dataclasses.replace(entry("1.5.0"), artifact=Artifact("a", "ab" * 32, 1), source=Source(uri="x"))
-    assert failing(BEFORE, changed(build=build, notes="read by two").replacing([filled, entry("1.6.0")])) == {}
+    assert (
+        failing(BEFORE, changed(build=build, notes=f"{full().notes}; read by two").replacing([filled, entry("1.6.0")]))
+        == {}
+    )
 
 
 def test_another_limit_is_told_and_not_refused() -> None:
@@ -225,3 +228,21 @@ def test_a_merge_follows_both_of_its_sides(one: Ledger, other: Ledger, data: st.
     for side in (base, ours, theirs):
         assert history.compare(side, merged.ledger, since="a side").passed
     assert merge(merged.ledger, merged.ledger, merged.ledger) == Merged(merged.ledger)
+
+
+def test_a_note_is_not_rewritten_and_may_get_more() -> None:
+    assert failing(BEFORE, changed(notes="nothing was found")) == {
+        "history.origin": "since main: signer-1.4.2@prod: notes"
+    }
+    assert failing(BEFORE, changed(notes=f"{FULL.notes}; read by two")) == {}
+
+
+def test_what_two_revoked_for_different_reasons_follows_both_when_merged() -> None:
+    sides = [
+        BEFORE.replacing(step.after for step in lifecycle.revoke(BEFORE, FULL, LATER, because))
+        for because in ("it leaks", "it is slow; it leaks")
+    ]
+    both = merge(BEFORE, *sides)
+    assert both.conflicts == ()
+    assert [failing(side, both.ledger) for side in sides] == [{}, {}]
+    assert merge(BEFORE, both.ledger, sides[1]).ledger == both.ledger
