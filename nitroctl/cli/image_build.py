@@ -93,9 +93,9 @@ def words(text: str | None, option: str) -> list[str] | None:
     text = as_utf8(text)
     try:
         found: object = json.loads(text) if text.lstrip().startswith("[") else shlex.split(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UsageError(f"{option}: not a command: {error}", "usage.invalid", hints) from error
-    if not isinstance(found, list) or not found or not all(isinstance(word, str) for word in found):
+    if not isinstance(found, list) or not found or not found[0] or not all(isinstance(word, str) for word in found):
         raise UsageError(f"{option}: not a JSON array of strings with a command in it", "usage.invalid", hints)
     return found
 

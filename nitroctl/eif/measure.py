@@ -336,10 +336,12 @@ def _cmdline(layout: Layout, reading: _Reading) -> list[Check]:
     text = shown.removesuffix(b"\0").removesuffix(b"\n")  # some builders leave one
     remark = ""
     if b"\0" in text:
-        rest = len(text) - text.index(b"\0") - 1
+        rest = sections[0].size - len(shown) + len(text) - text.index(b"\0") - 1
         remark = f"it has a NUL; the {rest} bytes after it are measured, and the kernel never sees them"
     elif any(not 0x20 <= byte <= 0x7E for byte in text):  # noqa: PLR2004  (printable ASCII)
         remark = "it has control or non-ASCII characters"
+    elif sections[0].size > len(shown):
+        remark = f"it has {sections[0].size} bytes, of which only the first {len(shown)} were looked at"
     return [
         Check(
             id="eif.cmdline-text",

@@ -545,6 +545,8 @@ def refused(cli: Cli, *arguments: str) -> tuple[int, str]:
         (("rootfs", "--cmd", "["), 2, "--cmd: not a command: "),
         (("rootfs", "--cmd", "[1]"), 2, "--cmd: not a JSON array of strings with a command in it [usage.invalid]"),
         (("rootfs", "--cmd", "[]"), 2, "--cmd: not a JSON array of strings with a command in it [usage.invalid]"),
+        (("rootfs", "--cmd", '[""]'), 2, "--cmd: not a JSON array of strings with a command in it [usage.invalid]"),
+        (("rootfs", "--cmd", "[" * 100_000), 2, "--cmd: not a command: maximum recursion depth exceeded"),
         (("rootfs", "--cmd", "'a"), 2, "--cmd: not a command: No closing quotation [usage.invalid]"),
         (("rootfs", "--cmd", "a", "--env", "B"), 2, "--env 'B': not a variable [usage.invalid]"),
         (("rootfs", "--cmd", "a", "--kind", "zip"), 2, "--kind: not one of auto, oci, docker, directory, tar: 'zip' "),

@@ -257,6 +257,23 @@ def test_what_cannot_be_seen_in_a_command_line_is_told(measured: Make, cmdline: 
     assert (check.outcome, check.detail) == (Outcome.WARN if said_of_it else Outcome.PASS, said_of_it)
 
 
+def test_what_was_not_looked_at_of_a_command_line_is_told(measured: Make) -> None:
+    shown = 64 * 1024
+    for cmdline, said_of_it in (
+        (b" " * shown, ""),
+        (
+            b" " * shown + b"\0init=/bin/sh",
+            f"it has {shown + 13} bytes, of which only the first {shown} were looked at",
+        ),
+        (
+            b"a\0" + b" " * shown,
+            f"it has a NUL; the {shown} bytes after it are measured, and the kernel never sees them",
+        ),
+    ):
+        check = measured(forge([GOOD[0], (images.CMDLINE, cmdline), *GOOD[2:]])).report["eif.cmdline-text"]
+        assert (check.outcome, check.detail) == (Outcome.WARN if said_of_it else Outcome.PASS, said_of_it)
+
+
 def test_a_huge_command_line_is_kept_in_part(measured: Make) -> None:
     found = measured(forge([GOOD[0], (images.CMDLINE, b"x" * 3_000_000), *GOOD[2:]]))
     assert found.report.passed
