@@ -127,7 +127,10 @@ def test_a_file_that_is_not_there_is_no_bad_policy(path: Path) -> None:
         ),
         (
             {"zzz": 1, "strict": 1},
-            [("fields", "/zzz: unknown field", None), ("values", "/strict: neither true nor false: 1", None)],
+            [
+                ("fields", "/zzz: unknown field", f"known here: {', '.join(policy_file.FIELDS)}"),
+                ("values", "/strict: neither true nor false: 1", None),
+            ],
         ),
         (
             {"max_age": 1, "clock_skew": 1, "roots": 1},
@@ -146,7 +149,7 @@ def test_what_has_not_its_form(fields: dict[str, Any], found: list[tuple[str, st
     checks = reviewed(path, fields)
     failed = [(name, check.detail) for name, check in checks.items() if check.outcome is NO]
     assert failed == [(name, detail) for name, detail, _ in found]
-    assert all(remedy is None or checks[name].remedy == remedy for name, _, remedy in found)
+    assert [checks[name].remedy for name, _, _ in found] == [remedy for _, _, remedy in found]
     blocked = f"not checked: blocked by appraisal-policy.{found[0][0]}"
     assert [(checks[name].outcome, checks[name].detail) for name in ("references", "possible")] == [(SKIP, blocked)] * 2
 
@@ -400,11 +403,12 @@ REFERENCES = {"records": {"file": "r"}, "any_of": [{"label": "x", "pcrs": {"PCR8
         ),
         ({"public_key": "absent"}, [("public key", "absent")]),
         ({"public_key": {"type": "rsa", "minimum_bits": 2048}}, [("public key", "RSA, at least 2048 bits")]),
+        ({"public_key": {"equals": "00"}}, [("public key", "exactly 00")]),
         ({"public_key": {"type": "ec"}}, [("public key", "elliptic curve")]),
         ({"public_key": {"type": "ed25519"}}, [("public key", "Ed25519")]),
         ({"roots": [OTHER]}, [("root", f"with --root, the one, SHA-256 {OTHER}")]),
     ],
-    ids=range(32),
+    ids=range(33),
 )
 def test_every_requirement_in_words(fields: dict[str, Any], rows: list[tuple[str, str]]) -> None:
     assert told(**fields) == rows
