@@ -66,7 +66,7 @@ class Register:
 IMAGE: Final = Register(Platform.ENCLAVE, 0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Gate:
     """A condition about attestation. ``register``: None when KMS knows no such key, and it is always absent."""
 
@@ -100,7 +100,7 @@ class Gate:
         """Whether it asks for the register to be there, with whatever value."""
         return self.name == "null" and "false" in (value.lower() for value in self.condition.values)
 
-    @property
+    @functools.cached_property
     def wildcards(self) -> tuple[str, ...]:
         """The values that stand for many."""
         like = self.name in ("stringlike", "stringnotlike")
@@ -123,7 +123,7 @@ class Gate:
         return doubt
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class View:
     """A statement taken apart. ``actions``: those of KMS that it reaches. ``others``: conditions not on attestation.
 
@@ -151,28 +151,24 @@ class View:
         """Whom it is about."""
         return self.statement.principal
 
-    @property
+    @functools.cached_property
     def names(self) -> tuple[str, ...]:
         """Its principals of any kind, as written; none when they are excepted."""
         who = self.principal
         return () if who.negated else (*who.aws, *who.services, *who.federated, *who.canonical_users)
 
-    @property
+    @functools.cached_property
     def everybody(self) -> bool:
         """Whether it is about everybody; an Allow that excepts somebody is."""
         return "*" in self.principal.aws if not self.principal.negated else self.statement.effect is Effect.ALLOW
 
-    @property
+    @functools.cached_property
     def accounts(self) -> tuple[str, ...]:
         """The accounts that it names whole."""
         found = (_ACCOUNT.fullmatch(name) for name in (() if self.principal.negated else self.principal.aws))
         return tuple(match[1] for match in found if match)
 
-    def covers(self, name: str) -> bool:
-        """Whether it is about the principal ``name``: by that name, or because it names the whole account."""
-        return name in self.names or account_of(name) in self.accounts
-
-    @property
+    @functools.cached_property
     def bound(self) -> Mapping[Register, frozenset[str]]:
         """The registers that must be there, each with the values it may have, in lower case."""
         found: dict[Register, frozenset[str]] = {}
@@ -187,7 +183,7 @@ class View:
         """Whether its conditions on attestation let ``caller`` by."""
         return all(gate.holds(caller) for gate in self.gates)
 
-    @property
+    @functools.cached_property
     def attested(self) -> bool:
         """Whether it is an Allow for those who attest something, and nobody else."""
         return self.allows and bool(self.gates) and not self.open_to(Caller.UNATTESTED)
@@ -212,6 +208,25 @@ def _demands(condition: Condition) -> bool:
         and not operators.negated(condition.operator)
         and "*" not in condition.values
     )
+
+
+class _Shut:
+    """Whom Denies keep from one action: by name, or because they name the whole account."""
+
+    __slots__ = ("accounts", "everybody", "names")
+
+    def __init__(self) -> None:
+        self.everybody = False
+        self.names = set[str]()
+        self.accounts = set[str]()
+
+    def add(self, deny: View) -> None:
+        self.everybody = self.everybody or deny.everybody
+        self.names.update(deny.names)
+        self.accounts.update(deny.accounts)
+
+    def covers(self, name: str) -> bool:
+        return name in self.names or account_of(name) in self.accounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,26 +267,25 @@ class Reading:
         return tuple(view for view in self.views if view.denies)
 
     @functools.cached_property
-    def _shut(self) -> Mapping[Caller, tuple[frozenset[str], tuple[View, ...]]]:
-        """For each caller the actions denied to everybody, and the Denies that are about some."""
-        found = {}
+    def _shut(self) -> Mapping[Caller, Mapping[str, _Shut]]:
+        """For each caller and action whom a Deny that surely applies keeps out."""
+        found: dict[Caller, dict[str, _Shut]] = {}
         for caller in Caller:
-            sure = [view for view in self.denies if view.applies and not view.others and view.open_to(caller)]
-            everybody = frozenset[str]().union(*(view.actions for view in sure if view.everybody))
-            found[caller] = (everybody, tuple(view for view in sure if not view.everybody and view.names))
+            here = found[caller] = {action: _Shut() for action in actions.ALL}
+            for view in self.denies:
+                if view.applies and not view.others and view.open_to(caller):
+                    for action in view.actions:
+                        here[action].add(view)
         return found
 
     def denied_to_all(self, caller: Caller) -> frozenset[str]:
         """Return the actions that are denied to everybody who comes as ``caller``."""
-        return self._shut[caller][0]
+        return frozenset(action for action, shut in self._shut[caller].items() if shut.everybody)
 
     def closed(self, view: View, action: str, caller: Caller) -> bool:
         """Whether a Deny that surely applies shuts ``action`` to all principals of ``view`` who come as ``caller``."""
-        everybody, some = self._shut[caller]
-        if action in everybody:
-            return True
-        denies = [deny for deny in some if action in deny.actions]
-        return bool(view.names) and all(any(deny.covers(name) for deny in denies) for name in view.names)
+        shut = self._shut[caller][action]
+        return shut.everybody or (bool(view.names) and bool(shut.names) and all(map(shut.covers, view.names)))
 
     def ways(self, view: View, actions: Iterable[str]) -> dict[Caller, list[str]]:
         """Return which of ``actions`` an Allow leaves to whom who should not have them, and no Deny closes."""

@@ -88,20 +88,18 @@ def policy_writers(reading: Reading) -> Iterator[Finding]:
 
 def separate_duties(reading: Reading) -> Iterator[Finding]:
     """KP031: one principal that uses data and may let itself do so in other ways too."""
-    using = {
-        name
-        for view in reading.allows
-        for name in view.names
-        if view.actions & (DATA4 | {"kms:Encrypt"})
-        and (view.attested or any(reading.ways(view, DATA4 | {"kms:Encrypt"})))
-    }
+    data = DATA4 | {"kms:Encrypt"}
+    using = set[str]()
+    for view in reading.allows:
+        if view.actions & data and (view.attested or reading.ways(view, data)):
+            using.update(view.names)
     told = set[str]()
     for view in reading.allows:
         powers = [each for each in (PUT_POLICY, CREATE_GRANT) if reading.reaches(view, each)]
         if not powers or view.everybody:
             continue
         for name in view.names:
-            if name in using - told and not name.endswith(":root") and not name.isdigit():
+            if name in using and name not in told and not name.endswith(":root") and not name.isdigit():
                 told.add(name)
                 yield found(
                     "KP031",
