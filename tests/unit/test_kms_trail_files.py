@@ -17,6 +17,13 @@ from tests import trails
 
 ONE, TWO, THREE = (trails.call(minute) for minute in range(3))
 S3 = trails.call(3) | {"eventSource": "s3.amazonaws.com"}
+
+
+def packed(content: bytes) -> bytes:
+    """Return ``content`` as gzip without a time, which would name the tests after the second they were collected in."""
+    return gzip.compress(content, mtime=0)
+
+
 EVENTS = (ONE, S3, TWO, THREE)
 
 
@@ -46,8 +53,8 @@ def read(path: Path | str) -> tuple[list[Any], Files]:
         (trails.delivered(*EVENTS), [0, 1, 2]),
         (json.dumps({"Records": EVENTS}, indent=2).encode(), [0, 1, 2]),
         (b"\xef\xbb\xbf" + trails.delivered(*EVENTS), [0, 1, 2]),
-        (gzip.compress(trails.delivered(*EVENTS)), [0, 1, 2]),
-        (gzip.compress(trails.delivered(ONE)) + gzip.compress(trails.delivered(TWO)), [0, 1]),
+        (packed(trails.delivered(*EVENTS)), [0, 1, 2]),
+        (packed(trails.delivered(ONE)) + packed(trails.delivered(TWO)), [0, 1]),
         (trails.looked_up(*EVENTS), [2, 1, 0]),
         (json.dumps({"Account": "x", "Records": EVENTS}).encode(), [0, 1, 2]),
         (json.dumps(EVENTS).encode(), [0, 1, 2]),
@@ -106,8 +113,8 @@ def test_pieces_of_any_size_give_the_same_records(size: int, tmp_path: Path, mon
         (b'{"Records":[{"eventSource":NaN}]}', [], "not CloudTrail's JSON: NaN is not a JSON number"),
         (b"[" * 100_000, [], "not CloudTrail's JSON: what stands in the list is not an object"),
         (b'{"a":' * 100_000, [], "not CloudTrail's JSON: nested too deeply"),
-        (gzip.compress(trails.delivered(ONE))[:-20], [], "the compressed data breaks off"),
-        (gzip.compress(trails.delivered(ONE))[:12] + b"\0" * 40, [], "not CloudTrail's JSON: Error -3"),
+        (packed(trails.delivered(ONE))[:-20], [], "the compressed data breaks off"),
+        (packed(trails.delivered(ONE))[:12] + b"\0" * 40, [], "not CloudTrail's JSON: Error -3"),
         (b'{"eventSource":"\xff"}', [], "not UTF-8 text"),
         (b'[{"CloudTrailEvent":"{\\"eventSource\\": kms. }"}]', [], "record 1: the record within it is no JSON"),
         (b'[{"CloudTrailEvent":"\\"eventSource kms.\\""}]', [], "record 1: no eventSource"),
@@ -161,14 +168,14 @@ def test_a_record_that_never_ends_is_given_up(tmp_path: Path) -> None:
 
 def test_compressed_data_that_swells_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("nitroctl.kms.trail_files._ALWAYS_EXPANDED", 1_000_000)
-    (tmp_path / "x.json.gz").write_bytes(gzip.compress(b" " * 4_000_000))
+    (tmp_path / "x.json.gz").write_bytes(packed(b" " * 4_000_000))
     assert read(tmp_path / "x.json.gz")[0][0][1].endswith("it expands to more than 200 times its size")
 
 
 def test_directories_are_read_by_name_and_nothing_is_passed_over(tmp_path: Path) -> None:
     day = tmp_path / "AWSLogs" / "2026" / "11"
     day.mkdir(parents=True)
-    (day / "b.json.gz").write_bytes(gzip.compress(trails.delivered(TWO)))
+    (day / "b.json.gz").write_bytes(packed(trails.delivered(TWO)))
     (day / "a.json").write_bytes(trails.delivered(ONE))
     (day / "notes.txt").write_text("hello")
     os.mkfifo(day / "pipe")
@@ -200,7 +207,7 @@ def test_a_digest_with_a_list_of_records_is_no_digest(tmp_path: Path) -> None:
 
 
 def test_standard_input_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(gzip.compress(trails.delivered(ONE)))))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(packed(trails.delivered(ONE)))))
     assert read("-")[0] == [0]
     with pytest.raises(UsageError) as caught:
         Files(["-", "x", "-"])
