@@ -95,7 +95,7 @@ def _value(parameter: Any) -> tuple[str, tuple[str, ...]]:
     """Return what a parameter's value is, from its choices or its metavar."""
     choices = tuple(str(getattr(choice, "value", choice)) for choice in getattr(parameter.type, "choices", ()))
     metavar = str(parameter.metavar or "")
-    if not choices and re.fullmatch(r"\[[a-z|]+\]", metavar):
+    if not choices and re.fullmatch(r"\[[a-z|-]+\]", metavar):
         choices = tuple(metavar.strip("[]").split("|"))
     if choices:
         return "choice", choices

@@ -279,7 +279,7 @@ def test_the_gate_by_hand(released: Project) -> None:
     assert (passed.status, passed.stderr) == (0, "")
     assert [line for line in passed.stdout.splitlines() if "yes" in line] == [
         "✓ yes: app.eif is signer-1.0.0@prod",
-        "✓ yes: measurements.json is in order and follows -",
+        "✓ yes: measurements.json is in order and follows standard input",
     ]
     assert released.gate(ENVIRONMENT="staging").status == 1
     assert released.gate(COMPONENT="wallet").status == 1
