@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: demo test check lint types tests drift generate bench clean
+.PHONY: demo test check lint types tests drift explore generate bench clean
 
 demo: $(VENV)/.installed
 	@$(BIN)/nitroctl demo
@@ -25,6 +25,13 @@ drift: $(VENV)/.installed-dev
 
 tests: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+# The property tests with examples of their own, drawn anew: ROUNDS=20 make explore.
+ROUNDS ?= 5
+explore: $(VENV)/.installed-dev
+	@for round in $$(seq $(ROUNDS)); do \
+		NITROCTL_TEST_PROFILE=explore $(BIN)/python -m pytest -q -n 2 --dist loadgroup tests/property || exit 1; \
+	done
 
 generate: $(VENV)/.installed-dev
 	$(BIN)/python -m tests.generate

@@ -20,7 +20,10 @@ from tests.schemas import validate_envelope
 
 # How long an example takes says how busy the machine is, and nothing about the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+# A gate answers the same for the same commit: its examples are fixed. `make explore` draws others, and many more.
+settings.register_profile("gate", settings.get_profile("untimed"), derandomize=True)
+settings.register_profile("explore", settings.get_profile("untimed"), max_examples=2_000, print_blob=True)
+settings.load_profile(os.environ.get("NITROCTL_TEST_PROFILE", "gate"))
 
 ROOT = Path(__file__).parent.parent
 VECTORS = ROOT.parent / "shared" / "vectors"

@@ -3,7 +3,7 @@
 A file that decides what is accepted may mean one thing only. Of YAML that leaves maps, lists and scalars: anchors,
 aliases, tags, merge keys and several documents are refused, and so is a plain word that one reader takes for text and
 another for a boolean or a number (``no``, ``1e3``, ``0x10``, ``2026-11-20``). JSON is read by
-:mod:`nitroctl.records.strict_json`. Nothing is constructed but strings, integers, booleans, null, lists and maps.
+:mod:`nitroctl.strict_json`. Nothing is constructed but strings, integers, booleans, null, lists and maps.
 """
 
 import re
@@ -11,9 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from nitroctl import safefile
+from nitroctl import safefile, strict_json
 from nitroctl.errors import CannotAnswer, UsageError
-from nitroctl.records import strict_json
 
 if TYPE_CHECKING:
     import yaml

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
-from nitroctl import pcr
+from nitroctl import pcr, strict_json
 from nitroctl.appraisal.policy import Content, KeyContent, Policy
 from nitroctl.checks import Check
 from nitroctl.errors import CannotAnswer
@@ -17,7 +17,6 @@ from nitroctl.evidence.certificate import Certificate
 from nitroctl.evidence.derived import derive
 from nitroctl.evidence.document import Document
 from nitroctl.evidence.rules import Rule
-from nitroctl.records import strict_json
 
 _POLICY: Final = "appraisal policy"
 _GUIDE: Final = "Nitro Enclaves user guide"

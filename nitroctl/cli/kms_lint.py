@@ -159,11 +159,10 @@ def _known(source: "Source", about: "_About") -> "Source":
 
 
 def _fixed(path: str, about: "_About", judged: "Asked", *, dry_run: bool) -> Result:
-    from nitroctl import safefile
+    from nitroctl import safefile, strict_json
     from nitroctl.cli import kms_lint_view as view
     from nitroctl.errors import CannotAnswer
     from nitroctl.kms import document, lint_fix, lint_sources
-    from nitroctl.records import strict_json
 
     if path == "-":
         raise UsageError("--fix writes the file again, and standard input is none", "usage.invalid", ["name a file"])

@@ -143,10 +143,21 @@ def _sections(one: Image, other: Image) -> Iterator[Difference]:
     for kind in (SectionType.KERNEL, SectionType.CMDLINE):
         for before, after in _paired(one.of_type(kind), other.of_type(kind)):
             yield from _single(one, other, before, after)
-    yield from _ramdisks(one, other)
-    kinds = [[part.section.type for part in image.measured_parts] for image in (one, other)]
+    ramdisks = list(_ramdisks(one, other))
+    yield from ramdisks
+    lone = [each.numbers for each in ramdisks if each.cause in (Cause.ADDED, Cause.REMOVED)]
+    kinds = [_kinds(image, {numbers[side] for numbers in lone}) for side, image in enumerate((one, other))]
     if kinds[0] != kinds[1] and Counter(kinds[0]) == Counter(kinds[1]):
         yield Difference(part="sections", cause=Cause.ORDER, registers=_ALL)
+
+
+def _kinds(image: Image, lone: set[int | None]) -> list[int]:
+    """Return the types of the sections in file order, without the ramdisks that the other image lacks."""
+    return [
+        part.section.type
+        for part in image.measured_parts
+        if part.section.type != SectionType.RAMDISK or part.number not in lone
+    ]
 
 
 def _content(parts: Iterable[Part]) -> list[tuple[int, bytes]]:

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn, TypeGuard
 
+from nitroctl import strict_json
 from nitroctl.eif.blobs import Digest, digest
 from nitroctl.eif.tree import ImageConfig
 from nitroctl.errors import CannotAnswer
-from nitroctl.records import strict_json
 
 _MAX_LAYERS: Final = 1000
 

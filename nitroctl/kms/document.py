@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final, Literal
 
-from nitroctl import safefile
+from nitroctl import safefile, strict_json
 from nitroctl.errors import CannotAnswer
 from nitroctl.kms import places
 from nitroctl.kms.key_policy import Effect
-from nitroctl.records import strict_json
 
 #: KMS takes 32,768 bytes; a file may be indented generously.
 SIZE_LIMIT: Final = 1024 * 1024

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final, cast
 
+from nitroctl import strict_json
 from nitroctl.errors import CannotAnswer, UsageError
-from nitroctl.records import strict_json
 
 #: KMS takes ciphertexts of at most this size.
 MAX_CIPHERTEXT: Final = 6144

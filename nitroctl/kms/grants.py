@@ -7,14 +7,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from nitroctl import safefile
+from nitroctl import safefile, strict_json
 from nitroctl.errors import CannotAnswer
 from nitroctl.kms.actions import WITH_CONTEXT
 from nitroctl.kms.caller import named
 from nitroctl.kms.document import Principal
 from nitroctl.kms.request import Request
 from nitroctl.kms.truth import Truth, all_of, of
-from nitroctl.records import strict_json
 
 #: A key has at most 50,000 grants; each is printed in some 700 bytes.
 SIZE_LIMIT: Final = 64 * 1024 * 1024

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 import yaml
 
+from nitroctl import strict_json
 from nitroctl.errors import CannotAnswer, NitroctlError
 from nitroctl.kms import document, lint_sources, places
 from nitroctl.kms.lint_key import KeyFacts
 from nitroctl.kms.lint_sources import Source, Subject
-from nitroctl.records import strict_json
 
 _ACCOUNT: Final = "000000000000"
 _PSEUDO: Final = {

@@ -7,10 +7,9 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from nitroctl import safefile
+from nitroctl import safefile, strict_json
 from nitroctl.errors import CannotAnswer
 from nitroctl.kms.grants import Grant
-from nitroctl.records import strict_json
 
 _LIMIT: Final = 16 * 1024 * 1024
 

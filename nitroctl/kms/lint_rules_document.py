@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Final
 
+from nitroctl import strict_json
 from nitroctl.kms.caller import deleted
 from nitroctl.kms.document import VERSION, Statement
 from nitroctl.kms.key_policy import SIZE_LIMIT
@@ -23,7 +24,6 @@ from nitroctl.kms.lint_reading import (
     names_key,
 )
 from nitroctl.kms.lint_rules import Finding, Severity, found
-from nitroctl.records import strict_json
 
 _REFUSED: Final = re.compile(r"[^\t\n\r\u0020-\u00ff]")
 _NEARLY: Final = SIZE_LIMIT * 8 // 10

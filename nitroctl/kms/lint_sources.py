@@ -8,12 +8,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nitroctl import safefile
+from nitroctl import safefile, strict_json
 from nitroctl.errors import CannotAnswer, NitroctlError
 from nitroctl.kms import document
 from nitroctl.kms.document import PolicyDocument
 from nitroctl.kms.lint_key import KeyFacts
-from nitroctl.records import strict_json
 
 #: A plan has the whole state in it.
 SIZE_LIMIT: Final = 64 * 1024 * 1024

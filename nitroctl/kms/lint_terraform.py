@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from nitroctl import strict_json
 from nitroctl.errors import CannotAnswer, NitroctlError
 from nitroctl.kms import document, lint_sources, places
 from nitroctl.kms.lint_key import KeyFacts
 from nitroctl.kms.lint_sources import Source, Subject
-from nitroctl.records import strict_json
 
 _KEYS: Final = {"aws_kms_key", "aws_kms_replica_key", "aws_kms_external_key", "aws_kms_replica_external_key"}
 _POLICY: Final = "aws_kms_key_policy"

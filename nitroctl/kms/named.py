@@ -11,9 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nitroctl import safefile
+from nitroctl import safefile, strict_json
 from nitroctl.errors import CannotAnswer
-from nitroctl.records import strict_json
 
 #: A key policy has at most 32 KiB; a file with it may be indented generously.
 SIZE_LIMIT: Final = 1024 * 1024

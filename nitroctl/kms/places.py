@@ -1,6 +1,6 @@
 """On which line of a JSON text each of its values begins: what Python's reader does not say.
 
-The text has been read strictly before (:mod:`nitroctl.records.strict_json`), so this only follows it piece by piece.
+The text has been read strictly before (:mod:`nitroctl.strict_json`), so this only follows it piece by piece.
 """
 
 import json
@@ -17,7 +17,7 @@ _PIECE: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\]:,\n]|[^\s{}\[\]:,"]+')
 def lines(text: str) -> Mapping[Path, int]:
     """Return the line, from 1, on which each value begins; for a member of an object that of its key.
 
-    ``text`` must be JSON that :func:`nitroctl.records.strict_json.parse` accepts.
+    ``text`` must be JSON that :func:`nitroctl.strict_json.parse` accepts.
     """
     found: dict[Path, int] = {(): 1}
     line, first = 1, True

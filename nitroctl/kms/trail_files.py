@@ -16,9 +16,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
-from nitroctl import safefile
+from nitroctl import safefile, strict_json
 from nitroctl.errors import CannotAnswer, NitroctlError, UsageError
-from nitroctl.records import strict_json
 
 #: The most one record may have, in characters: CloudTrail cuts them at 256 KB, or 1 MB for some.
 RECORD_LIMIT: Final = 4 * 1024 * 1024

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, NoReturn
 
+from nitroctl import strict_json
 from nitroctl.errors import CannotAnswer
 from nitroctl.records import ledger as rules
-from nitroctl.records import quick, strict_json
+from nitroctl.records import quick
 from nitroctl.records.entry import Artifact, Build, Entry, Fault, Signer, Source, Status, first_fault
 from nitroctl.records.ledger import MAX_ACTIVE, MAX_ACTIVE_LIMIT, Ledger
 from nitroctl.records.recipe import Recipe

@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from nitroctl import pcr, safefile
+from nitroctl import pcr, safefile, strict_json
 from nitroctl.errors import CannotAnswer, UsageError
-from nitroctl.records import nitro_cli_json, strict_json
+from nitroctl.records import nitro_cli_json
 from nitroctl.records.entry import NITRO_ENCLAVE, NITRO_TPM
 
 SIZE_LIMIT: Final = 64 * 1024 * 1024

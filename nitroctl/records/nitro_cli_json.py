@@ -8,9 +8,8 @@ are. ``describe-eif`` exits 0 for an image whose checksum or signature it found 
 from collections.abc import Mapping
 from typing import Final
 
-from nitroctl import pcr, safefile
+from nitroctl import pcr, safefile, strict_json
 from nitroctl.errors import CannotAnswer, UsageError
-from nitroctl.records import strict_json
 
 SIZE_LIMIT: Final = 16 * 1024 * 1024
 

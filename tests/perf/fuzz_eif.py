@@ -220,7 +220,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.engine == "atheris":
         atheris = importlib.import_module("atheris")
-        with atheris.instrument_imports(include=["nitroctl.eif", "nitroctl.records.strict_json"]):
+        with atheris.instrument_imports(include=["nitroctl.eif", "nitroctl.strict_json"]):
             campaign = Campaign(load(options.subject), options.keep)
         guard()
         by_coverage(atheris, campaign, options.seconds, options.keep / "corpus")

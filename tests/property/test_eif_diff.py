@@ -7,7 +7,7 @@ from itertools import combinations
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from nitroctl.eif.diff import Compared, compare
@@ -72,7 +72,14 @@ def test_an_image_does_not_differ_from_itself(here: Path, sections: list[Part]) 
     assert (found.differences, found.unmeasured, found.differing) == ((), (), ())
 
 
+ADDED_AND_MOVED = (
+    [(METADATA, METADATA_JSON), (CMDLINE, b"a"), (KERNEL, b"b"), (RAMDISK, b"a")],
+    [(METADATA, METADATA_JSON), (KERNEL, b"b"), (CMDLINE, b"a"), (RAMDISK, b"a"), (RAMDISK, b"")],
+)
+
+
 @BOUNDED
+@example(*ADDED_AND_MOVED)  # PCR1 moves by the order alone, while the added ramdisk moves PCR0
 @given(first=parts(), second=parts())
 def test_there_is_a_cause_exactly_when_the_measured_sections_are_not_equal(
     here: Path, first: list[Part], second: list[Part]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nitroctl import strict_json
 from nitroctl.errors import CannotAnswer
 from nitroctl.records import (
     Artifact,
@@ -22,7 +23,6 @@ from nitroctl.records import (
     form,
     new_entry,
     recipe,
-    strict_json,
 )
 from nitroctl.records.ledger import first_fault
 from tests.records import active, entry, full

@@ -324,6 +324,17 @@ def test_several_causes_are_named_in_the_order_of_the_sections(compared: Compare
     )
 
 
+def test_an_order_moves_registers_also_where_a_ramdisk_was_added(compared: Compare) -> None:
+    """Kernel and command line change places, which moves PCR1; the added ramdisk alone would not."""
+    second = forge([GOOD[1], GOOD[0], *GOOD[2:], (RAMDISK, b"more")])
+    found = compared(forge(), second)
+    assert found.differing == (0, 1, 2)
+    assert [(each.part, each.cause, each.registers) for each in found.differences] == [
+        ("ramdisk 3", Cause.ADDED, (0, 2)),
+        ("sections", Cause.ORDER, (0, 1, 2)),
+    ]
+
+
 # -- equal registers
 
 KERNEL_BYTES, CMDLINE_BYTES = images.KERNEL_BYTES, images.CMDLINE_BYTES
