@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nitroctl.cli.pcr_options import Component, Environment, Records, from_image, ledger_path, with_assignments
+from nitroctl.cli.pcr_options import (
+    Component,
+    DocumentRoot,
+    DocumentTime,
+    Environment,
+    Measurements,
+    Records,
+    from_image,
+    ledger_path,
+    refuse_without_document,
+    with_assignments,
+)
 from nitroctl.errors import UsageError
 from nitroctl.render.result import Result
 from nitroctl.render.view import Checks, Fields, Headline
@@ -24,25 +35,14 @@ nitroctl pcr check --document signer.cbor --at document --component signer --env
 def check(
     *,
     eif: Annotated[str | None, typer.Option("--eif", help="Measure this image.", metavar="FILE")] = None,
-    measurements: Annotated[
-        str | None,
-        typer.Option("--measurements", help="What nitro-cli build-enclave or describe-eif printed.", metavar="FILE"),
-    ] = None,
+    measurements: Measurements = None,
     running: Annotated[bool, typer.Option("--running", help="The enclaves that run on this host.")] = False,
     document: Annotated[
         list[str] | None,
         typer.Option("--document", help="What this attestation document attests. Repeatable.", metavar="FILE"),
     ] = None,
-    at: Annotated[
-        str,
-        typer.Option(
-            "--at", help="With --document: judge it at now, document (its own time), or RFC 3339.", metavar="TIME"
-        ),
-    ] = "now",
-    root: Annotated[
-        list[str] | None,
-        typer.Option("--root", help="With --document: accept this root in place of AWS's.", metavar="PEM"),
-    ] = None,
+    at: DocumentTime = "now",
+    root: DocumentRoot = None,
     key_policy: Annotated[
         str | None, typer.Option("--key-policy", help="The key policy, for the images that it names.", metavar="FILE")
     ] = None,
@@ -63,10 +63,7 @@ def check(
     from nitroctl import records as ledger
     from nitroctl.records.compare import compare
 
-    if document is None and (root or at != "now"):
-        raise UsageError(
-            "--at and --root judge a document, and none is given", "usage.invalid", ["add --document FILE"]
-        )
+    refuse_without_document(document, at, root)
     if measurements is not None or running or document or key_policy is not None:
         from nitroctl.cli import pcr_threeway
 

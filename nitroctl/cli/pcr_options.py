@@ -23,6 +23,31 @@ EntryName = Annotated[
     str,
     typer.Argument(help="An entry's id; its environment may be left out where one has it.", metavar="ENTRY"),
 ]
+Measurements = Annotated[
+    str | None,
+    typer.Option(
+        "--measurements", help="What nitro-cli build-enclave or describe-eif printed; - is stdin.", metavar="FILE"
+    ),
+]
+#: How a document is judged that registers are taken from.
+DocumentTime = Annotated[
+    str,
+    typer.Option(
+        "--at", help="With --document: judge it at now, document (its own time), or RFC 3339.", metavar="TIME"
+    ),
+]
+DocumentRoot = Annotated[
+    list[str] | None,
+    typer.Option("--root", help="With --document: accept this root in place of AWS's.", metavar="PEM"),
+]
+
+
+def refuse_without_document(document: object, at: str, root: Sequence[str] | None) -> None:
+    """Refuse ``--at`` and ``--root`` where ``document`` is None, for they would judge nothing. Raises UsageError."""
+    if document is None and (root or at != "now"):
+        raise UsageError(
+            "--at and --root judge a document, and none is given", "usage.invalid", ["add --document FILE"]
+        )
 
 
 def ledger_path(flag: str | None) -> str:

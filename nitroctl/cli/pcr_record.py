@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nitroctl.cli.pcr_options import Records, agree, from_image, ledger_path, with_assignments
+from nitroctl.cli.pcr_options import (
+    DocumentRoot,
+    DocumentTime,
+    Measurements,
+    Records,
+    agree,
+    from_image,
+    ledger_path,
+    refuse_without_document,
+    with_assignments,
+)
 from nitroctl.cli.pcr_view import entry_fields
 from nitroctl.errors import UsageError
 from nitroctl.render.result import Result
@@ -31,28 +41,13 @@ def record(
     environment: Annotated[str, typer.Option("--environment", help="Where it is to run.", metavar="NAME")],
     release: Annotated[str, typer.Option("--release", help="The image's version.", metavar="VERSION")],
     eif: Annotated[str | None, typer.Option("--eif", help="Measure this image.", metavar="FILE")] = None,
-    measurements: Annotated[
-        str | None,
-        typer.Option(
-            "--measurements",
-            help="Take what nitro-cli build-enclave or describe-eif printed; - is stdin.",
-            metavar="FILE",
-        ),
-    ] = None,
+    measurements: Measurements = None,
     document: Annotated[
         str | None,
         typer.Option("--document", help="Take what this attestation document says, if authentic.", metavar="FILE"),
     ] = None,
-    at: Annotated[
-        str,
-        typer.Option(
-            "--at", help="With --document: judge it at now, document (its own time), or RFC 3339.", metavar="TIME"
-        ),
-    ] = "now",
-    root: Annotated[
-        list[str] | None,
-        typer.Option("--root", help="With --document: accept this root in place of AWS's.", metavar="PEM"),
-    ] = None,
+    at: DocumentTime = "now",
+    root: DocumentRoot = None,
     enclave: Annotated[
         str | None, typer.Option("--enclave", help="Take those of this running enclave.", metavar="NAME|ID")
     ] = None,
@@ -133,10 +128,7 @@ def _measured(
     """Return registers, artifact, signer and what is to be known of them; accounts that disagree are refused."""
     from nitroctl.cli import pcr_sources
 
-    if given.document is None and (given.root or given.at != "now"):
-        raise UsageError(
-            "--at and --root judge a document, and none is given", "usage.invalid", ["add --document FILE"]
-        )
+    refuse_without_document(given.document, given.at, given.root)
     accounts: list[tuple[str, Mapping[int, bytes]]] = []
     artifact = signer = None
     remarks = []

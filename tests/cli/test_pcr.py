@@ -216,6 +216,14 @@ BAD_RECORDINGS = {
             "nitroctl: hint: name a file in the directory\n"
         ),
     ),
+    "time-without-document": (
+        ("--eif", "app.eif", "--at", "document"),
+        2,
+        (
+            "nitroctl: error: --at and --root judge a document, and none is given [usage.invalid]\n"
+            "nitroctl: hint: add --document FILE\n"
+        ),
+    ),
     "contradiction": (
         ("--eif", "app.eif", "--pcr", f"PCR0={'ab' * 48}"),
         2,
@@ -529,6 +537,17 @@ def test_a_register_that_is_not_pinned_is_noted(cli: Cli) -> None:
     ran = cli("pcr", "check", *assignments({**pcrs("1"), 8: pcrs("x")[0]}))
     assert ran.status == 0
     assert ran.stderr == "nitroctl: note: PCR8: not compared, because the recorded version does not pin it\n"
+
+
+@pytest.mark.parametrize("option", [("--at", "document"), ("--root", "root.pem")], ids=["at", "root"])
+def test_how_to_judge_a_document_that_is_not_given_is_a_wrong_invocation(cli: Cli, option: tuple[str, str]) -> None:
+    image("app.eif")
+    assert cli("pcr", "check", "--eif", "app.eif", *option) == Ran(
+        2,
+        "",
+        "nitroctl: error: --at and --root judge a document, and none is given [usage.invalid]\n"
+        "nitroctl: hint: add --document FILE\n",
+    )
 
 
 def test_nothing_to_compare_is_a_wrong_invocation(cli: Cli) -> None:
