@@ -283,17 +283,51 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     ),
     "aws.access-denied": _E(
         "AWS knows the caller and does not allow the call.",
-        ("kms:GetPublicKey or kms:Sign is missing in the IAM policy", "the key's policy does not name the caller"),
-        "Allow the caller both actions on this key; the request id finds the call in CloudTrail.",
+        ("the action is missing in the caller's IAM policy", "the key's policy does not name the caller"),
+        "Allow the caller the action that the message names; the request id finds the call in CloudTrail.",
     ),
     "aws.throttled": _E(
         "AWS asked for fewer requests, also after nitroctl had waited and tried again.",
         ("many callers of KMS in the account and region",),
         "Wait and repeat; ask for a higher KMS quota when it happens often.",
     ),
+    "aws.not-found": _E(
+        "KMS knows no such key, alias or policy in that account and region.",
+        ("the region or account in the ARN", "a key that was deleted", "an alias that leads nowhere"),
+        "aws kms list-aliases and list-keys show what there is; write the ARN that they print.",
+    ),
+    "aws.key-state": _E(
+        "KMS does not do this with a key in its present state.",
+        ("a disabled key", "a key that waits for its deletion", "a key that is being made or has no material yet"),
+        "nitroctl kms show tells the state; enable the key, cancel its deletion, or wait.",
+    ),
+    "aws.policy-malformed": _E(
+        "KMS takes the policy for none: its syntax, a name in it, or what it would do to its caller.",
+        ("a condition key or operator that KMS does not know", "a policy that would lock its caller out"),
+        "nitroctl kms lint POLICY; nothing was changed in AWS.",
+    ),
+    "aws.invalid-principals": _E(
+        "The policy names a role or user that KMS does not find, also after nitroctl had waited for new ones.",
+        (
+            "a role that was deleted: KMS shows its id, AROA…, in its place",
+            "a misspelt ARN, or one without the role's path",
+            "a role made a moment ago",
+        ),
+        "Check each principal with aws iam get-role; remove ids of deleted ones. Nothing was changed in AWS.",
+    ),
+    "aws.limit": _E(
+        "KMS refuses because a quota is reached; for a policy that is its size, 32,768 bytes.",
+        ("too many releases in one policy", "statements of others that are long"),
+        "Retire releases that are no longer run; nitroctl kms lint POLICY measures the policy.",
+    ),
+    "aws.unavailable": _E(
+        "AWS's service failed or timed out, also after nitroctl had waited and tried again.",
+        ("trouble in the region",),
+        "Wait and repeat; the AWS Health Dashboard tells of trouble.",
+    ),
     "aws.refused": _E(
         "AWS answered with an error; its own code and message stand in the text.",
-        ("a key that is disabled or waits for deletion", "a key that does not exist there", "a fault of the service"),
+        ("an operation that this kind of key does not have", "a fault of the service"),
         "Act on AWS's own code; the request id finds the call in CloudTrail and helps AWS support.",
     ),
     "aws.unreachable": _E(

@@ -761,7 +761,7 @@ FAILURES = {
     ),
     "a disabled key": (
         disabled,
-        f"{ARN}: kms:GetPublicKey was refused: DisabledException: the key is disabled {REQUEST} [aws.refused]",
+        f"{ARN}: kms:GetPublicKey was refused: DisabledException: the key is disabled {REQUEST} [aws.key-state]",
     ),
     "an expired session": (
         expired,
@@ -821,7 +821,7 @@ def test_throttling_that_does_not_end_is_given_up(cli: Cli, kms: Kms) -> None:
 
 @pytest.mark.usefixtures("no_pauses")
 def test_an_endpoint_that_does_not_answer_in_time(cli: Cli, kms: Kms, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nitroctl.aws.READ_TIMEOUT", 0.2)
+    monkeypatch.setattr("nitroctl.aws.calls.READ_TIMEOUT", 0.2)
     kms.knobs.stall = 1
     ran = cli(*with_kms())
     assert ran.stderr == (

@@ -90,7 +90,7 @@ def test_the_partitions_that_nitro_cli_signs_in_are_taken(
         asked.append((service, region))
         raise AwsFailed("far enough", "aws.unreachable")
 
-    monkeypatch.setattr(aws, "_client", client)
+    monkeypatch.setattr("nitroctl.aws.signing.client", client)
     with pytest.raises(AwsFailed):
         aws.kms_key(f"arn:{partition}:kms:{region}:123456789012:key/mrk-1234abcd12ab34cd56ef1234567890ab")
     assert asked == [("kms", region)]
@@ -142,7 +142,7 @@ RAISED: list[tuple[Exception, str]] = [
 
 @pytest.mark.parametrize(("error", "code"), RAISED, ids=lambda value: type(value).__name__)
 def test_what_botocore_raises_is_told_in_our_words(error: Exception, code: str) -> None:
-    with pytest.raises(AwsFailed) as caught, aws._calling("kms:Sign", ARN):
+    with pytest.raises(AwsFailed) as caught, aws.calling("kms:Sign", ARN):
         raise error
     assert caught.value.code == code
     assert caught.value.__cause__ is error
@@ -154,7 +154,7 @@ def test_what_botocore_raises_is_told_in_our_words(error: Exception, code: str) 
 
 def refusal(code: str, message: str = "no", **metadata: object) -> AwsFailed:
     response: Any = {"Error": {"Code": code, "Message": message}, "ResponseMetadata": metadata}
-    with pytest.raises(AwsFailed) as caught, aws._calling("kms:Sign", ARN):
+    with pytest.raises(AwsFailed) as caught, aws.calling("kms:Sign", ARN):
         raise boto.ClientError(response, "Sign")
     return caught.value
 
@@ -167,8 +167,14 @@ def refusal(code: str, message: str = "no", **metadata: object) -> AwsFailed:
         ("ExpiredTokenException", "aws.credentials"),
         ("UnrecognizedClientException", "aws.credentials"),
         ("InvalidSignatureException", "aws.credentials"),
-        ("KMSInvalidStateException", "aws.refused"),
-        ("NotFoundException", "aws.refused"),
+        ("KMSInvalidStateException", "aws.key-state"),
+        ("DisabledException", "aws.key-state"),
+        ("NotFoundException", "aws.not-found"),
+        ("LimitExceededException", "aws.limit"),
+        ("DependencyTimeoutException", "aws.unavailable"),
+        ("KMSInternalException", "aws.unavailable"),
+        ("MalformedPolicyDocumentException", "aws.policy-malformed"),
+        ("UnsupportedOperationException", "aws.refused"),
         ("", "aws.refused"),
     ],
 )

@@ -1,0 +1,11 @@
+"""AWS, on demand: the only package that imports boto3, and only when an AWS call is to be made.
+
+``client`` and ``calling`` make a client and turn what botocore raises into our errors; ``kms_key`` is a key to sign
+with; :mod:`nitroctl.aws.keys` reads a key as it is in AWS and writes its policy.
+"""
+
+from nitroctl.aws import keys
+from nitroctl.aws.calls import calling, client
+from nitroctl.aws.signing import KmsKey, kms_key
+
+__all__ = ["KmsKey", "calling", "client", "keys", "kms_key"]
