@@ -1,10 +1,9 @@
 """What an image's kernel and ramdisks hold, for people and for machines."""
 
 import stat
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from nitroctl.cli.eif_view import time
+from nitroctl.instants import rfc3339_of
 from nitroctl.render.view import Block, Cell, Fields, Heading, Raw, Table, Text, Value
 
 if TYPE_CHECKING:
@@ -12,7 +11,6 @@ if TYPE_CHECKING:
 
     from nitroctl.checks import Check
     from nitroctl.eif.contents import Listing, Summary
-    from nitroctl.eif.cpio import Member
     from nitroctl.eif.kernel import Kernel
 
 _DIGEST_COLUMNS: Final = 64
@@ -139,9 +137,8 @@ def listing_blocks(number: int, listing: "Listing", width: int | None) -> list[B
     lines = []
     for index, member in enumerate(listing.members):
         digest = _digest(listing, index)
-        start = (
-            f"{stat.filemode(member.mode)} {owners[index]:<{owner_width}} {sizes[index]:>{size_width}} {_mtime(member)}"
-        )
+        owner, size = f"{owners[index]:<{owner_width}}", f"{sizes[index]:>{size_width}}"
+        start = f"{stat.filemode(member.mode)} {owner} {size} {rfc3339_of(member.mtime)}"
         name = _line(f"{text_of(member.name)}{_leads(listing, index)}")
         if wide:
             lines.append(f"{start} {digest:<{_DIGEST_COLUMNS}} {name}")
@@ -168,7 +165,7 @@ def entry_json(listing: "Listing", index: int) -> dict[str, object]:
         "mode": f"{stat.S_IMODE(member.mode):04o}",
         "uid": member.uid,
         "gid": member.gid,
-        "mtime": _mtime(member),
+        "mtime": rfc3339_of(member.mtime),
         "size_bytes": listing.holder(index).size,
         "sha256": _digest(listing, index) or None,
         "target": text_of(member.target) if kind == stat.S_IFLNK else None,
@@ -205,10 +202,6 @@ def _leads(listing: "Listing", index: int) -> str:
         return f" -> {text_of(member.target)}"
     link = listing.hard_link(index)
     return f" = {text_of(link)}" if link else ""
-
-
-def _mtime(member: "Member") -> str:
-    return time(datetime.fromtimestamp(member.mtime, UTC))
 
 
 def _line(text: str) -> str:

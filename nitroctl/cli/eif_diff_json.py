@@ -1,10 +1,9 @@
 """A comparison of two images as JSON members (schema: eif.diff/1); all of it, however much there is."""
 
 import stat
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from nitroctl.cli.eif_view import time
+from nitroctl.instants import rfc3339_of
 
 if TYPE_CHECKING:
     from nitroctl.eif.cpio import Member
@@ -141,7 +140,7 @@ def _member(member: "Member | None") -> dict[str, object] | None:
         "mode": f"{stat.S_IMODE(member.mode):04o}",
         "uid": member.uid,
         "gid": member.gid,
-        "mtime": time(datetime.fromtimestamp(member.mtime, UTC)),
+        "mtime": rfc3339_of(member.mtime),
         "size_bytes": member.size,
         "sha256": member.sha256.hex() if member.sha256 else None,
         "target": member.target.decode("utf-8", "backslashreplace") if link else None,

@@ -1,10 +1,9 @@
 """A comparison of two images for people: registers, causes, the files behind them; bounded, with how many more."""
 
 import stat
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from nitroctl.cli.eif_view import time
+from nitroctl.instants import rfc3339_of
 from nitroctl.render.view import Block, Cell, Fields, Text, Value
 
 if TYPE_CHECKING:
@@ -159,7 +158,7 @@ def _parts(first: "Member", second: "Member") -> dict[str, str]:
         "device": f"{first.rdev[0]}:{first.rdev[1]} → {second.rdev[0]}:{second.rdev[1]}",
         "mode": f"{stat.S_IMODE(first.mode):04o} → {stat.S_IMODE(second.mode):04o}",
         "owner": f"{first.uid}:{first.gid} → {second.uid}:{second.gid}",
-        "mtime": f"{_instant(first)} → {_instant(second)}",
+        "mtime": f"{rfc3339_of(first.mtime)} → {rfc3339_of(second.mtime)}",
     }
 
 
@@ -169,15 +168,13 @@ def _whole(member: "Member") -> str:
     kind = KINDS[stat.S_IFMT(member.mode)]
     size = f", {member.size} bytes" if stat.S_ISREG(member.mode) else ""
     target = f" → {_shown(member.target)}" if member.target else ""
-    return f"{kind}{target}{size}, {stat.S_IMODE(member.mode):04o}, {member.uid}:{member.gid}, {_instant(member)}"
+    return (
+        f"{kind}{target}{size}, {stat.S_IMODE(member.mode):04o}, {member.uid}:{member.gid}, {rfc3339_of(member.mtime)}"
+    )
 
 
 def _shown(target: bytes) -> str:
     return target.decode("utf-8", "backslashreplace") or "nowhere"
-
-
-def _instant(member: "Member") -> str:
-    return time(datetime.fromtimestamp(member.mtime, UTC))
 
 
 # -- what is not measured

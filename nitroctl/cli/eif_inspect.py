@@ -6,7 +6,9 @@ import typer
 
 from nitroctl.cli import eif_contents
 from nitroctl.cli.eif_image import Found, opened
-from nitroctl.cli.eif_view import ImageFile, identity, instant, section_json, section_table, time, view_json, views
+from nitroctl.cli.eif_signature_view import signature_json
+from nitroctl.cli.eif_view import ImageFile, identity, instant, section_json, section_table, view_json, views
+from nitroctl.instants import rfc3339
 from nitroctl.render.result import Export, Result, Stream
 from nitroctl.render.view import Block, Checks, Fields, Heading, Headline, Value
 
@@ -73,7 +75,7 @@ def _answer(found: Found, now: "datetime", *, listed: bool) -> Result:
     sections = measured.layout.sections if measured.layout.agreed else ()
     data = {
         "file": measured.path,
-        "as_of": time(now),
+        "as_of": rfc3339(now),
         "size_bytes": measured.size,
         "sha256": measured.sha256 or None,
         "measurable": measured.measurable,
@@ -86,7 +88,7 @@ def _answer(found: Found, now: "datetime", *, listed: bool) -> Result:
             for number, summary in enumerate(found.summaries, 1)
         ],
         "metadata": _metadata_json(measured),
-        "signature": _signature_json(measured),
+        "signature": signature_json(measured.signature),
         "pcrs": pcr.as_hex(measured.pcrs),
         "views": [] if measured.measurable else [view_json(view) for view in measured.views],
         "report": report.as_json(),
@@ -214,9 +216,9 @@ def _signature(measured: "Measured", now: "datetime") -> list[Block]:
         ("serial", certificate.serial),
         ("sha256", certificate.sha256),
         ("PCR8", certificate.pcr8.hex()),
-        ("from", time(certificate.not_before)),
-        ("to", time(certificate.not_after)),
-        ("as of", time(now)),
+        ("from", rfc3339(certificate.not_before)),
+        ("to", rfc3339(certificate.not_after)),
+        ("as of", rfc3339(now)),
     ]
     return [Fields(rows, title="Signing certificate (trusted by nobody: chosen by the signer)")]
 
@@ -268,23 +270,4 @@ def _metadata_json(measured: "Measured") -> dict[str, object] | None:
         "kernel_version": found.kernel_version,
         "docker_info": found.docker_info,
         "custom": found.custom,
-    }
-
-
-def _signature_json(measured: "Measured") -> dict[str, object] | None:
-    if measured.signature is None:
-        return None
-    certificate = measured.signature.certificate
-    return {
-        "algorithm": measured.signature.algorithm,
-        "certificate": {
-            "subject": certificate.subject,
-            "issuer": certificate.issuer,
-            "serial": certificate.serial,
-            "curve": certificate.curve,
-            "not_before": time(certificate.not_before),
-            "not_after": time(certificate.not_after),
-            "sha256": certificate.sha256,
-            "pcr8": certificate.pcr8.hex(),
-        },
     }

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from nitroctl.cli.eif_view import identity, time, view_json, views
+from nitroctl.cli.eif_view import identity, view_json, views
+from nitroctl.instants import rfc3339
 from nitroctl.render.result import Result
 from nitroctl.render.view import Block, Checks, Fields, Headline, Text, Value
 
@@ -118,7 +119,7 @@ class Answer:
         return {
             "file": self.file,
             "sentence": self.sentence,
-            "as_of": time(question.at),
+            "as_of": rfc3339(question.at),
             "size_bytes": measured.size,
             "sha256": measured.sha256 or None,
             "measurable": measured.measurable,
@@ -137,7 +138,7 @@ class Answer:
         from nitroctl import pcr
 
         recorded = self.question.recorded
-        rows: list[tuple[str, Value]] = [*identity(self.measured), ("as of", time(self.question.at))]
+        rows: list[tuple[str, Value]] = [*identity(self.measured), ("as of", rfc3339(self.question.at))]
         if recorded:
             rows.append(("records", f"{recorded.path}, active entries of {recorded.what}"))
         found: list[Block] = [Fields(rows)]

@@ -17,8 +17,9 @@ from nitroctl.cli.eif_signature_view import (
     signature_json,
     who,
 )
-from nitroctl.cli.eif_view import ImageFile, identity, time, told
+from nitroctl.cli.eif_view import ImageFile, identity, instant, told
 from nitroctl.errors import UsageError
+from nitroctl.instants import rfc3339
 from nitroctl.render.result import Result
 from nitroctl.render.view import Block, Checks, Fields, Headline, Value
 
@@ -81,7 +82,7 @@ def sign(
 
     if private_key == "-" and signing_certificate == "-":
         raise UsageError("standard input can be the key or the certificate, not both", "usage.invalid")
-    when = _instant(at)
+    when = instant(at or "now")
     output = destination(file, output_file, keep=(private_key, signing_certificate))
     old = measure(file)
     if not old.measurable:
@@ -97,7 +98,7 @@ def sign(
     replaced = old.signature if new is not old else None
     data = {
         **image_json(file, output, old, new, report),
-        "as_of": time(when),
+        "as_of": rfc3339(when),
         "signature": {
             "algorithm": by.algorithm,
             "deterministic": by.deterministic,
@@ -122,20 +123,6 @@ def sign(
     return Result(schema=_SCHEMA, data=data, view=view, notes=notes, report=report, subject=file)
 
 
-def _instant(text: str | None) -> "datetime":
-    from nitroctl.cli import attest_options
-
-    try:
-        found = attest_options.instant(text or "now")
-    except UsageError:
-        found = None
-    if found is None:  # an image has no time of its own
-        raise UsageError(
-            f"--at: neither now nor an RFC 3339 time: {text!r}", "usage.invalid", ["write 2026-11-20T10:00:00Z"]
-        )
-    return found
-
-
 def _dates(by: "Signer", at: "datetime", *, required: bool) -> "Report":
     """Return whether the certificate is within its dates, as a check that refuses when ``required``."""
     from nitroctl.checks import Outcome, Report
@@ -151,7 +138,7 @@ def _dates(by: "Signer", at: "datetime", *, required: bool) -> "Report":
 
 
 def _nobody(at: "datetime") -> dict[str, object]:
-    return {"as_of": time(at), "signature": None, "replaced": None, "remarks": []}
+    return {"as_of": rfc3339(at), "signature": None, "replaced": None, "remarks": []}
 
 
 # -- for people
@@ -179,6 +166,6 @@ def _signature(by: "Signer", at: "datetime") -> Fields:
         ("algorithm", f"{by.algorithm}, {once}"),
         ("key", by.key),
         *certificate_rows(by.certificate),
-        ("as of", time(at)),
+        ("as of", rfc3339(at)),
     ]
     return Fields(rows, title="Signature")

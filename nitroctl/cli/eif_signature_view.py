@@ -1,11 +1,12 @@
-"""What ``nitroctl eif sign`` and ``unsign`` share: where the image goes, and a signature in rows and in JSON."""
+"""Signatures in rows and in JSON, and what ``nitroctl eif sign`` and ``unsign`` share: where the image goes."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from nitroctl.cli.eif_view import identity, time, told, views
+from nitroctl.cli.eif_view import identity, told, views
 from nitroctl.errors import UsageError
+from nitroctl.instants import rfc3339
 from nitroctl.render.result import Result
 from nitroctl.render.view import Block, Checks, Fields, Headline, Value
 
@@ -60,15 +61,15 @@ def certificate_json(certificate: "Certificate") -> dict[str, object]:
         "issuer": certificate.issuer,
         "serial": certificate.serial,
         "curve": certificate.curve,
-        "not_before": time(certificate.not_before),
-        "not_after": time(certificate.not_after),
+        "not_before": rfc3339(certificate.not_before),
+        "not_after": rfc3339(certificate.not_after),
         "sha256": certificate.sha256,
         "pcr8": certificate.pcr8.hex(),
     }
 
 
 def signature_json(signature: "Signature | None") -> dict[str, object] | None:
-    """Return the signature that an image had as JSON members, None when it had none."""
+    """Return an image's signature as JSON members, None for none."""
     if signature is None:
         return None
     return {"algorithm": signature.algorithm, "certificate": certificate_json(signature.certificate)}
@@ -86,8 +87,8 @@ def certificate_rows(certificate: "Certificate") -> "list[tuple[str, Value]]":
         ("issuer", certificate.issuer),
         ("serial", certificate.serial),
         ("sha256", certificate.sha256),
-        ("from", time(certificate.not_before)),
-        ("to", time(certificate.not_after)),
+        ("from", rfc3339(certificate.not_before)),
+        ("to", rfc3339(certificate.not_after)),
     ]
 
 

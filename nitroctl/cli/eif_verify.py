@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nitroctl.cli.eif_view import instant
 from nitroctl.errors import UsageError
 from nitroctl.render.result import Result, Stream
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from nitroctl.cli.eif_question import Recorded
     from nitroctl.eif.verify import Expected
 
@@ -67,27 +66,13 @@ def verify(
     if pcr and (records or component or environment):
         raise UsageError("--pcr and --records exclude each other", "usage.invalid", ["leave one of the two out"])
     question = Question(
-        at=_instant(at), expected=_expected(pcr or (), signed_by), recorded=_recorded(records, component, environment)
+        at=instant(at), expected=_expected(pcr or (), signed_by), recorded=_recorded(records, component, environment)
     )
     if len(files) == 1:
         return question.ask(files[0]).result()
     from nitroctl.cli.eif_verify_many import verify_many
 
     return verify_many(files, question)
-
-
-def _instant(text: str) -> "datetime":
-    from nitroctl.cli import attest_options
-
-    try:
-        found = attest_options.instant(text)
-    except UsageError:
-        found = None
-    if found is None:  # an image has no time of its own
-        raise UsageError(
-            f"--at: neither now nor an RFC 3339 time: {text!r}", "usage.invalid", ["write 2026-11-20T10:00:00Z"]
-        )
-    return found
 
 
 def _expected(assignments: Sequence[str], signed_by: str | None) -> "Expected":

@@ -90,7 +90,7 @@ class _Teller:
     def summary(self) -> Result:
         """Return what they come to: refused when any is, trouble when none is and any could not be read."""
         from nitroctl.checks import Outcome
-        from nitroctl.cli.eif_view import time
+        from nitroctl.instants import rfc3339
 
         sound, refused, unread = (self._outcomes[name] for name in ("sound", "refused", "unread"))
         outcome = Outcome.FAIL if refused else Outcome.WARN if unread else Outcome.PASS
@@ -105,7 +105,7 @@ class _Teller:
             schema="eif.verify.many/1",
             data={
                 "sentence": sentence,
-                "as_of": time(self._question.at),
+                "as_of": rfc3339(self._question.at),
                 "images": self._outcomes.total(),
                 "sound": sound,
                 "refused": refused,
@@ -119,7 +119,7 @@ class _Teller:
         )
 
     def _sentence(self, sound: int, refused: int, unread: int) -> str:
-        from nitroctl.cli.eif_view import time
+        from nitroctl.instants import rfc3339
 
         total = self._outcomes.total()
         question = self._question
@@ -132,7 +132,7 @@ class _Teller:
         )
         rest = [f"{refused} refused"] if refused else []
         rest += [f"{unread} could not be read"] if unread else []
-        return "; ".join([f"{of} {what}, as of {time(question.at)}", *([", ".join(rest)] if rest else [])])
+        return "; ".join([f"{of} {what}, as of {rfc3339(question.at)}", *([", ".join(rest)] if rest else [])])
 
 
 def _some_unread(unread: int, total: int) -> CannotAnswer:

@@ -86,11 +86,6 @@ def views(measured: "Measured") -> list[Block]:
 # -- for machines
 
 
-def time(instant: "datetime") -> str:
-    """Return an aware instant as RFC 3339."""
-    return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
-
-
 def section_json(section: "Section") -> dict[str, object]:
     """Return a section as JSON members."""
     return {

@@ -1,11 +1,11 @@
 """What is said about an image that nitroctl built itself: to machines, and to people."""
 
 import shlex
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from nitroctl.cli import image_output
 from nitroctl.cli.image_build import Made
+from nitroctl.instants import rfc3339_of
 from nitroctl.render.view import Block, Cell, Checks, Fields, Heading, Headline
 
 if TYPE_CHECKING:
@@ -103,14 +103,10 @@ def _made_of(made: Made) -> Fields:
             ("kernel", f"{parts.kernel.path}: {kernel}, {parts.architecture}"),
             ("init", parts.init.path),
             ("driver", parts.nsm.path if parts.nsm else Cell("none", "dim")),
-            ("times", f"no later than {_instant(plan.epoch)}"),
+            ("times", f"no later than {rfc3339_of(plan.epoch)}"),
         ],
         title="Made of",
     )
-
-
-def _instant(epoch: int) -> str:
-    return datetime.fromtimestamp(epoch, UTC).isoformat().replace("+00:00", "Z")
 
 
 _CONCERNS = {"unpinned": "not pinned", "lost": "not carried over", "changed": "set by nitroctl"}

@@ -1,9 +1,9 @@
 """How a recorded version is shown to people."""
 
 import shlex
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from nitroctl.instants import rfc3339_of
 from nitroctl.render.view import Fields, Value
 
 if TYPE_CHECKING:
@@ -39,11 +39,6 @@ def entry_fields(entry: "Entry") -> Fields:
     return Fields([*rows, *times])
 
 
-def instant(epoch: int) -> str:
-    """Return seconds since 1970 as a time."""
-    return datetime.fromtimestamp(epoch, UTC).isoformat().replace("+00:00", "Z")
-
-
 def _origin(entry: "Entry") -> list[tuple[str, str]]:
     rows = []
     if entry.source:
@@ -55,6 +50,6 @@ def _origin(entry: "Entry") -> list[tuple[str, str]]:
         rows += [(f"input {role}", f"SHA-256 {digest}") for role, digest in sorted(entry.build.inputs.items())]
         if entry.build.recipe:
             rows.append(("asked", shlex.join(entry.build.recipe.options)))
-            rows.append(("times", f"no later than {instant(entry.build.recipe.source_date_epoch)}"))
+            rows.append(("times", f"no later than {rfc3339_of(entry.build.recipe.source_date_epoch)}"))
         rows.append(("reproduced by", ", ".join(entry.build.reproduced_by)))
     return [*rows, ("notes", entry.notes)]

@@ -10,7 +10,6 @@ Source: aws-nitro-enclaves-image-format, README and builder; reproducible-builds
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import IO, Final
 
 import nitroctl
@@ -22,6 +21,7 @@ from nitroctl.eif.recipe import Application, Command
 from nitroctl.eif.tree import ImageConfig, Tree
 from nitroctl.eif.write import ImageWriter, SectionWriter, Written, metadata_json
 from nitroctl.errors import CannotAnswer, UsageError
+from nitroctl.instants import rfc3339_of
 
 #: The largest instant that a ramdisk's 32 bits hold: 2106-02-07T06:28:15Z.
 _LATEST: Final = 0xFFFFFFFF
@@ -136,7 +136,7 @@ def _metadata(  # noqa: PLR0913  (what the section is made of)
     data = metadata_json(
         image_name=name or _repository(tag) or _UNNAMED,
         image_version=version or (config.id.rpartition(":")[2] if config else "") or _UNVERSIONED,
-        build_time=datetime.fromtimestamp(epoch, UTC).isoformat().replace("+00:00", "Z"),
+        build_time=rfc3339_of(epoch),
         build_tool="nitroctl",
         build_tool_version=nitroctl.__version__,
         operating_system=parts.system,

@@ -23,6 +23,7 @@ from nitroctl.eif.signature_section import (
     read,
     read_payload,
 )
+from nitroctl.instants import rfc3339
 
 __all__ = ["ALGORITHMS", "Certificate", "Signature", "dates", "examine", "sign"]
 
@@ -108,19 +109,15 @@ def dates(certificate: Certificate, at: datetime) -> Check:
 
     ``nitro-cli run-enclave`` refuses an image whose certificate has expired; PCR8 and the hypervisor do not care.
     """
-    window = f"{_rfc3339(certificate.not_before)} to {_rfc3339(certificate.not_after)}"
+    window = f"{rfc3339(certificate.not_before)} to {rfc3339(certificate.not_after)}"
     inside = certificate.not_before <= at <= certificate.not_after
     when = "" if inside else " it had expired" if at > certificate.not_after else " it did not hold yet"
     return Check(
         id="eif.certificate-dates",
         title="The signing certificate is within its dates",
         outcome=Outcome.PASS if inside else Outcome.WARN,
-        detail=f"{window}; as of {_rfc3339(at)}{when}",
+        detail=f"{window}; as of {rfc3339(at)}{when}",
         remedy=None if inside else "nitro-cli run-enclave refuses the image: sign it with a current certificate",
         source="nitro-cli run-enclave, signature check",
         required=False,
     )
-
-
-def _rfc3339(instant: datetime) -> str:
-    return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
