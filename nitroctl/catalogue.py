@@ -1487,9 +1487,14 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Restore the time from the file's history.",
     ),
     "history.origin": _E(
-        "What was written about an entry's file, source, build or signer, or why it was revoked, has changed.",
-        ("the file was edited by hand", "two builds were recorded under one version"),
-        "Restore it from the file's history; remarks belong into the notes.",
+        "An entry's image file, source, build, signer, reason or notes say other than what was written. What was left "
+        "out may be filled in; reproducers, reasons and notes may get more, after '; '.",
+        (
+            "the file was edited by hand",
+            "two builds were recorded under one version",
+            "a note was rewritten in place of being added to",
+        ),
+        "Restore it from the file's history; what there is to say besides goes behind it.",
     ),
     "history.limit": _E(
         "The number of versions that may be active at a time is another one than before.",
@@ -1540,14 +1545,20 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Write the policy again from the records (nitroctl kms generate) and apply it.",
     ),
     "drift.key-complete": _E(
-        "An active version is named by no statement of the key policy, so its enclaves are refused the key.",
-        ("a rollout that was recorded and not applied", "the policy of another key"),
+        "An active version is named by no statement of the key policy, so its enclaves, or NitroTPM instances, are "
+        "refused the key unless another statement lets by more than it names.",
+        (
+            "a rollout that was recorded and not applied",
+            "the policy of another key",
+            "a statement that asks for a register the record does not have, or for registers of two platforms",
+        ),
         "Write the policy again from the records (nitroctl kms generate) and apply it.",
     ),
     "drift.key-bound": _E(
         "A statement allows what enclaves ask for without naming a register; a Deny may still stop it.",
         ("the account's root statement", "a statement for another role"),
-        "Bind it to attestation, or take the data operations out of it. kms generate writes Denies that close it.",
+        "Bind it to an image (PCR0; of a NitroTPM PCR4 or PCR7), or take the data operations out of it. kms generate "
+        "writes Denies that close it.",
     ),
     "kms.policy": _E(
         "The file is not a key policy, or names a value that is no register.",
@@ -1604,8 +1615,13 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Compare with the nearest version that is named; build from its source, or record a new version.",
     ),
     "records.not-revoked": _E(
-        "No record that is revoked has the same pinned registers: a revoked image stays revoked under another version.",
-        ("an image that was revoked and recorded again", "one image recorded as two versions, one of them revoked"),
+        "No revoked record is of the same image: none has the same PCR0, or the same PCR1 and PCR2 (of a NitroTPM: all "
+        "that it pins). A revoked image stays revoked under every name, whatever else its record pins.",
+        (
+            "an image that was revoked and recorded again",
+            "one image recorded as two versions or for two environments, one of them revoked",
+            "a revoked image that was signed anew or runs under another role",
+        ),
         "Build and record another image. A revocation is not taken back, and holds under every name and environment.",
     ),
     "records.recipe": _E(

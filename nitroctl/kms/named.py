@@ -8,7 +8,7 @@ other way round. Source: KMS Developer Guide, "AWS KMS condition keys for AWS Ni
 import fnmatch
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from nitroctl import safefile, strict_json
@@ -18,7 +18,7 @@ from nitroctl.errors import CannotAnswer
 SIZE_LIMIT: Final = 1024 * 1024
 #: What an enclave asks KMS for with an attestation document and gets data from.
 ATTESTED: Final = ("kms:Decrypt", "kms:DeriveSharedSecret", "kms:GenerateDataKey", "kms:GenerateDataKeyPair")
-_KEY: Final = re.compile(r"kms:recipientattestation:(?:pcr(\d{1,2})|imagesha384|nitrotpmpcr\d{1,2})", re.IGNORECASE)
+_KEY: Final = re.compile(r"kms:recipientattestation:(?:(nitrotpm)?pcr(\d{1,2})|imagesha384)", re.IGNORECASE | re.ASCII)
 _OPERATORS: Final = {"stringequals", "stringequalsignorecase", "stringlike"}
 _HEX: Final = re.compile(r"[0-9a-fA-F]{96}")
 
@@ -27,14 +27,15 @@ _HEX: Final = re.compile(r"[0-9a-fA-F]{96}")
 class Named:
     """One Allow statement for what enclaves ask for. ``label``: its Sid, or its place from 1.
 
-    ``registers``: the values of an enclave's registers that it names, by index, any one of which is enough. ``open``:
-    it can match a request without attestation: it has no condition on a register, be it a NitroTPM's, or only such
-    that hold when the register is absent.
+    ``registers``: the values of an enclave's registers that it names, by index, any one of which is enough; ``tpm``:
+    those of a NitroTPM's. No request has both. ``open``: it can match a request without attestation: it has no
+    condition on a register, or only such that hold when the register is absent.
     """
 
     label: str
     registers: Mapping[int, frozenset[bytes]]
     open: bool
+    tpm: Mapping[int, frozenset[bytes]] = field(default_factory=dict)
 
 
 def read(path: str) -> tuple[Named, ...]:
@@ -84,7 +85,8 @@ def _named(statement: Mapping[str, Any], number: int, place: str) -> Named:
     conditions = statement.get("Condition", {})
     if not isinstance(conditions, dict):
         raise _refused(f"{place}/Condition: not an object")
-    registers: dict[int, frozenset[bytes]] = {}
+    enclave: dict[int, frozenset[bytes]] = {}
+    tpm: dict[int, frozenset[bytes]] = {}
     binding = False
     for operator, keys in conditions.items():
         at = f"{place}/Condition{strict_json.pointer([operator])}"
@@ -98,10 +100,9 @@ def _named(statement: Mapping[str, Any], number: int, place: str) -> Named:
                 continue
             named = _values(values, f"{at}{strict_json.pointer([key])}")
             binding = binding or not holds_when_absent
-            if "tpm" not in key.lower():
-                index = int(match[1] or 0)
-                registers[index] = registers[index] & named if index in registers else named
-    return Named(label=label, registers=dict(sorted(registers.items())), open=not binding)
+            registers, index = tpm if match[1] else enclave, int(match[2] or 0)
+            registers[index] = registers[index] & named if index in registers else named
+    return Named(label=label, registers=dict(sorted(enclave.items())), open=not binding, tpm=dict(sorted(tpm.items())))
 
 
 def _values(values: object, place: str) -> frozenset[bytes]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from nitroctl import pcr
 from nitroctl.checks import Check, Outcome, Report
-from nitroctl.records.entry import NITRO_ENCLAVE, Entry, Status, time_text
+from nitroctl.records.entry import NITRO_ENCLAVE, NITRO_TPM, Entry, Status, time_text
 from nitroctl.records.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 #: What an image determines; the other registers are those of where it runs.
 IMAGE_REGISTERS: Final = (0, 1, 2, 8)
 _OF_THE_PARENT: Final = (3, 4)
+#: Of a NitroTPM: what boots (PCR4) or who may sign it (PCR7), and the command line from outside of it.
+_BOOTED: Final = (4, 7)
+_COMMAND_LINE: Final = 12
 
 _TITLES: Final = {
     "drift.image": "The image file is an active record",
@@ -86,18 +89,29 @@ class View:
 
 
 def _binds_image(named: "Named") -> bool:
-    """Whether the statement asks for PCR0, or for both PCR1 and PCR2: less lets more than one image by."""
+    """Whether the statement asks for PCR0, or for both PCR1 and PCR2: less lets more than one image by.
+
+    Of a NitroTPM for PCR4 or PCR7: whether that and the command line are asked for together is kms lint's matter.
+    """
+    if named.tpm:
+        return not named.registers and any(index in named.tpm for index in _BOOTED)
     return 0 in named.registers or {1, 2} <= named.registers.keys()
 
 
 def _names(named: "Named", entry: Entry) -> bool:
     """Whether every register that the statement asks for has a value of the entry's, the image's own among them.
 
-    Where the image runs (PCR3, PCR4) is the policy's own matter unless the entry says it too.
+    Where the image runs (PCR3, PCR4) is the policy's own matter unless the entry says it too; so is that no command
+    line came from outside (a NitroTPM's PCR12 is zero). Registers of the other platform are never there.
     """
-    if entry.platform != NITRO_ENCLAVE or not _binds_image(named):
+    if not _binds_image(named):
         return False
-    return all(
+    if named.tpm:
+        return entry.platform == NITRO_TPM and all(
+            entry.pcrs[index] in values if index in entry.pcrs else index == _COMMAND_LINE and pcr.ZERO in values
+            for index, values in named.tpm.items()
+        )
+    return entry.platform == NITRO_ENCLAVE and all(
         entry.pcrs[index] in values if index in entry.pcrs else index in _OF_THE_PARENT
         for index, values in named.registers.items()
     )
@@ -154,13 +168,28 @@ def _recorded(key: "Sequence[Named]", ledger: Ledger) -> Check:
             for entry in entries
             if entry.status is Status.REVOKED or _image(entry) not in running
         ]
-        for index in (0, 1, 2):
+        for index, name, values in _of_the_image(named):
             known = {entry.pcrs.get(index) for entry in entries}
-            unknown = [value for value in sorted(named.registers.get(index, ())) if value not in known]
+            unknown = [value for value in sorted(values) if value not in known]
+            recorded = {entry.pcrs.get(index) for entry in ledger.on(NITRO_TPM if named.tpm else NITRO_ENCLAVE)}
             faults += [
-                f"{named.label} names {pcr.name(index)} {value.hex()}, which is not recorded" for value in unknown
+                f"{named.label} names {name} {value.hex()}, which is "
+                + ("recorded with other values than it asks for beside it" if value in recorded else "not recorded")
+                for value in unknown
             ]
     return _key_check("drift.key-recorded", faults, "write the policy again from the records: nitroctl kms generate")
+
+
+def _of_the_image(named: "Named") -> list[tuple[int, str, frozenset[bytes]]]:
+    """Return the registers of the image that the statement asks for: index, name and values."""
+    return [
+        *((index, pcr.name(index), named.registers[index]) for index in (0, 1, 2) if index in named.registers),
+        *((index, _tpm_name(index), named.tpm[index]) for index in _BOOTED if index in named.tpm),
+    ]
+
+
+def _tpm_name(index: int) -> str:
+    return f"NitroTPM{pcr.name(index)}"
 
 
 def _image(entry: Entry) -> tuple[str, Sequence[tuple[int, bytes]]]:
@@ -179,15 +208,19 @@ def _bound(key: "Sequence[Named]") -> Check:
     open_ones = ", ".join(named.label for named in key if named.open)
     faults = [f"{open_ones}: matches requests without attestation"] if open_ones else []
     for named in key:
-        if named.registers and not named.open and not _binds_image(named):
-            names = ", ".join(map(pcr.name, named.registers))
+        names = ", ".join([*map(pcr.name, named.registers), *map(_tpm_name, named.tpm)])
+        if named.registers and named.tpm:
+            faults.append(f"{named.label}: asks for {names}, which no request has together")
+        elif names and not named.open and not _binds_image(named):
             faults.append(f"{named.label}: asks for {names} only, which more than one image can have")
     return Check(
         id="drift.key-bound",
         title=_TITLES["drift.key-bound"],
         outcome=Outcome.WARN if faults else Outcome.PASS,
         detail="; ".join([*faults, "whether a Deny stops them was not looked at"]) if faults else "",
-        remedy="bind it to an image by PCR0, or take the data operations out of it" if faults else None,
+        remedy="bind it to an image by PCR0 (NitroTPM: PCR4 or PCR7), or take the data operations out of it"
+        if faults
+        else None,
         required=False,
     )
 

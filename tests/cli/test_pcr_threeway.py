@@ -135,7 +135,7 @@ def test_every_drift_of_a_policy_is_named(cli: Cli) -> None:
         "  [drift.key-complete]\n"
         "! Every statement of the key policy that serves enclaves is bound to an image\n"
         "  statement 3: matches requests without attestation; whether a Deny stops them was not looked at\n"
-        "  fix: bind it to an image by PCR0, or take the data operations out of it\n"
+        "  fix: bind it to an image by PCR0 (NitroTPM: PCR4 or PCR7), or take the data operations out of it\n"
         "  [drift.key-bound]\n"
     )
 

@@ -1,6 +1,8 @@
 """What the statements of a key policy name, and when they let others by: one change each."""
 
 import json
+from collections.abc import Mapping
+from types import MappingProxyType
 
 import pytest
 
@@ -17,9 +19,12 @@ def read(condition: object = None, **changes: object) -> tuple[Named, ...]:
     return parse(json.dumps({"Statement": [statement]}), where="p")
 
 
-def named(*values: str, index: int = 0, open_: bool = False) -> tuple[Named, ...]:
+def named(
+    *values: str, index: int = 0, open_: bool = False, tpm: Mapping[int, str] = MappingProxyType({})
+) -> tuple[Named, ...]:
     registers = {index: frozenset(map(bytes.fromhex, values))} if values else {}
-    return (Named(label="S", registers=registers, open=open_),)
+    of_tpm = {number: frozenset({bytes.fromhex(value)}) for number, value in tpm.items()}
+    return (Named(label="S", registers=registers, open=open_, tpm=of_tpm),)
 
 
 @pytest.mark.parametrize(
@@ -37,7 +42,10 @@ def named(*values: str, index: int = 0, open_: bool = False) -> tuple[Named, ...
         ({"StringNotEquals": {PCR0: A}}, named(open_=True)),
         ({"Null": {PCR0: "false"}}, named(open_=True)),
         ({"StringEquals": {"aws:PrincipalArn": "x"}}, named(open_=True)),
-        ({"StringEquals": {"kms:RecipientAttestation:NitroTPMPCR4": A}}, named()),
+        ({"StringEquals": {"kms:RecipientAttestation:NitroTPMPCR4": A}}, named(tpm={4: A})),
+        ({"StringEquals": {"KMS:RecipientAttestation:NITROTPMPCR12": A.upper(), PCR0: B}}, named(B, tpm={12: A})),
+        ({"StringEqualsIfExists": {"kms:RecipientAttestation:NitroTPMPCR7": A}}, named(tpm={7: A}, open_=True)),
+        ({"StringEquals": {"kms:RecipientAttestation:NitroTPMImageSha384": A}}, named(open_=True)),
         (None, named(open_=True)),
     ],
 )
