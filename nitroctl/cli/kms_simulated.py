@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Final
 from nitroctl.checks import Outcome
 from nitroctl.cli import kms_traced as traced
 from nitroctl.kms.authorize import Decision, Policies, Verdict, Way
-from nitroctl.kms.trace import would_allow
+from nitroctl.kms.trace import label, would_allow
 from nitroctl.render.result import Result
 from nitroctl.render.view import Block, Fields, Headline, Text
 
@@ -54,10 +54,10 @@ def result(decision: Decision, policies: Policies, source: "Source", ledger: "Le
 
 def _headline(decision: Decision) -> str:
     action, who = decision.request.action, decision.request.caller.text
-    statements = " and ".join(traced.label(each) for each in decision.deciding)
+    statements = " and ".join(label(each) for each in decision.deciding)
     match decision.way:
         case Way.DENY:
-            first, more = traced.label(decision.deciding[0]), len(decision.deciding) - 1
+            first, more = label(decision.deciding[0]), len(decision.deciding) - 1
             also = f", and so {'does' if more == 1 else 'do'} {more} more" if more else ""
             return f"no: {first} denies {action} to {who}{also}"
         case Way.NOTHING:

@@ -9,7 +9,7 @@ from nitroctl.kms import authorize, operators
 from nitroctl.kms.authorize import Decision, Met, Policies, Traced, Verdict, Way
 from nitroctl.kms.key_policy import Effect
 from nitroctl.kms.request import Attested, Request, register
-from nitroctl.kms.trace import WouldAllow
+from nitroctl.kms.trace import WouldAllow, label
 from nitroctl.kms.truth import Truth
 from nitroctl.pcr import as_hex, name
 from nitroctl.render.view import Block, Cell, Fields, Style, Text, Value
@@ -146,11 +146,6 @@ def recorded(ledger: "Ledger", place: "tuple[Platform, int] | None", value: str)
         for entry in ledger
         if entry.platform == platform and index in entry.pcrs and entry.pcrs[index].hex() == value.lower()
     ]
-
-
-def label(traced: Traced) -> str:
-    """Return what to call a statement: its Sid or place, and where it stands."""
-    return f"{traced.statement.label} ({traced.policy.where} line {traced.statement.line})"
 
 
 def trace_blocks(decision: Decision, others: Sequence[WouldAllow], ledger: "Ledger") -> Iterator[Block]:

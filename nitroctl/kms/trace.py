@@ -53,6 +53,11 @@ def would_allow(decision: Decision, policies: Policies) -> tuple[WouldAllow, ...
     return tuple(islice((each for each in found[:_TRIED] if _holds(each, decision, policies)), _ANSWERS))
 
 
+def label(traced: Traced) -> str:
+    """Return what to call a statement: its Sid or place, and where it stands."""
+    return f"{traced.statement.label} ({traced.policy.where} line {traced.statement.line})"
+
+
 def is_attestation(met: Met) -> bool:
     """Whether a condition is about a register that a document attests."""
     return register(met.condition.key) is not None
