@@ -32,6 +32,21 @@ Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Form:
+    """What is read, for its errors. ``family``: what their codes begin with. ``noun``: what the file is.
+
+    ``start``: how to get one to start from.
+    """
+
+    family: str
+    noun: str
+    start: str
+
+
+POLICY: Final = Form("appraisal-policy", "policy", "nitroctl attest policy init writes one to start from")
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
     """The values a policy file holds, and for YAML the line (from 1) of each by its path."""
 
@@ -58,41 +73,41 @@ def read(path: str) -> Text:
     return parse(safefile.read_text(path, limit=SIZE_LIMIT), where=path)
 
 
-def parse(text: str, *, where: str) -> Text:
-    """Return what ``text`` holds; ``where`` names the file in errors. Raises CannotAnswer as :func:`read` does."""
+def parse(text: str, *, where: str, form: Form = POLICY) -> Text:
+    """Return what ``text`` holds; ``where`` names the file in errors. Raises CannotAnswer as :func:`read` does.
+
+    ``form``: what it is, when it is another file that decides.
+    """
     named_yaml = where.endswith((".yaml", ".yml"))
     if where.endswith(".json") or (not named_yaml and text.lstrip()[:1] == "{"):
         return Text(strict_json.parse(text, where=where), {})
-    return _Yaml(where).read(text)
+    return _Yaml(where, form).read(text)
 
 
 class _Yaml:
     """One reading of a YAML text, event by event, so that nothing is expanded before it is refused."""
 
-    def __init__(self, where: str) -> None:
+    def __init__(self, where: str, form: Form = POLICY) -> None:
         self.where = where
+        self.form = form
         self.lines: dict[Path, int] = {}
 
     def read(self, text: str) -> Text:
         import yaml  # noqa: PLC0415  (start-up: only a policy in YAML needs the reader)
 
         if text.startswith("\ufeff"):
-            raise self._refused(
-                "appraisal-policy.syntax", 0, "begins with a byte order mark", "save it as UTF-8 without BOM"
-            )
+            raise self._refused("syntax", 0, "begins with a byte order mark", "save it as UTF-8 without BOM")
         try:
             value = self._document(self._allowed(yaml.parse(text, Loader=yaml.SafeLoader)))
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             problem = getattr(error, "problem", None) or "a character that may not stand in YAML"
-            raise self._refused(
-                "appraisal-policy.syntax", mark.line + 1 if mark else 0, f"not YAML: {problem}"
-            ) from error
+            raise self._refused("syntax", mark.line + 1 if mark else 0, f"not YAML: {problem}") from error
         return Text(value, self.lines)
 
     def _refused(self, code: str, line: int, message: str, hint: str = "") -> CannotAnswer:
         place = f"line {line}: " if line else ""
-        return CannotAnswer(f"{self.where}: {place}{message}", code, [hint] if hint else [])
+        return CannotAnswer(f"{self.where}: {place}{message}", f"{self.form.family}.{code}", [hint] if hint else [])
 
     def _allowed(self, events: "Iterator[yaml.Event]") -> "Iterator[yaml.Event]":
         """Pass on what the policy's subset of YAML has; refuse the rest where it stands."""
@@ -101,23 +116,15 @@ class _Yaml:
         for event in events:
             line = _line(event)
             if isinstance(event, yaml.AliasEvent):
-                raise self._refused(
-                    "appraisal-policy.yaml-feature", line, f"the alias *{short(str(event.anchor))}", _WRITE_OUT
-                )
+                raise self._refused("yaml-feature", line, f"the alias *{short(str(event.anchor))}", _WRITE_OUT)
             if isinstance(event, yaml.NodeEvent):
                 if event.anchor is not None:
-                    raise self._refused(
-                        "appraisal-policy.yaml-feature", line, f"the anchor &{short(str(event.anchor))}", _WRITE_OUT
-                    )
+                    raise self._refused("yaml-feature", line, f"the anchor &{short(str(event.anchor))}", _WRITE_OUT)
                 tag = getattr(event, "tag", None)
                 if tag is not None:
-                    raise self._refused(
-                        "appraisal-policy.yaml-feature", line, f"the tag {short(tag)}", "leave the tag out"
-                    )
+                    raise self._refused("yaml-feature", line, f"the tag {short(tag)}", "leave the tag out")
             if isinstance(event, yaml.DocumentStartEvent) and (event.version or event.tags):
-                raise self._refused(
-                    "appraisal-policy.yaml-feature", line, "a YAML directive", "leave the line that begins with % out"
-                )
+                raise self._refused("yaml-feature", line, "a YAML directive", "leave the line that begins with % out")
             yield event
 
     def _document(self, events: "Iterator[yaml.Event]") -> object:
@@ -126,15 +133,13 @@ class _Yaml:
         next(events)  # the stream's start
         first = next(events)
         if isinstance(first, yaml.StreamEndEvent):
-            raise self._refused(
-                "appraisal-policy.syntax", 0, "empty", "nitroctl attest policy init writes one to start from"
-            )
+            raise self._refused("syntax", 0, "empty", self.form.start)
         value = self._value(next(events), events, ())
         next(events)  # the document's end
         after = next(events)
         if not isinstance(after, yaml.StreamEndEvent):
             line = _line(after)
-            raise self._refused("appraisal-policy.yaml-feature", line, "a second document", "keep one policy in a file")
+            raise self._refused("yaml-feature", line, "a second document", f"keep one {self.form.noun} in a file")
         return value
 
     def _value(self, event: "yaml.Event", events: "Iterator[yaml.Event]", path: Path) -> object:
@@ -143,7 +148,7 @@ class _Yaml:
         line = _line(event)
         self.lines.setdefault(path, line)
         if len(path) > _DEPTH:
-            raise self._refused("appraisal-policy.syntax", line, "nested too deeply to be a policy")
+            raise self._refused("syntax", line, f"nested too deeply to be a {self.form.noun}")
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, line)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -157,9 +162,7 @@ class _Yaml:
             if key in members:
                 line = _line(inner)
                 hint = f"keep one; the first stands in line {self.lines[*path, key]}"
-                raise self._refused(
-                    "appraisal-policy.duplicate-key", line, f"the key {short(key)!r} occurs twice", hint
-                )
+                raise self._refused("duplicate-key", line, f"the key {short(key)!r} occurs twice", hint)
             self.lines[*path, key] = _line(inner)
             members[key] = self._value(next(events), events, (*path, key))
         return members
@@ -168,11 +171,9 @@ class _Yaml:
         line = _line(event)
         key = getattr(event, "value", None)
         if not isinstance(key, str):
-            raise self._refused(
-                "appraisal-policy.yaml-feature", line, "a key that is not text", "write a name before the colon"
-            )
+            raise self._refused("yaml-feature", line, "a key that is not text", "write a name before the colon")
         if key == "<<" and not event.style:
-            raise self._refused("appraisal-policy.yaml-feature", line, "the merge key <<", _WRITE_OUT)
+            raise self._refused("yaml-feature", line, "the merge key <<", _WRITE_OUT)
         return key
 
     def _scalar(self, event: "yaml.ScalarEvent", line: int) -> object:
@@ -190,9 +191,7 @@ class _Yaml:
             shown = short(word)
             article = "an" if kind[:1] in "aeiou" else "a"
             hint = _QUOTE.format(shown) + (", or write true or false" if kind == "bool" else "")
-            raise self._refused(
-                "appraisal-policy.yaml-feature", line, f"{shown!r} can be read as text or as {article} {kind}", hint
-            )
+            raise self._refused("yaml-feature", line, f"{shown!r} can be read as text or as {article} {kind}", hint)
         return word
 
 
