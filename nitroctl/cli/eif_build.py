@@ -55,17 +55,11 @@ def build(
     env: Annotated[
         list[str] | None, typer.Option("--env", help="A variable; can be given again.", metavar="NAME=VALUE")
     ] = None,
-    blobs: Annotated[
-        str | None, typer.Option("--blobs", help="nitro-cli's directory of kernel, init, nsm.ko.", metavar="DIR")
-    ] = None,
-    kernel: Annotated[
-        str | None, typer.Option("--kernel", help="This kernel; then nsm.ko only by --nsm.", metavar="FILE")
-    ] = None,
-    cmdline: Annotated[
-        str | None, typer.Option("--cmdline", help="The file with the kernel command line.", metavar="FILE")
-    ] = None,
-    init: Annotated[str | None, typer.Option("--init", help="This init.", metavar="FILE")] = None,
-    nsm: Annotated[str | None, typer.Option("--nsm", help="This nsm.ko.", metavar="FILE")] = None,
+    blobs: image_output.Blobs = None,
+    kernel: image_output.Kernel = None,
+    cmdline: image_output.Cmdline = None,
+    init: image_output.Init = None,
+    nsm: image_output.Nsm = None,
     signing_certificate: image_output.SigningCertificate = None,
     private_key: image_output.PrivateKey = None,
     name: image_output.Name = None,

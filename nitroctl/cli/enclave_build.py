@@ -242,39 +242,24 @@ def _built(cli: "NitroCli", request: "Build", scratch: Path, mode: str) -> "tupl
 
 def _compare(said: Mapping[int, bytes], measured: "Measured", certificate: bytes | None) -> "Report":
     """Return whether the image is what nitro-cli says it built, and signed as it was asked to be."""
-    from nitroctl import pcr
-    from nitroctl.checks import Check, Outcome, Report, blocked
+    from nitroctl.checks import Report
+    from nitroctl.cli import image_checks
 
-    measurable = image_output.measurable(measured)
-    agree, title = "build.registers", "nitro-cli and nitroctl measure the same"
-    checks = [measurable]
-    if measurable.outcome is not Outcome.PASS:
-        checks.append(blocked(agree, title, measurable.id))
-    else:
-        differing = sorted(
-            index for index in {*said, *measured.pcrs} if said.get(index, b"") != measured.pcrs.get(index, b"")
-        )
-        first = differing[0] if differing else 0
-        checks.append(
-            Check(
-                id=agree,
-                title=title,
-                outcome=Outcome.FAIL if differing else Outcome.PASS,
-                detail=f"{', '.join(map(pcr.name, differing))} of the file is not what nitro-cli printed"
-                if differing
-                else "",
-                expected=f"{pcr.name(first)} {image_output.register_text(said.get(first))} (nitro-cli)"
-                if differing
-                else None,
-                actual=f"{pcr.name(first)} {image_output.register_text(measured.pcrs.get(first))} (the file)"
-                if differing
-                else None,
-                remedy="do not use the image; build it again, on a machine you can rely on" if differing else None,
-                source="AWS Nitro Enclaves user guide, cryptographic attestation",
-            )
-        )
+    able = image_checks.measurable(measured)
+    same = image_checks.same_registers(
+        said,
+        measured.pcrs,
+        able,
+        check_id="build.registers",
+        title="nitro-cli and nitroctl measure the same",
+        other="not what nitro-cli printed",
+        by="nitro-cli",
+        remedy="do not use the image; build it again, on a machine you can rely on",
+        source="AWS Nitro Enclaves user guide, cryptographic attestation",
+    )
+    checks = [able, same]
     if certificate is not None:
-        checks.append(image_output.signed(measured, certificate, measurable))
+        checks.append(image_checks.signed(measured, certificate, able))
     return Report.of(checks)
 
 

@@ -269,35 +269,24 @@ def _program(source: "Tree", word: str) -> "Check":
 
 def _judge(written: "Written", measured: "Measured", program: "Check", signer: "Signer | None") -> "Report":
     """Return whether the file is the image that was written, measured anew from the disk."""
-    from nitroctl import pcr
-    from nitroctl.checks import Check, Outcome, Report, blocked
+    from nitroctl.checks import Report
+    from nitroctl.cli import image_checks
 
-    able = image_output.measurable(measured)
-    agree, title = "build.written", "The file measures what was computed while it was written"
-    checks = [able]
-    if able.outcome is not Outcome.PASS:
-        checks.append(blocked(agree, title, able.id))
-    else:
-        differing = [index for index, value in written.pcrs.items() if measured.pcrs.get(index) != value]
-        first = differing[0] if differing else 0
-        checks.append(
-            Check(
-                id=agree,
-                title=title,
-                outcome=Outcome.FAIL if differing else Outcome.PASS,
-                detail=f"{', '.join(map(pcr.name, differing))} of the file is another than was written"
-                if differing
-                else "",
-                expected=f"{pcr.name(first)} {written.pcrs[first].hex()} (written)" if differing else None,
-                actual=f"{pcr.name(first)} {image_output.register_text(measured.pcrs.get(first))} (the file)"
-                if differing
-                else None,
-                remedy="do not use the image; look for a fault of the disk or the memory" if differing else None,
-            )
-        )
+    able = image_checks.measurable(measured)
+    same = image_checks.same_registers(
+        written.pcrs,
+        {index: value for index, value in measured.pcrs.items() if index in written.pcrs},  # PCR8: of the signature
+        able,
+        check_id="build.written",
+        title="The file measures what was computed while it was written",
+        other="another than was written",
+        by="written",
+        remedy="do not use the image; look for a fault of the disk or the memory",
+    )
+    checks = [able, same]
     if signer:
         from nitroctl.eif.signature import dates
 
-        checks.append(image_output.signed(measured, signer.certificate.pcr8, able))
+        checks.append(image_checks.signed(measured, signer.certificate.pcr8, able))
         checks.append(dates(signer.certificate, datetime.now(UTC).replace(microsecond=0)))
     return Report.of([*checks, program])

@@ -1,4 +1,4 @@
-"""What the two builders share: options, where the image is made and put, whether it is right, and its record."""
+"""What the builders share: options, where the image is made and put, and its record."""
 
 import contextlib
 import os
@@ -16,13 +16,21 @@ from nitroctl.errors import NitroctlError, UsageError
 from nitroctl.render.view import Cell
 
 if TYPE_CHECKING:
-    from nitroctl.checks import Check
     from nitroctl.eif.measure import Measured
     from nitroctl.records import Artifact, Build, Entry, Recipe, Recorded, Signer, Source
 
 OutputFile = Annotated[
     str, typer.Option("--output-file", "--output", help="The image file to make.", metavar="FILE", show_default=False)
 ]
+Blobs = Annotated[
+    str | None, typer.Option("--blobs", help="nitro-cli's directory of kernel, init, nsm.ko.", metavar="DIR")
+]
+Kernel = Annotated[str | None, typer.Option("--kernel", help="This kernel; then nsm.ko only by --nsm.", metavar="FILE")]
+Cmdline = Annotated[
+    str | None, typer.Option("--cmdline", help="The file with the kernel command line.", metavar="FILE")
+]
+Init = Annotated[str | None, typer.Option("--init", help="This init.", metavar="FILE")]
+Nsm = Annotated[str | None, typer.Option("--nsm", help="This nsm.ko.", metavar="FILE")]
 SigningCertificate = Annotated[
     str | None, typer.Option("--signing-certificate", help="Sign: the certificate (PEM).", metavar="FILE")
 ]
@@ -230,49 +238,6 @@ def scratch(output: str) -> Iterator[Path]:
         yield Path(directory)
     finally:
         shutil.rmtree(directory, ignore_errors=True)
-
-
-def measurable(measured: "Measured") -> "Check":
-    """Return whether the image that was made is one that has measurements."""
-    from nitroctl.checks import Check, Outcome
-
-    refusal = measured.report.refusals[0] if not measured.report.passed else None
-    return Check(
-        id="build.measurable",
-        title="The image is well-formed, so that it has measurements",
-        outcome=Outcome.FAIL if refusal else Outcome.PASS,
-        detail=f"{refusal.detail or refusal.title} [{refusal.id}]" if refusal else "",
-        remedy="build it again; nitro-cli's own log may say why" if refusal else None,
-    )
-
-
-def signed(measured: "Measured", certificate: bytes, able: "Check") -> "Check":
-    """Return whether the image is signed with the certificate of which ``certificate`` is the PCR8."""
-    from nitroctl.checks import Check, Outcome, blocked
-
-    check_id, title = "build.signed", "The image is signed with the certificate that was given"
-    if able.outcome is not Outcome.PASS:
-        return blocked(check_id, title, able.id)
-    found = measured.pcrs.get(8)
-    good = found == certificate
-    missing = (
-        "signing was asked for, but the image has no signature (nitro-cli before 1.5.0 goes on when the key fails)"
-    )
-    return Check(
-        id=check_id,
-        title=title,
-        outcome=Outcome.PASS if good else Outcome.FAIL,
-        detail="" if good else missing if found is None else "it is signed with another certificate",
-        expected=None if good else f"PCR8 {certificate.hex()}",
-        actual=None if good else f"PCR8 {register_text(found)}",
-        remedy=None if good else "check the key, its permissions (kms:Sign, kms:GetPublicKey) and the credentials",
-        source="aws-nitro-enclaves-cli issue 756",
-    )
-
-
-def register_text(register: bytes | None) -> str:
-    """Return a register in hexadecimal, or that it is absent."""
-    return register.hex() if register is not None else "absent"
 
 
 def rows(measured: "Measured", recorded: "Recorded | None") -> list[tuple[str, str | Cell]]:

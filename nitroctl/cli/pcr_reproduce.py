@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from nitroctl.cli import pcr_reproduce_view
+from nitroctl.cli import image_output, pcr_reproduce_view
 from nitroctl.cli.pcr_options import EntryName, Records, one
 from nitroctl.cli.pcr_reproduce_view import Done
 from nitroctl.errors import NitroctlError, UsageError
@@ -69,17 +69,11 @@ def reproduce(
         str | None,
         typer.Option("--reference", help="Which image in --source, where it has another tag here.", metavar="NAME"),
     ] = None,
-    blobs: Annotated[
-        str | None, typer.Option("--blobs", help="nitro-cli's directory of kernel, init, nsm.ko.", metavar="DIR")
-    ] = None,
-    kernel: Annotated[
-        str | None, typer.Option("--kernel", help="This kernel; then nsm.ko only by --nsm.", metavar="FILE")
-    ] = None,
-    cmdline: Annotated[
-        str | None, typer.Option("--cmdline", help="The file with the kernel command line.", metavar="FILE")
-    ] = None,
-    init: Annotated[str | None, typer.Option("--init", help="This init.", metavar="FILE")] = None,
-    nsm: Annotated[str | None, typer.Option("--nsm", help="This nsm.ko.", metavar="FILE")] = None,
+    blobs: image_output.Blobs = None,
+    kernel: image_output.Kernel = None,
+    cmdline: image_output.Cmdline = None,
+    init: image_output.Init = None,
+    nsm: image_output.Nsm = None,
     image: Annotated[
         str | None,
         typer.Option("--image", help="The recorded image: say down to the file what differs.", metavar="FILE"),
@@ -102,7 +96,7 @@ def reproduce(
     """
     from nitroctl import records as ledgers
     from nitroctl import settings
-    from nitroctl.cli import image_build, image_output
+    from nitroctl.cli import image_build
     from nitroctl.records import reproduce as rules
 
     if sum(where is not None for where in (source, checkout, docker_uri)) != 1:
