@@ -5,14 +5,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nitroctl import safefile
 from nitroctl.errors import CannotAnswer
 from nitroctl.render.view import Block, Checks, Text, Value
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from nitroctl.checks import Report
     from nitroctl.evidence.certificate import Certificate
     from nitroctl.evidence.container import Unwrapped
-    from nitroctl.evidence.document import Parsed
+    from nitroctl.evidence.document import Document, Parsed
 
 DocumentFile = Annotated[
     str,
@@ -73,15 +76,33 @@ def read(file: str) -> "tuple[Unwrapped, Parsed]":
 
 def unwrap(file: str) -> "Unwrapped":
     """Return the CBOR in ``file`` and how it was written. Raises CannotAnswer naming the file."""
-    from nitroctl import safefile
     from nitroctl.evidence import container
 
     raw = safefile.read_bytes(file, limit=container.MAX_FILE)
     try:
         return container.unwrap(raw)
     except CannotAnswer as error:
-        name = "standard input" if file == safefile.STDIN else file
-        raise CannotAnswer(f"{name}: {error.message}", error.code, error.hints) from error
+        raise CannotAnswer(f"{_name(file)}: {error.message}", error.code, error.hints) from error
+
+
+def _name(file: str) -> str:
+    return "standard input" if file == safefile.STDIN else file
+
+
+def authentic(
+    file: str, *, at: str, root: "Sequence[str]", code: str, hints: "Sequence[str]"
+) -> "tuple[Document, str]":
+    """Return the document in ``file``, judged as ``--at`` and ``--root`` say, and the sentence that calls it authentic.
+
+    Raises CannotAnswer naming the file, with ``code`` and ``hints`` for a document that is not authentic.
+    """
+    from nitroctl.cli import attest_options as options
+
+    judgement = options.judge(options.Asked(at=at, root=root, authenticity_only=True)).judge(unwrap(file).cbor)
+    document = judgement.parsed.document
+    if document is None or not judgement.passed:
+        raise CannotAnswer(f"{_name(file)}: not authentic: {reason(judgement.report)}", code, hints)
+    return document, judgement.sentence
 
 
 def certificates(parsed: "Parsed") -> "tuple[Certificate, ...]":

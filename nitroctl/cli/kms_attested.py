@@ -129,28 +129,19 @@ def _of_image(path: str) -> tuple[dict[int, bytes], str]:
 
 def _of_document(path: str, root: Sequence[str]) -> Source:
     """Return what an authentic document attests, all of it. Raises CannotAnswer ``kms.evidence``."""
-    from nitroctl.appraisal.judge import reason
     from nitroctl.cli import attest_file
-    from nitroctl.cli import attest_options as options
     from nitroctl.evidence.document import Kind
+    from nitroctl.instants import rfc3339
     from nitroctl.kms.request import Attested, Platform
 
-    judge = options.judge(options.Asked(at="document", root=root, authenticity_only=True))
-    judgement = judge.judge(attest_file.unwrap(path).cbor)
-    document = judgement.parsed.document
-    if document is None or not judgement.passed:
-        raise CannotAnswer(
-            f"{path}: not authentic: {reason(judgement.report)}",
-            "kms.evidence",
-            [
-                "KMS refuses such a document before it reads a policy (ValidationException)",
-                f"see nitroctl attest verify {path} --authenticity-only --at document",
-            ],
-        )
+    hints = [
+        "KMS refuses such a document before it reads a policy (ValidationException)",
+        f"see nitroctl attest verify {path} --authenticity-only --at document",
+    ]
+    document, _ = attest_file.authentic(path, at="document", root=root, code="kms.evidence", hints=hints)
     platform = Platform.ENCLAVE if document.kind is Kind.ENCLAVE else Platform.TPM
-    made = document.time.strftime("%Y-%m-%dT%H:%M:%SZ")
     return Source(
         Attested(platform=platform, pcrs=dict(document.pcrs), complete=True),
-        f"{path}, made {made} on {document.module_id}",
+        f"{path}, made {rfc3339(document.time)} on {document.module_id}",
         "the document is authentic at its own time; KMS refuses it once its certificate has expired",
     )

@@ -97,20 +97,11 @@ def attested(path: str, *, at: str, root: Sequence[str]) -> Taken:
 def _authentic(path: str, at: str, root: Sequence[str]) -> "tuple[Document, str]":
     """Return the document in ``path`` and the sentence that says why it is authentic."""
     from nitroctl import pcr
-    from nitroctl.appraisal.judge import reason
     from nitroctl.cli import attest_file
-    from nitroctl.cli import attest_options as options
     from nitroctl.evidence.document import Kind
 
-    judge = options.judge(options.Asked(at=at, root=root, authenticity_only=True))
-    judgement = judge.judge(attest_file.unwrap(path).cbor)
-    document = judgement.parsed.document
-    if document is None or not judgement.passed:
-        raise CannotAnswer(
-            f"{path}: not authentic: {reason(judgement.report)}",
-            "records.evidence",
-            [f"see nitroctl attest verify {path} --authenticity-only", *_document_time(at)],
-        )
+    hints = [f"see nitroctl attest verify {path} --authenticity-only", *_document_time(at)]
+    document, sentence = attest_file.authentic(path, at=at, root=root, code="records.evidence", hints=hints)
     images = [document.pcrs.get(index, pcr.ZERO) for index in (0, 1, 2)]
     if document.kind is Kind.ENCLAVE and any(map(pcr.is_zero, images)):
         raise CannotAnswer(
@@ -118,7 +109,7 @@ def _authentic(path: str, at: str, root: Sequence[str]) -> "tuple[Document, str]
             "records.debug",
             ["run the enclave without debug mode, and capture a document again"],
         )
-    return document, judgement.sentence
+    return document, sentence
 
 
 def _document_time(at: str) -> list[str]:
