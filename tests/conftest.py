@@ -8,15 +8,18 @@ import shutil
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.schemas import validate_envelope
+
+if TYPE_CHECKING:
+    from tests.fakes.kms import Kms
 
 # How long an example takes says how busy the machine is, and nothing about the code.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -104,6 +107,16 @@ class _Capture(io.TextIOWrapper):
 @pytest.fixture
 def cli(monkeypatch: pytest.MonkeyPatch) -> Cli:
     return Cli(monkeypatch)
+
+
+@pytest.fixture
+def kms_service(clean_environment: None, monkeypatch: pytest.MonkeyPatch) -> Iterator["Kms"]:
+    """A KMS on this machine that AWS calls come to, in this process and in programs; it has no keys yet."""
+    from tests.fakes import kms
+
+    with kms.running(kms.Kms()) as service:
+        kms.reachable(service, monkeypatch, connect=_connect)
+        yield service
 
 
 @pytest.fixture(autouse=True)
