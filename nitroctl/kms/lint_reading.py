@@ -44,7 +44,7 @@ _NOBODY: Final = "nobody"
 CONTEXT_PREFIX: Final = "kms:encryptioncontext:"
 
 
-class Caller(StrEnum):
+class Stranger(StrEnum):
     """A kind of caller that a policy should not let in, by what it attests."""
 
     UNATTESTED = "without attestation"
@@ -106,10 +106,10 @@ class Gate:
         like = self.name in ("stringlike", "stringnotlike")
         return tuple(value for value in self.condition.values if like and re.search(r"[*?]", value))
 
-    def holds(self, caller: Caller) -> bool:
-        """Whether a request of ``caller`` meets it; in doubt an Allow's condition does, and a Deny's does not."""
+    def holds(self, who: Stranger) -> bool:
+        """Whether a request of ``who`` meets it; in doubt an Allow's condition does, and a Deny's does not."""
         doubt = self.effect is Effect.ALLOW
-        mine = {Caller.ENCLAVE: Platform.ENCLAVE, Caller.TPM: Platform.TPM}.get(caller)
+        mine = {Stranger.ENCLAVE: Platform.ENCLAVE, Stranger.TPM: Platform.TPM}.get(who)
         present = self.register is not None and self.register.platform is mine
         if not present or self.name == "null":
             actual = operators.present(_NOBODY) if present else operators.ABSENT
@@ -179,14 +179,14 @@ class View:
                 found[gate.register] = found[gate.register] & values if gate.register in found else values
         return found
 
-    def open_to(self, caller: Caller) -> bool:
-        """Whether its conditions on attestation let ``caller`` by."""
-        return all(gate.holds(caller) for gate in self.gates)
+    def open_to(self, who: Stranger) -> bool:
+        """Whether its conditions on attestation let ``who`` by."""
+        return all(gate.holds(who) for gate in self.gates)
 
     @functools.cached_property
     def attested(self) -> bool:
         """Whether it is an Allow for those who attest something, and nobody else."""
-        return self.allows and bool(self.gates) and not self.open_to(Caller.UNATTESTED)
+        return self.allows and bool(self.gates) and not self.open_to(Stranger.UNATTESTED)
 
     def has(self, keys: Iterable[str]) -> bool:
         """Whether a condition that must be met by a value that is there names one of ``keys``, in lower case."""
@@ -267,38 +267,38 @@ class Reading:
         return tuple(view for view in self.views if view.denies)
 
     @functools.cached_property
-    def _shut(self) -> Mapping[Caller, Mapping[str, _Shut]]:
-        """For each caller and action whom a Deny that surely applies keeps out."""
-        found: dict[Caller, dict[str, _Shut]] = {}
-        for caller in Caller:
-            here = found[caller] = {action: _Shut() for action in actions.ALL}
+    def _shut(self) -> Mapping[Stranger, Mapping[str, _Shut]]:
+        """For each stranger and action whom a Deny that surely applies keeps out."""
+        found: dict[Stranger, dict[str, _Shut]] = {}
+        for who in Stranger:
+            here = found[who] = {action: _Shut() for action in actions.ALL}
             for view in self.denies:
-                if view.applies and not view.others and view.open_to(caller):
+                if view.applies and not view.others and view.open_to(who):
                     for action in view.actions:
                         here[action].add(view)
         return found
 
-    def denied_to_all(self, caller: Caller) -> frozenset[str]:
-        """Return the actions that are denied to everybody who comes as ``caller``."""
-        return frozenset(action for action, shut in self._shut[caller].items() if shut.everybody)
+    def denied_to_all(self, who: Stranger) -> frozenset[str]:
+        """Return the actions that are denied to everybody who comes as ``who``."""
+        return frozenset(action for action, shut in self._shut[who].items() if shut.everybody)
 
-    def closed(self, view: View, action: str, caller: Caller) -> bool:
-        """Whether a Deny that surely applies shuts ``action`` to all principals of ``view`` who come as ``caller``."""
-        shut = self._shut[caller][action]
+    def closed(self, view: View, action: str, who: Stranger) -> bool:
+        """Whether a Deny that surely applies shuts ``action`` to all principals of ``view`` who come as ``who``."""
+        shut = self._shut[who][action]
         return shut.everybody or (bool(view.names) and bool(shut.names) and all(map(shut.covers, view.names)))
 
-    def ways(self, view: View, actions: Iterable[str]) -> dict[Caller, list[str]]:
+    def ways(self, view: View, actions: Iterable[str]) -> dict[Stranger, list[str]]:
         """Return which of ``actions`` an Allow leaves to whom who should not have them, and no Deny closes."""
         found = {
-            caller: sorted(each for each in view.actions.intersection(actions) if not self.closed(view, each, caller))
-            for caller in Caller
-            if view.open_to(caller)
+            who: sorted(each for each in view.actions.intersection(actions) if not self.closed(view, each, who))
+            for who in Stranger
+            if view.open_to(who)
         }
-        return {caller: left for caller, left in found.items() if left}
+        return {who: left for who, left in found.items() if left}
 
     def reaches(self, view: View, action: str) -> bool:
         """Whether an Allow gives ``action``, which carries no attestation, to somebody whom no Deny keeps from it."""
-        return bool(self.ways(view, [action]).get(Caller.UNATTESTED))
+        return bool(self.ways(view, [action]).get(Stranger.UNATTESTED))
 
     @functools.cached_property
     def home(self) -> str:

@@ -15,9 +15,9 @@ from nitroctl.kms.lint_reading import (
     DATA4,
     DATA5,
     IMAGE,
-    Caller,
     Gate,
     Reading,
+    Stranger,
     View,
     matching,
     wild,
@@ -220,9 +220,11 @@ def deny_all_differ(reading: Reading) -> Iterator[Finding]:
 def deny_absent(reading: Reading) -> Iterator[Finding]:
     """KP026: a Deny that needs an attestation to match, while nothing denies the use without one."""
     for view in reading.denies:
-        if not view.gates or view.open_to(Caller.UNATTESTED):
+        if not view.gates or view.open_to(Stranger.UNATTESTED):
             continue
-        left = sorted(action for action in view.actions & DATA4 if not reading.closed(view, action, Caller.UNATTESTED))
+        left = sorted(
+            action for action in view.actions & DATA4 if not reading.closed(view, action, Stranger.UNATTESTED)
+        )
         if left:
             yield found(
                 "KP026",
@@ -234,11 +236,11 @@ def deny_absent(reading: Reading) -> Iterator[Finding]:
 
 def deny_scope(reading: Reading) -> Iterator[Finding]:
     """KP027: use without attestation is denied, but to some, or in part: IAM policies and grants reach the rest."""
-    missing = DATA4 - reading.denied_to_all(Caller.UNATTESTED)
+    missing = DATA4 - reading.denied_to_all(Stranger.UNATTESTED)
     if not missing:
         return
     for view in reading.denies:
-        if not view.gates or not view.actions & DATA4 or not view.open_to(Caller.UNATTESTED):
+        if not view.gates or not view.actions & DATA4 or not view.open_to(Stranger.UNATTESTED):
             continue
         why = []
         if not view.everybody:

@@ -17,8 +17,8 @@ from nitroctl.kms.lint_reading import (
     CREATE_GRANT,
     DATA4,
     PUT_POLICY,
-    Caller,
     Reading,
+    Stranger,
     View,
     matching,
     names_key,
@@ -33,7 +33,8 @@ def deny_locks_out(reading: Reading) -> Iterator[Finding]:
     """KP028: a Deny of PutKeyPolicy to everybody can never be taken back."""
     for view in reading.denies:
         always = view.applies and view.everybody and not view.others
-        if PUT_POLICY in view.actions and always and view.open_to(Caller.UNATTESTED):  # it never carries an attestation
+        open_ = view.open_to(Stranger.UNATTESTED)  # as every kms:PutKeyPolicy comes
+        if PUT_POLICY in view.actions and always and open_:
             yield found(
                 "KP028",
                 "nobody can ever change the policy again: kms:PutKeyPolicy is denied to everybody",

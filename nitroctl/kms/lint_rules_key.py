@@ -8,7 +8,7 @@ material", "Custom key stores".
 from collections.abc import Iterator
 from typing import Final
 
-from nitroctl.kms.lint_reading import CREATE_GRANT, DATA4, REENCRYPT, Caller, Reading
+from nitroctl.kms.lint_reading import CREATE_GRANT, DATA4, REENCRYPT, Reading, Stranger
 from nitroctl.kms.lint_rules import Finding, Severity, found
 
 _UNATTESTED_USAGES: Final = {"SIGN_VERIFY", "GENERATE_VERIFY_MAC", "ENCAPSULATE_DECAPSULATE"}
@@ -70,7 +70,7 @@ def live_grants(reading: Reading) -> Iterator[Finding]:
     for grant in reading.key.grants or ():
         given = {f"kms:{operation}" for operation in grant.operations} & (DATA4 | {REENCRYPT, CREATE_GRANT})
         open_now = sorted(
-            action for action in given if any(action not in reading.denied_to_all(caller) for caller in Caller)
+            action for action in given if any(action not in reading.denied_to_all(who) for who in Stranger)
         )
         if open_now:
             yield found(

@@ -11,8 +11,8 @@ from nitroctl.kms.lint_reading import (
     CREATE_GRANT,
     DATA4,
     REENCRYPT,
-    Caller,
     Reading,
+    Stranger,
     View,
     accounts_of,
     matching,
@@ -87,7 +87,7 @@ def wildcard_action(reading: Reading) -> Iterator[Finding]:
 
 def create_grant(reading: Reading) -> Iterator[Finding]:
     """KP005: an Allow for CreateGrant; a grant allows data to whom it likes and never asks for attestation."""
-    if all(reading.denied_to_all(caller) >= DATA4 | {REENCRYPT} for caller in Caller):
+    if all(reading.denied_to_all(who) >= DATA4 | {REENCRYPT} for who in Stranger):
         return  # what a grant gives is denied again
     for view in reading.allows:
         if reading.reaches(view, CREATE_GRANT) and not _tight(view):
@@ -130,7 +130,7 @@ def encrypt_open(reading: Reading) -> Iterator[Finding]:
     for view in reading.allows:
         if view.context or view.attested:
             continue
-        left = reading.ways(view, {"kms:Encrypt", "kms:GenerateDataKey"}).get(Caller.UNATTESTED, [])
+        left = reading.ways(view, {"kms:Encrypt", "kms:GenerateDataKey"}).get(Stranger.UNATTESTED, [])
         if left:
             yield found(
                 "KP037",
@@ -189,11 +189,11 @@ def _who(view: View) -> str:
     return "everybody" if view.everybody else _listed(view.names)
 
 
-def _told(ways: Mapping[Caller, Sequence[str]]) -> str:
+def _told(ways: Mapping[Stranger, Sequence[str]]) -> str:
     """Return what is open to whom; who attests nothing says all that there is to say."""
-    if Caller.UNATTESTED in ways:
-        return f"can use {_listed(ways[Caller.UNATTESTED])} {Caller.UNATTESTED}"
-    return "; ".join(f"can use {_listed(actions)} {caller}" for caller, actions in ways.items())
+    if Stranger.UNATTESTED in ways:
+        return f"can use {_listed(ways[Stranger.UNATTESTED])} {Stranger.UNATTESTED}"
+    return "; ".join(f"can use {_listed(actions)} {who}" for who, actions in ways.items())
 
 
 def _listed(names: Sequence[str]) -> str:

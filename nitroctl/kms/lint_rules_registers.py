@@ -12,9 +12,9 @@ from nitroctl.kms.lint_reading import (
     CALLER_KEYS,
     DATA4,
     IMAGE,
-    Caller,
     Reading,
     Register,
+    Stranger,
     View,
 )
 from nitroctl.kms.lint_rules import Finding, Severity, found
@@ -86,7 +86,7 @@ def no_image_register(reading: Reading) -> Iterator[Finding]:
 
 def _image_denied(reading: Reading, view: View) -> bool:
     """Whether Denies leave an image of another PCR0 nothing, although the Allow does not ask for one."""
-    return all(reading.closed(view, action, Caller.ENCLAVE) for action in view.actions & DATA4)
+    return all(reading.closed(view, action, Stranger.ENCLAVE) for action in view.actions & DATA4)
 
 
 def zero_binding(reading: Reading) -> Iterator[Finding]:
