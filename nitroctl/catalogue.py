@@ -489,7 +489,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     "eif.unread": _E(
         "Some of the images to verify could not be read, so nothing is said of them; the others are sound.",
         ("a misspelt path", "a directory among the files", "permissions"),
-        "Look at the lines that say so, and name only image files.",
+        "The answer about each of them says why; name only image files.",
     ),
     "eif.described": _E(
         "nitro-cli describe-eif fails on the metadata: it requires the member CustomMetadata, and that it be an object"
@@ -789,7 +789,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     "attest.unread": _E(
         "Some of the documents to verify could not be read, so nothing is said of them; the others are accepted.",
         ("a file among them that is not a document", "a damaged archive", "permissions", "a directory without files"),
-        "Look at the lines that say so; name only what holds documents, or mend the archive.",
+        "The answer about each of them says why; name only what holds documents, or mend the archive.",
     ),
     "attest.no-reference-values": _E(
         "Nothing says which measurements are wanted, and without that no evidence is acceptable.",
@@ -2096,7 +2096,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     "kms.trail-unread": _E(
         "Some files or records could not be read, so what they hold is not in the answer.",
         ("a copy that broke off", "a file among the logs that is none"),
-        "The lines that begin with a dash say which and why; mend or leave them out.",
+        "The answer about each of them says why; mend or leave them out.",
     ),
     "kms.trail-empty": _E(
         "Nothing in the files says anything about a key that is bound to attestation, so there is no answer.",

@@ -160,7 +160,7 @@ class Tally:
                 CannotAnswer(
                     f"{unread} of {_counted(count)} could not be read",
                     "attest.unread",
-                    ["the lines that begin with a dash say why; name only what holds documents"],
+                    ["the answer about each says why; name only what holds documents"],
                 )
             )
         return Result(

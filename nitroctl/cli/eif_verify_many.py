@@ -139,5 +139,5 @@ def _some_unread(unread: int, total: int) -> CannotAnswer:
     return CannotAnswer(
         f"{unread} of {total} images could not be read",
         "eif.unread",
-        ["the lines that begin with a dash say why"],
+        ["the answer about each says why"],
     )

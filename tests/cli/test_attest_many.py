@@ -264,7 +264,7 @@ def test_some_cannot_be_read_and_none_is_refused(cli: Cli) -> None:
         "Not read because\n"
         "  1  A file could not be opened or read. [file.unreadable]\n",
         "nitroctl: error: 1 of 2 documents could not be read [attest.unread]\n"
-        "nitroctl: hint: the lines that begin with a dash say why; name only what holds documents\n",
+        "nitroctl: hint: the answer about each says why; name only what holds documents\n",
     )
     summary = lines(cli("attest", "verify", "a", "missing", *MINE, ONLY, "--json"))[-1]
     assert (summary["status"], summary["errors"][0]["code"]) == ("error", "attest.unread")

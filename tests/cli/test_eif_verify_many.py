@@ -76,7 +76,7 @@ def test_what_could_not_be_read_is_no_yes(cli: Cli) -> None:
         "! 1 of 2 images is sound, as of 2026-11-20T10:00:00Z; 1 could not be read\n",
         f"{NOT_ASKED}"
         "nitroctl: error: 1 of 2 images could not be read [eif.unread]\n"
-        "nitroctl: hint: the lines that begin with a dash say why\n",
+        "nitroctl: hint: the answer about each says why\n",
     )
 
 
