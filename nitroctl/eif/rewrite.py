@@ -160,10 +160,7 @@ class _Reader:
 
     def exactly(self, count: int) -> bytes:
         """Return the next ``count`` bytes. Raises CannotAnswer ``eif.changed`` where there are fewer."""
-        try:
-            data = self._stream.read(count)
-        except OSError as error:  # here, because outside it would look like a fault of the new file
-            raise safefile.cannot_read(self._path, error) from error
+        data = _read(self._stream, count, self._path)
         if len(data) != count:
             raise _changed(self._path)
         self._digest.update(data)
@@ -171,15 +168,23 @@ class _Reader:
 
     def require(self, sha256: str) -> None:
         """Require that what was read is the whole file and has this digest."""
-        if self._stream.read(1) or self._digest.hexdigest() != sha256:
+        if _read(self._stream, 1, self._path) or self._digest.hexdigest() != sha256:
             raise _changed(self._path)
+
+
+def _read(stream: IO[bytes], count: int, path: str) -> bytes:
+    """Read, and tell of a fault of the image here: outside it would look like one of the new file, or of nitroctl."""
+    try:
+        return stream.read(count)
+    except OSError as error:
+        raise safefile.cannot_read(path, error) from error
 
 
 def _present(source: IO[bytes], measured: Measured) -> bytes | None:
     """Return the data of the image's signature section, None when there is none."""
     for section in measured.layout.of_type(SectionType.SIGNATURE):
         source.seek(section.data)
-        return source.read(section.size)
+        return _read(source, section.size, measured.path)
     return None
 
 

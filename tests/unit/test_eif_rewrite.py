@@ -275,22 +275,39 @@ def test_a_full_disk_leaves_the_image(image: Path) -> None:
     assert (error.code, error.message) == ("file.unwritable", f"{image}: cannot write: file too large")
 
 
-def test_a_fault_of_the_source_is_told_of_the_source(
-    image: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Broken:
-        def __init__(self, stream: Any) -> None:
-            self.stream = stream
+class Broken:
+    """A stream that can no longer be read once it has given ``whole`` bytes."""
 
-        def seek(self, at: int) -> None:
-            self.stream.seek(at)
+    def __init__(self, stream: Any, whole: int) -> None:
+        self.stream, self.whole = stream, whole
 
-        def read(self, count: int) -> bytes:
+    def seek(self, at: int) -> None:
+        self.stream.seek(at)
+
+    def read(self, count: int) -> bytes:
+        if self.whole < count:
             raise OSError(5, "Input/output error")
+        self.whole -= count
+        return self.stream.read(count)  # type: ignore[no-any-return]
 
+
+@pytest.mark.parametrize("whole", [0, len(forge()) // 2, len(forge())], ids=["at once", "midway", "at the end"])
+def test_a_fault_of_the_source_is_told_of_the_source(
+    image: Path, whole: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copy = rewriting._copy
-    monkeypatch.setattr(rewriting, "_copy", lambda source, *rest: copy(Broken(source), *rest))  # type: ignore[arg-type]
+    monkeypatch.setattr(rewriting, "_copy", lambda source, *rest: copy(Broken(source, whole), *rest))  # type: ignore[arg-type]
     error = failing(image, tmp_path / "out.eif")
+    assert (error.code, error.message) == ("file.unreadable", f"{image}: cannot read: input/output error")
+
+
+def test_a_signature_that_cannot_be_read_any_more_is_told_of_the_source(
+    image: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signed(image)
+    present = rewriting._present
+    monkeypatch.setattr(rewriting, "_present", lambda source, measured: present(Broken(source, 0), measured))  # type: ignore[arg-type]
+    error = failing(image)
     assert (error.code, error.message) == ("file.unreadable", f"{image}: cannot read: input/output error")
 
 
