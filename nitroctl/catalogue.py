@@ -566,6 +566,11 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("another kind of file", "an archive of a kind that is not tar", "a directory in place of an archive"),
         "Give an OCI image layout, an archive of docker save, or a root file system in a directory or a tar archive.",
     ),
+    "eif.source-empty": _E(
+        "The source holds nothing, not even a directory, so an image made of it would have nothing to run.",
+        ("a root file system that is not mounted or not filled yet", "an archive of zeros: a copy that broke off"),
+        "Fill or mount it, or copy the archive again, then build.",
+    ),
     "eif.source-tar": _E(
         "A tar archive is damaged, cut short, or written so that the tools in use would read it differently.",
         ("an incomplete copy", "an archive edited by hand", "a global pax header, as release tools may write"),
@@ -1750,9 +1755,82 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Name the component, or each of those that share the key.",
     ),
     "kms.platform": _E(
-        "An active record is of a platform for which no key policy is written.",
-        ("a NitroTPM image among the enclaves",),
-        "Choose components of the platform nitro-enclave.",
+        "An active record is of a platform for which KMS has no condition keys, or none that are known here.",
+        ("a misspelt platform", "a platform newer than this nitroctl"),
+        "Choose components of the platforms nitro-enclave and nitro-tpm.",
+    ),
+    "kms.placement": _E(
+        "Where enclaves may run cannot be bound as it was said.",
+        (
+            "a NitroTPM release, whose PCR3, PCR4 and PCR8 mean something else",
+            "a release that pins another role, instance or signer",
+            "several values of two registers, which would also accept the pairs that nobody meant",
+        ),
+        "Change the placement, or give the release a key of its own.",
+    ),
+    "kms.tpm-registers": _E(
+        "A NitroTPM release is not recorded with registers that identify what booted.",
+        (
+            "neither PCR4 nor PCR7 is pinned",
+            "a PCR12 that is not zero: a kernel command line from outside the image, with no Secure Boot",
+        ),
+        "Record it with PCR4 and PCR12 (zero) pinned, or with PCR7 under Secure Boot.",
+    ),
+    "kms.data-writer": _E(
+        "Data writers were named for a key for which they make no sense, or without saying what the data is for.",
+        ("no encryption context", "a key for DeriveSharedSecret, which encrypts nothing"),
+        "Name an encryption context, which every request has to carry, or leave the data writers out.",
+    ),
+    "kms.not-expressible": _E(
+        "A statement that is kept would mean something else in the form that was asked for.",
+        ("a {{resolve:...}}, which CloudFormation puts a value in place of", "a member Ref or Fn::..."),
+        "Change the statement, or write the policy as json.",
+    ),
+    "kms.foreign-sid": _E(
+        "A statement of the policy has a Sid that begins like those of nitroctl, and is not one that nitroctl wrote.",
+        (
+            "a statement of nitroctl's was changed by hand",
+            "somebody's own statement has the prefix Nitroctl",
+            "one Sid is there twice",
+        ),
+        "Give it another Sid to keep it, or take it out; nothing is replaced that may be somebody else's.",
+    ),
+    "kms-targets.syntax": _E(
+        "The file of targets is not one YAML document that can be read.",
+        ("an edit by hand", "tabs in place of spaces", "the wrong file"),
+        "Mend the line that the error names; nitroctl kms generate --init writes a file to start from.",
+    ),
+    "kms-targets.duplicate-key": _E(
+        "A key occurs twice in the targets; readers of YAML disagree about which one counts.",
+        ("a field copied and not renamed",),
+        "Keep one of the two.",
+    ),
+    "kms-targets.yaml-feature": _E(
+        "The targets use a part of YAML that readers understand differently: an anchor, an alias, a tag, a merge key, "
+        "a second document, or a plain word that may be text, a number or a boolean.",
+        ("a value without quotes, like no or 1.0", "a file made by another program"),
+        "Write the values out, and put text that looks like something else in quotes.",
+    ),
+    "kms-targets.schema": _E(
+        "The targets do not say that they are in a form that this nitroctl knows.",
+        ("no field schema", "targets for a newer nitroctl", "another file"),
+        "Write schema: urn:nitroctl:kms-targets:1, or upgrade nitroctl.",
+    ),
+    "kms-targets.field": _E(
+        "The targets have a field that is not known, or lack one that is needed. An unknown field is never ignored: "
+        "somebody may believe that it restricts something.",
+        ("a misspelt name", "a field in the wrong place"),
+        "Correct the name; nitroctl schema kms-targets prints the form.",
+    ),
+    "kms-targets.value": _E(
+        "A value in the targets does not have the form that its field asks for.",
+        ("a misspelt value", "text in place of a list", "one role named twice"),
+        "Correct the value at the place the error names.",
+    ),
+    "kms-targets.choice": _E(
+        "The targets are of several keys, or not of the one that was named.",
+        ("--target was left out or misspelt",),
+        "Say which key the policy is for: --target NAME.",
     ),
     "kms.no-common-register": _E(
         "The active releases pin no image register in common, so images that are not recorded could not be denied.",
@@ -2087,6 +2165,167 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "The file cannot be rewritten: it is a template, a plan, or the output of a command around the policy.",
         ("--fix on something else than the policy's own document",),
         "Change it where the policy is written; without --fix the findings say what.",
+    ),
+    "explain.authentic": _E(
+        "The bytes of the call are not an attestation document that AWS signed, or were changed since.",
+        ("random bytes, or base64 in place of bytes", "a document of a test root", "a byte was lost on the way"),
+        "Send the document as the NSM returned it; nitroctl attest verify --authenticity-only shows every check.",
+    ),
+    "explain.lifetime": _E(
+        "KMS answers ValidationException outside the period of a document's certificates, which is three hours.",
+        ("the enclave keeps one document for all its calls", "the time of the call was not given: --at"),
+        "Ask the NSM for a new document for each call.",
+    ),
+    "explain.public-key": _E(
+        "KMS encrypts its answer to the document's public_key, which must be an RSA key of 2048 to 4096 bits in DER.",
+        ("the document was asked for without a public key", "an elliptic-curve key, or PEM text"),
+        "Ask the NSM for a document with the SubjectPublicKeyInfo of an RSA key.",
+    ),
+    "explain.action": _E(
+        "KMS takes no attestation document for this action, so conditions on registers never hold in it.",
+        ("Encrypt, ReEncrypt or Sign in a statement that is bound to an image",),
+        "Use an action that is attested (Decrypt, GenerateDataKey), or allow it without attestation.",
+    ),
+    "explain.keyless": _E(
+        "The action uses no key, so that no key policy decides on it.",
+        ("GenerateRandom in a key policy",),
+        "Allow it in an IAM policy of the role; conditions on registers work there as well.",
+    ),
+    "explain.image": _E(
+        "The policy does not name the image that the document attests.",
+        (
+            "a new version was deployed before the policy was written for it",
+            "an old version still runs after its values were taken out",
+            "the image that runs is not the one that was measured",
+        ),
+        "Write the policy again from the records (nitroctl kms generate), or run a version that it names.",
+    ),
+    "explain.debug": _E(
+        "An enclave in debug mode attests zeros in place of its image.",
+        ("--debug-mode, or debug in the launch configuration",),
+        "Run it without debug mode; a policy that lets zeros in lets every image in.",
+    ),
+    "explain.revoked": _E(
+        "The document's image was revoked, and is meant to be refused everywhere.",
+        ("an instance that was not updated", "an image that was rolled back to"),
+        "Run an active version: nitroctl pcr list --status active.",
+    ),
+    "explain.register": _E(
+        "A register that the enclave or the instance extends itself is not what the policy asks for.",
+        ("what it is extended with has changed", "the policy was written for another configuration"),
+        "See what extends it, or write the value that it has now into the policy.",
+    ),
+    "explain.role": _E(
+        "PCR3 is of the role of the parent instance when the enclave was started, and the policy asks for another's.",
+        (
+            "the instance has no role, or got it later",
+            "the enclave runs elsewhere, with credentials that were handed to it",
+            "the role has a path, or was named by its instance profile",
+        ),
+        "Run the enclave on an instance with the role; nitroctl pcr role ARN computes its PCR3.",
+    ),
+    "explain.instance": _E(
+        "PCR4 is of one instance, and the policy asks for another one's.",
+        ("the instance was replaced",),
+        "Bind the policy to the role (PCR3) in place of the instance.",
+    ),
+    "explain.signer": _E(
+        "PCR8 is of another signing certificate than the policy asks for, or the image is not signed.",
+        ("the certificate was issued again, with the same key or another", "a build without its signing step"),
+        "Sign with the certificate that the policy names, or write the policy for the new one.",
+    ),
+    "explain.absent": _E(
+        "The policy asks for a register that the document does not have.",
+        ("PCR16 and above are attested only once the enclave has locked them",),
+        "Let the enclave extend and lock it before it asks for the document.",
+    ),
+    "explain.platform": _E(
+        "The policy asks for registers of an enclave and the document is of a NitroTPM, or the other way round.",
+        ("a key for both, whose Denies do not except both",),
+        "Write a statement for each platform; nitroctl kms generate guards the Denies.",
+    ),
+    "explain.value": _E(
+        "The policy asks a register for a value that none can have, or in a case that the operator tells apart.",
+        ("SHA-256 or base64 in place of 96 hexadecimal digits", "upper case under StringEquals"),
+        "Write it as nitro-cli prints it, in lower case, under StringEqualsIgnoreCase.",
+    ),
+    "explain.unknown-key": _E(
+        "The policy goes by a condition key that KMS does not have, and that is in no request.",
+        ("kms:RecipientAttestation without a register", "a slip of the pen"),
+        "Use kms:RecipientAttestation:PCR0 to PCR31, ImageSha384, or NitroTPMPCR0 to NitroTPMPCR23.",
+    ),
+    "explain.principal": _E(
+        "The statement that is meant for the call does not name its caller.",
+        (
+            "credentials of another role than the enclave's",
+            "the role was deleted and made again: a policy keeps the id of the old one",
+        ),
+        "Call with the credentials of the role that it names, or name the caller's role.",
+    ),
+    "explain.not-allowed": _E(
+        "No statement allows the action; the nearest is about others.",
+        ("the enclave calls GenerateDataKey and the policy allows Decrypt alone",),
+        "Add the action to the statement that names the image.",
+    ),
+    "explain.resource": _E(
+        "The statement that is meant for the call is about another key, or about none.",
+        ("Resource is the ARN of another key", "Resource is missing"),
+        'Write "Resource": "*": in a key policy that is this key.',
+    ),
+    "explain.context": _E(
+        "The policy asks for an encryption context that the call does not have.",
+        ("it was left out of Decrypt", "name or value in another case"),
+        "Send the context with which the data was encrypted.",
+    ),
+    "explain.condition": _E(
+        "A condition of the statement that is meant for the call does not hold.",
+        ("kms:ViaService, which a direct call does not have", "a VPC endpoint, an organisation, a tag"),
+        "Call so that it holds, or change the condition.",
+    ),
+    "explain.deny": _E(
+        "An explicit Deny matches the call, and nothing is above it.",
+        ("a Deny for a role, an action or a network", "a Deny in an IAM policy of the caller"),
+        "Change that Deny where it is written, if the call is meant.",
+    ),
+    "explain.stale-deny": _E(
+        "A Deny excepts other images than this one, and an Allow names this one: the Deny is left over.",
+        ("the Allow of a release was written by hand, beside Denies of the release before",),
+        "Write the policy again from the records: nitroctl kms generate writes both.",
+    ),
+    "explain.account": _E(
+        "The caller is of another account than the key: its own account must allow the call as well.",
+        ("the key policy names the role, and the role's IAM policy does not name the key",),
+        "Allow the action on the key in an IAM policy of the caller.",
+    ),
+    "explain.iam": _E(
+        "What the caller's IAM policies and the key policy's statement for the account say together does not allow it.",
+        ("no IAM policy allows the action", "the key policy has no statement for the account, on purpose"),
+        "Name role and image in the key policy; what IAM allows goes around attestation.",
+    ),
+    "explain.grant": _E(
+        "A grant for the caller does not allow the call.",
+        ("it is for other operations", "it asks for an encryption context"),
+        "Let the key policy name the image in place of it: a grant knows nothing of attestation.",
+    ),
+    "explain.nothing": _E(
+        "The key policy has no statement that could let the call in.",
+        ("a policy with Denies only", "the file of another key"),
+        "Write the policy from the records: nitroctl kms generate.",
+    ),
+    "explain.not-sent": _E(
+        "Whether the document was in the request cannot be seen in files; without one KMS refuses in the same words.",
+        ("an SDK that does not know Recipient", "another call of the program, that does not send it"),
+        "See that the call has Recipient; a call that succeeded has its document in CloudTrail.",
+    ),
+    "explain.other-policy": _E(
+        "The call may have been judged by another policy than the one that was given.",
+        ("the policy was changed since", "an alias that leads to another key", "a replica in another Region"),
+        "Take the policy from the key that answered: aws kms get-key-policy.",
+    ),
+    "explain.only-denies": _E(
+        "Policies that only deny were not given, and one of them may.",
+        ("a service or resource control policy", "a permissions boundary", "a VPC endpoint policy"),
+        "Read the whole message of the AccessDeniedException: it names the kind of policy.",
     ),
     "kms.trail-unreadable": _E(
         "A file or record is not what CloudTrail writes, or was cut short or changed.",

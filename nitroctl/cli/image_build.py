@@ -132,6 +132,7 @@ def make(request: Request, progress_mode: str) -> Made:
     stated = os.environ.get("SOURCE_DATE_EPOCH") if request.epoch is None else None
     epoch = build.source_date_epoch(stated) if request.epoch is None else request.epoch
     custom = _custom(request.metadata)
+    request.given.require()
     signer = _signer(request)
     progress = Progress(f"building {request.output}", progress_mode)
     began = time.monotonic()

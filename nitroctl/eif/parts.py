@@ -30,6 +30,8 @@ KERNELS: Final[dict[str, Architecture]] = {"bzImage": "x86_64", "Image": "aarch6
 NAMES: Final = (*KERNELS, *(f"{name}.config" for name in KERNELS), "cmdline", "init", "nsm.ko")
 #: What OCI and Docker call the processors that enclaves run on.
 PLATFORMS: Final[dict[str, Architecture]] = {"amd64": "x86_64", "arm64": "aarch64"}
+#: No kernel, init or driver comes near it; what is larger is another file, and would be copied whole.
+PART_LIMIT: Final = 1 << 30
 _CONFIG_LIMIT: Final = 4 * 1024 * 1024
 _CMDLINE_LIMIT: Final = 64 * 1024
 #: Linux cuts the command line here, on both processors, and boots with what is left.
@@ -56,11 +58,17 @@ class Input:
 
     @classmethod
     def find(cls, role: str, path: str) -> "Input":
-        """Return the file ``path``. Raises CannotAnswer ``file.*``, and ``eif.not-buildable`` for an empty file."""
+        """Return the file ``path``, which is not read yet.
+
+        Raises CannotAnswer ``file.*``, among them ``file.too-large`` for more than :data:`PART_LIMIT` bytes, and
+        ``eif.not-buildable`` for an empty file.
+        """
         with safefile.open_regular(path) as stream:
             size = os.fstat(stream.fileno()).st_size
         if not size:
             raise CannotAnswer(f"{path}: empty, it cannot be the image's {role}", "eif.not-buildable")
+        if size > PART_LIMIT:
+            raise CannotAnswer(f"{path}: {size} bytes, and no {role} is larger than 1 GiB", "file.too-large")
         return cls(role, path, size)
 
     def chunks(self) -> Iterator[bytes]:
@@ -120,6 +128,12 @@ class Given:
     cmdline: str | None = None
     init: str | None = None
     nsm: str | None = None
+
+    def require(self) -> None:
+        """Look at the files that were named, before anything long is begun. Raises as :meth:`Input.find` does."""
+        for role, path in (("kernel", self.kernel), ("init", self.init), ("nsm.ko", self.nsm)):
+            if path is not None:
+                Input.find(role, path)
 
 
 def find(given: Given, *, architecture: Architecture | None, wanted_by: str = "the image") -> Parts:

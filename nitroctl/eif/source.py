@@ -41,8 +41,16 @@ class Source:
                 tree = self._of_directory(owned, budget, remarks)
             else:
                 tree = self._of_archive(owned, budget, remarks)
+            if not tree.nodes:
+                tree.close()
+                raise self._empty(tree.kind)
             owned.pop_all()
         return tree
+
+    def _empty(self, kind: Kind) -> CannotAnswer:
+        what = {"directory": "an empty directory", "tar": "an empty tar archive"}.get(kind, "an image without a file")
+        hints = ["a file of zeros is an empty archive too: was it written to its end?"] if kind == "tar" else []
+        return CannotAnswer(f"{self.path}: {what}, and an enclave could run nothing of it", "eif.source-empty", hints)
 
     def _of_directory(self, owned: ExitStack, budget: Budget, remarks: Remarks) -> Tree:
         blobs = Directory(self.path)

@@ -440,6 +440,30 @@ def test_the_data_is_never_in_memory() -> None:
     assert Path("image.eif").stat().st_size > 256 << 20
 
 
+def test_a_source_of_zeros_is_no_root_file_system(cli: Cli) -> None:
+    """What a copy that broke off leaves reads as an empty archive."""
+    Path("zeros").write_bytes(bytes(10_240))
+    assert cli("eif", "build", "zeros", "--cmd", "/bin/app", "--output-file", "image.eif") == Ran(
+        3,
+        "",
+        "nitroctl: error: zeros: an empty tar archive, and an enclave could run nothing of it [eif.source-empty]\n"
+        "nitroctl: hint: a file of zeros is an empty archive too: was it written to its end?\n",
+    )
+    assert not Path("image.eif").exists()
+
+
+@pytest.mark.parametrize("option", ["--kernel", "--init", "--nsm"])
+def test_a_part_as_large_as_a_disk_is_refused_before_the_source_is_read(cli: Cli, option: str) -> None:
+    with Path("disk.img").open("wb") as stream:
+        stream.truncate(200 << 30)
+    role = {"--nsm": "nsm.ko"}.get(option, option.removeprefix("--"))
+    assert cli("eif", "build", "absent.tar", option, "disk.img", "--output-file", "image.eif") == Ran(
+        3,
+        "",
+        f"nitroctl: error: disk.img: 214748364800 bytes, and no {role} is larger than 1 GiB [file.too-large]\n",
+    )
+
+
 # -- signing and recording
 
 

@@ -433,9 +433,11 @@ def test_what_is_no_image_is_passed_over_in_an_index(tmp_path: Path) -> None:
     assert refusal(layout(other, parts={}), tmp_path)[0] == "eif.source-choice"
 
 
-def test_an_image_without_layers_is_empty(tmp_path: Path) -> None:
-    with opened(image(), tmp_path) as tree:
-        assert not tree.nodes
+def test_an_image_without_a_file_is_refused(tmp_path: Path) -> None:
+    """Nothing of it could run; a layer of zeros is an empty archive, and as good as none."""
+    why = ("eif.source-empty", "/layout: an image without a file, and an enclave could run nothing of it")
+    assert refusal(image(), tmp_path) == why
+    assert refusal(image(bytes(1024)), tmp_path) == why
 
 
 def test_contents_stay_until_the_tree_is_closed_and_no_longer(tmp_path: Path) -> None:

@@ -199,6 +199,18 @@ def test_a_part_that_is_empty(blobs: Path, name: str) -> None:
     assert refusal(Given(directory=str(blobs)))[0] == "eif.not-buildable"
 
 
+@pytest.mark.parametrize(("name", "role"), [("bzImage", "kernel"), ("init", "init"), ("nsm.ko", "nsm.ko")])
+def test_a_part_that_is_a_disk_s_image_by_mistake(blobs: Path, name: str, role: str) -> None:
+    size = 200 << 30
+    with (blobs / name).open("ab") as stream:
+        stream.truncate(size)
+    message = f"{blobs}/{name}: {size} bytes, and no {role} is larger than 1 GiB"
+    assert refusal(Given(directory=str(blobs))) == ("file.too-large", message)
+    with (blobs / name).open("ab") as stream:
+        stream.truncate(parts.PART_LIMIT)
+    assert Input.find(role, str(blobs / name)).size == parts.PART_LIMIT
+
+
 def test_a_part_that_is_no_file(blobs: Path) -> None:
     (blobs / "init").unlink()
     (blobs / "init").mkdir()

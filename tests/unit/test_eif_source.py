@@ -99,10 +99,20 @@ def test_names_that_hide_others_hide_nothing_in_a_root_file_system(tmp_path: Pat
         (PACKING["+gzip"](b"text"), "eif.source-kind", ": not a tar archive"),
         (archive(hard_link(b"h", b"/etc/x")), "eif.source-layer", ": h: a hard link to /etc/x, which is not there"),
         (archive(file(b"../x")), "eif.source-name", ": ../x: leads out of its directory"),
+        (archive(), "eif.source-empty", ": an empty tar archive, and an enclave could run nothing of it"),
+        (bytes(10_240), "eif.source-empty", ": an empty tar archive, and an enclave could run nothing of it"),
     ],
 )  # fmt: skip
 def test_what_is_no_source_is_refused(data: bytes, code: str, message: str, tmp_path: Path) -> None:
     assert refusal(put(data, tmp_path / "file")) == (code, message)
+
+
+def test_a_directory_without_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "rootfs").mkdir()
+    before = descriptors()
+    why = ("eif.source-empty", ": an empty directory, and an enclave could run nothing of it")
+    assert refusal(str(tmp_path / "rootfs")) == why
+    assert descriptors() == before
 
 
 def test_a_file_that_claims_more_than_it_has_is_refused(tmp_path: Path) -> None:
