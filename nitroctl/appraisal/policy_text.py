@@ -33,17 +33,22 @@ Path = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What is read, for its errors. ``family``: what their codes begin with. ``noun``: what the file is.
+    """What is read, for its errors: their codes, what the file is (``noun``), and how to get one to start from."""
 
-    ``start``: how to get one to start from.
-    """
-
-    family: str
     noun: str
     start: str
+    syntax: str
+    duplicate_key: str
+    feature: str
 
 
-POLICY: Final = Form("appraisal-policy", "policy", "nitroctl attest policy init writes one to start from")
+POLICY: Final = Form(
+    noun="policy",
+    start="nitroctl attest policy init writes one to start from",
+    syntax="appraisal-policy.syntax",
+    duplicate_key="appraisal-policy.duplicate-key",
+    feature="appraisal-policy.yaml-feature",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +101,18 @@ class _Yaml:
         import yaml  # noqa: PLC0415  (start-up: only a policy in YAML needs the reader)
 
         if text.startswith("\ufeff"):
-            raise self._refused("syntax", 0, "begins with a byte order mark", "save it as UTF-8 without BOM")
+            raise self._refused(self.form.syntax, 0, "begins with a byte order mark", "save it as UTF-8 without BOM")
         try:
             value = self._document(self._allowed(yaml.parse(text, Loader=yaml.SafeLoader)))
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             problem = getattr(error, "problem", None) or "a character that may not stand in YAML"
-            raise self._refused("syntax", mark.line + 1 if mark else 0, f"not YAML: {problem}") from error
+            raise self._refused(self.form.syntax, mark.line + 1 if mark else 0, f"not YAML: {problem}") from error
         return Text(value, self.lines)
 
     def _refused(self, code: str, line: int, message: str, hint: str = "") -> CannotAnswer:
         place = f"line {line}: " if line else ""
-        return CannotAnswer(f"{self.where}: {place}{message}", f"{self.form.family}.{code}", [hint] if hint else [])
+        return CannotAnswer(f"{self.where}: {place}{message}", code, [hint] if hint else [])
 
     def _allowed(self, events: "Iterator[yaml.Event]") -> "Iterator[yaml.Event]":
         """Pass on what the policy's subset of YAML has; refuse the rest where it stands."""
@@ -116,15 +121,17 @@ class _Yaml:
         for event in events:
             line = _line(event)
             if isinstance(event, yaml.AliasEvent):
-                raise self._refused("yaml-feature", line, f"the alias *{short(str(event.anchor))}", _WRITE_OUT)
+                raise self._refused(self.form.feature, line, f"the alias *{short(str(event.anchor))}", _WRITE_OUT)
             if isinstance(event, yaml.NodeEvent):
                 if event.anchor is not None:
-                    raise self._refused("yaml-feature", line, f"the anchor &{short(str(event.anchor))}", _WRITE_OUT)
+                    raise self._refused(self.form.feature, line, f"the anchor &{short(str(event.anchor))}", _WRITE_OUT)
                 tag = getattr(event, "tag", None)
                 if tag is not None:
-                    raise self._refused("yaml-feature", line, f"the tag {short(tag)}", "leave the tag out")
+                    raise self._refused(self.form.feature, line, f"the tag {short(tag)}", "leave the tag out")
             if isinstance(event, yaml.DocumentStartEvent) and (event.version or event.tags):
-                raise self._refused("yaml-feature", line, "a YAML directive", "leave the line that begins with % out")
+                raise self._refused(
+                    self.form.feature, line, "a YAML directive", "leave the line that begins with % out"
+                )
             yield event
 
     def _document(self, events: "Iterator[yaml.Event]") -> object:
@@ -133,13 +140,13 @@ class _Yaml:
         next(events)  # the stream's start
         first = next(events)
         if isinstance(first, yaml.StreamEndEvent):
-            raise self._refused("syntax", 0, "empty", self.form.start)
+            raise self._refused(self.form.syntax, 0, "empty", self.form.start)
         value = self._value(next(events), events, ())
         next(events)  # the document's end
         after = next(events)
         if not isinstance(after, yaml.StreamEndEvent):
             line = _line(after)
-            raise self._refused("yaml-feature", line, "a second document", f"keep one {self.form.noun} in a file")
+            raise self._refused(self.form.feature, line, "a second document", f"keep one {self.form.noun} in a file")
         return value
 
     def _value(self, event: "yaml.Event", events: "Iterator[yaml.Event]", path: Path) -> object:
@@ -148,7 +155,7 @@ class _Yaml:
         line = _line(event)
         self.lines.setdefault(path, line)
         if len(path) > _DEPTH:
-            raise self._refused("syntax", line, f"nested too deeply to be a {self.form.noun}")
+            raise self._refused(self.form.syntax, line, f"nested too deeply to be a {self.form.noun}")
         if isinstance(event, yaml.ScalarEvent):
             return self._scalar(event, line)
         if isinstance(event, yaml.SequenceStartEvent):
@@ -162,7 +169,7 @@ class _Yaml:
             if key in members:
                 line = _line(inner)
                 hint = f"keep one; the first stands in line {self.lines[*path, key]}"
-                raise self._refused("duplicate-key", line, f"the key {short(key)!r} occurs twice", hint)
+                raise self._refused(self.form.duplicate_key, line, f"the key {short(key)!r} occurs twice", hint)
             self.lines[*path, key] = _line(inner)
             members[key] = self._value(next(events), events, (*path, key))
         return members
@@ -171,9 +178,9 @@ class _Yaml:
         line = _line(event)
         key = getattr(event, "value", None)
         if not isinstance(key, str):
-            raise self._refused("yaml-feature", line, "a key that is not text", "write a name before the colon")
+            raise self._refused(self.form.feature, line, "a key that is not text", "write a name before the colon")
         if key == "<<" and not event.style:
-            raise self._refused("yaml-feature", line, "the merge key <<", _WRITE_OUT)
+            raise self._refused(self.form.feature, line, "the merge key <<", _WRITE_OUT)
         return key
 
     def _scalar(self, event: "yaml.ScalarEvent", line: int) -> object:
@@ -191,7 +198,7 @@ class _Yaml:
             shown = short(word)
             article = "an" if kind[:1] in "aeiou" else "a"
             hint = _QUOTE.format(shown) + (", or write true or false" if kind == "bool" else "")
-            raise self._refused("yaml-feature", line, f"{shown!r} can be read as text or as {article} {kind}", hint)
+            raise self._refused(self.form.feature, line, f"{shown!r} can be read as text or as {article} {kind}", hint)
         return word
 
 

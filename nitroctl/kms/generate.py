@@ -4,33 +4,59 @@ An Allow with a condition on PCR0 protects nothing by itself: another Allow, an 
 behind it, or a grant lets callers in that attest nothing. So every Allow here is matched by Denies that reach all
 principals and all paths:
 
-- one Allow for each active release, with all its pinned registers in one condition, so that registers of two releases
-  cannot be mixed;
-- Deny of the four attested actions without attestation: ``Null`` on PCR0, which is absent from such a request;
-- Deny of images that are not recorded: for each register that *every* release pins, a statement of its own (several
-  keys in one negated operator would have to differ all at once) that lists the values of all releases;
-- Deny of PCR0 = 0, which an enclave in debug mode attests;
-- Deny of the two ways past attestation: ReEncryptFrom, which cannot carry any, and CreateGrant, whose constraints do
-  not know it.
+- one Allow for each active release, with all its registers in one condition, so that registers of two releases cannot
+  be mixed;
+- Deny of the four attested actions without attestation: ``Null`` on a register that every attestation of the platform
+  has, and that is absent from a request without one;
+- Deny of images that are not recorded: for each register that *every* release is bound to, a statement of its own
+  (several keys in one negated operator would have to differ all at once) that lists the values of all releases;
+- Deny of PCR0 = 0, which an enclave in debug mode attests (a NitroTPM has no such mode);
+- Deny of the ways past attestation: ReEncryptFrom, which cannot carry any, CreateGrant, whose constraints do not know
+  it, and ReplicateKey, whose replica has a policy of its own.
 
-Comparison ignores case, values are lower case. Source: KMS Developer Guide, "Conditions for AWS Nitro Enclaves";
-IAM "Condition operators" (absent keys, negated operators).
+A key for enclaves and NitroTPMs both has these Denies for each platform, held to requests that attest it (``Null`` is
+false); without attestation is then: of neither platform. Comparison ignores case, values are lower case.
+Source: KMS Developer Guide, "Conditions for attested platforms"; IAM "Condition operators" (absent keys, negated
+operators).
 """
 
+import bisect
 import hashlib
+import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from nitroctl import pcr
-from nitroctl.errors import CannotAnswer, UsageError
-from nitroctl.kms.key_policy import EVERYBODY, SID_PREFIX, Conditions, Effect, KeyPolicy, Statement, attestation_key
-from nitroctl.kms.principals import Role, hold_apart
-from nitroctl.records import NITRO_ENCLAVE, Entry, Ledger, Status
+from nitroctl.errors import CannotAnswer
+from nitroctl.kms.generate_releases import Bound, anchor, bind, common, register_name, releases
+from nitroctl.kms.key_policy import (
+    EVERYBODY,
+    NOTHING_KEPT,
+    SID_PREFIX,
+    SIZE_LIMIT,
+    Conditions,
+    Effect,
+    Kept,
+    KeyPolicy,
+    Statement,
+)
+from nitroctl.kms.principals import Role
+from nitroctl.kms.request import Platform
+from nitroctl.kms.targets import ATTESTED_ACTIONS, DATA_WRITER_ACTIONS, Targets, parse_action, parse_context
+from nitroctl.records import Entry
 
-#: The actions on a key for which KMS evaluates attestation. GenerateRandom does too, but has no key.
-ATTESTED_ACTIONS: Final = ("kms:Decrypt", "kms:DeriveSharedSecret", "kms:GenerateDataKey", "kms:GenerateDataKeyPair")
+__all__ = [
+    "ADMIN_ACTIONS",
+    "ATTESTED_ACTIONS",
+    "DETOURS",
+    "WRITER_ACTIONS",
+    "Targets",
+    "generate",
+    "parse_action",
+    "parse_context",
+    "releases",
+]
 
 #: Managing the key: nothing that touches data, no CreateGrant, no PutKeyPolicy, nothing that makes a second key of
 #: the same material (ReplicateKey, ImportKeyMaterial) or points clients elsewhere (aliases).
@@ -61,155 +87,73 @@ WRITER_ACTIONS: Final = (
     "kms:ListKeyPolicies",
     "kms:PutKeyPolicy",
 )
-#: Registers that identify the image. A union of images can be denied when all releases pin one of these sets.
-_IDENTIFYING: Final = ({0}, {1, 2})
+#: Ways to the data that no attestation can be asked for.
+DETOURS: Final = ("kms:CreateGrant", "kms:ReEncryptFrom", "kms:ReplicateKey")
 
 _SID_WORDS: Final = 40
+_HOLDER: Final = {Platform.ENCLAVE: "an enclave", Platform.TPM: "an instance"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Targets:
-    """Who and what a key policy is for. ``actions``: of ATTESTED_ACTIONS; see :func:`parse_action`."""
-
-    enclave_roles: tuple[Role, ...]
-    admin_roles: tuple[Role, ...]
-    policy_writers: tuple[Role, ...]
-    actions: tuple[str, ...] = ("kms:Decrypt",)
-    encryption_context: Mapping[str, str] = field(default_factory=dict)
-
-
-def parse_action(text: str) -> str:
-    """Return the attested action that ``text`` names, as ``Decrypt`` or ``kms:Decrypt``.
-
-    Raises UsageError ``kms.action``.
-    """
-    wanted = text.strip().lower().removeprefix("kms:")
-    for action in ATTESTED_ACTIONS:
-        if action.lower() == f"kms:{wanted}":
-            return action
-    if wanted == "generaterandom":
-        reason = "kms:GenerateRandom uses no key, so a key policy cannot allow or bind it"
-        hint = "allow it to the role in an IAM policy"
-    else:
-        reason = f"--action: KMS does not evaluate attestation for {text!r}"
-        hint = f"the attested actions on a key: {', '.join(ATTESTED_ACTIONS)}"
-    raise UsageError(reason, "kms.action", [hint])
-
-
-def parse_context(texts: Iterable[str]) -> dict[str, str]:
-    """Return the encryption context that ``name=value`` texts give, sorted by name.
-
-    Raises UsageError ``kms.context``.
-    """
-    found = dict[str, str]()
-    for text in texts:
-        name, sign, value = text.partition("=")
-        problem = _context_problem(name, value) if sign else "write name=value"
-        if name.lower() in {known.lower() for known in found}:
-            problem = "the name is given twice (case does not count in condition keys)"
-        if problem:
-            raise UsageError(f"--encryption-context {text!r}: {problem}", "kms.context")
-        found[name] = value
-    return dict(sorted(found.items()))
-
-
-def _context_problem(name: str, value: str) -> str:
-    if not name or not value:
-        return "name and value must not be empty"
-    if not re.fullmatch(r"[!-~]+", name) or not re.fullmatch(r"[ -~]+", value):
-        return "only printable ASCII can be compared safely in a policy"
-    return "a policy would read ${…} as a variable" if "${" in name + value else ""
-
-
-def releases(ledger: Ledger, *, components: Sequence[str] = (), environment: str | None = None) -> tuple[Entry, ...]:
-    """Return the active entries that a key is for.
-
-    All of one environment, and of one component unless ``components`` names several: a key that also opens to the
-    test environment's images protects nothing in production. Raises CannotAnswer ``kms.no-active-records``,
-    ``kms.platform`` or ``records.not-revoked``, UsageError ``kms.several-environments`` or ``kms.several-components``.
-    """
-    chosen = [
-        entry
-        for entry in ledger.select(environment=environment, status=Status.ACTIVE)
-        if not components or entry.component in components
-    ]
-    _refuse_revoked(ledger, chosen)
-    missing = sorted(set(components) - {entry.component for entry in chosen})
-    if missing or not chosen:
-        what = f"of {', '.join(missing) or 'any component'} in {environment or 'any environment'}"
-        raise CannotAnswer(
-            f"no active record {what}: there is nothing to bind a key to",
-            "kms.no-active-records",
-            ["nitroctl pcr list shows the records; pcr record … --activate makes one active"],
-        )
-    environments = sorted({entry.environment for entry in chosen})
-    if len(environments) > 1:
-        raise UsageError(
-            f"active records are of several environments: {', '.join(environments)}",
-            "kms.several-environments",
-            ["say which the key is for: --environment NAME"],
-        )
-    found = sorted({entry.component for entry in chosen})
-    if len(found) > 1 and not components:
-        raise UsageError(
-            f"active records are of several components: {', '.join(found)}",
-            "kms.several-components",
-            ["say which the key is for: --component NAME (repeat it for a shared key)"],
-        )
-    for entry in chosen:
-        if entry.platform != NITRO_ENCLAVE:
-            raise CannotAnswer(
-                f"{entry.id} is of the platform {entry.platform}; policies are written for {NITRO_ENCLAVE} only",
-                "kms.platform",
-                ["its condition keys differ (kms:RecipientAttestation:NitroTPMPCR…); nothing is guessed"],
-            )
-    return tuple(chosen)
-
-
-def _refuse_revoked(ledger: Ledger, chosen: Sequence[Entry]) -> None:
-    """Refuse a release whose image is also recorded as revoked, under whatever name and wherever."""
-    for entry in chosen:
-        for other in ledger.revoking(entry.pcrs):
-            raise CannotAnswer(
-                f"{entry.id} is active, but the same image is {other.id}, which is revoked",
-                "records.not-revoked",
-                [f"revoke or retire it too: nitroctl pcr revoke {entry.id} --reason TEXT"],
-            )
-
-
-def generate(entries: Sequence[Entry], targets: Targets) -> KeyPolicy:
+def generate(entries: Sequence[Entry], targets: Targets, kept: Kept = NOTHING_KEPT) -> KeyPolicy:
     """Return the policy that lets the enclave roles of ``targets`` use the key from the images of ``entries`` only.
 
-    The same entries and targets give the same bytes. Raises UsageError ``kms.separation``, ``kms.principal`` or
-    ``kms.context``, CannotAnswer ``kms.no-common-register`` or ``kms.policy-too-large``.
+    ``kept``: statements of the operator's that stay in it. The same entries, targets and kept statements give the same
+    bytes, in whatever order entries, roles and actions come. Raises UsageError ``kms.separation``, ``kms.principal``,
+    ``kms.context``, ``kms.data-writer`` or ``kms.placement``, CannotAnswer ``kms.platform``, ``kms.tpm-registers``,
+    ``kms.no-common-register`` or ``kms.policy-too-large``.
     """
-    hold_apart(targets.enclave_roles, targets.admin_roles, targets.policy_writers)
-    if targets.encryption_context and "kms:DeriveSharedSecret" in targets.actions:
-        raise UsageError("kms:DeriveSharedSecret takes no encryption context, so it could never be met", "kms.context")
-    common = _common_registers(entries)
-    return KeyPolicy.of(
-        (
-            _admin(targets),
-            _writer(targets),
-            *(_allow(entry, targets) for entry in entries),
-            _deny_unattested(),
-            *(_deny_other(index, entries) for index in common),
-            _deny_debug(),
-            _deny_detours(),
-        )
+    targets.hold()
+    bound = bind(entries, targets.placement)
+    groups = {
+        platform: common(bound, platform) for platform in Platform if any(each.platform is platform for each in bound)
+    }
+    policy = KeyPolicy.of(tuple(_statements(bound, groups, targets)), kept)
+    if policy.left < 0:
+        raise _too_large(policy, bound, groups, targets)
+    return policy
+
+
+def _too_large(
+    policy: KeyPolicy, bound: Sequence[Bound], groups: Mapping[Platform, Sequence[int]], targets: Targets
+) -> CannotAnswer:
+    """Return the error that says how much less would fit."""
+
+    def fits(count: int) -> bool:
+        return KeyPolicy.of(tuple(_statements(bound[:count], groups, targets)), policy.kept).left >= 0
+
+    most = bisect.bisect_left(range(1, len(bound) + 1), x=True, key=lambda count: not fits(count))
+    foreign = len(json.dumps([*policy.kept.before, *policy.kept.after], ensure_ascii=False).encode())
+    kept = f", {foreign} of them the statements that are kept" if policy.kept.before or policy.kept.after else ""
+    many = f"{len(bound) - most} releases too many" if most else "too much even for one release"
+    return CannotAnswer(
+        f"the policy of {len(bound)} releases has {policy.size} bytes{kept}; KMS takes {SIZE_LIMIT}: {many}",
+        "kms.policy-too-large",
+        [
+            "retire releases that are no longer run, or pin fewer registers (PCR0 covers the whole image)",
+            "give each component a key of its own: --component",
+        ],
+        {"size_bytes": policy.size, "limit_bytes": SIZE_LIMIT, "releases_too_many": len(bound) - most},
     )
 
 
-def _common_registers(entries: Sequence[Entry]) -> list[int]:
-    """Return the registers that every release pins; only their values can be listed without shutting a release out."""
-    common = set.intersection(*(set(entry.pin) for entry in entries))
-    if not any(needed <= common for needed in _IDENTIFYING):
-        raise CannotAnswer(
-            "the active releases have no image register in common: neither PCR0 nor PCR1 and PCR2 are pinned by all",
-            "kms.no-common-register",
-            ["images that are not recorded could not be denied; record the releases with PCR0 pinned"],
-        )
-    return sorted(common)
+def _statements(
+    bound: Sequence[Bound], groups: Mapping[Platform, Sequence[int]], targets: Targets
+) -> Iterator[Statement]:
+    anchors = {platform: anchor(platform, registers) for platform, registers in groups.items()}
+    mixed = len(groups) > 1
+    yield _admin(targets)
+    yield _writer(targets)
+    if targets.data_writers:
+        yield _data_writer(targets)
+    for each in bound:
+        yield _allow(each, targets)
+    yield _deny_unattested(anchors)
+    for platform, registers in groups.items():
+        for index in registers:
+            yield _deny_other(platform, index, bound, guard=anchors[platform] if mixed else None)
+    if Platform.ENCLAVE in groups:
+        yield _deny_debug()
+    yield _deny_detours()
 
 
 def _admin(targets: Targets) -> Statement:
@@ -232,24 +176,40 @@ def _writer(targets: Targets) -> Statement:
     )
 
 
-def _allow(entry: Entry, targets: Targets) -> Statement:
+def _data_writer(targets: Targets) -> Statement:
+    return Statement(
+        sid=f"{SID_PREFIX}DataWriter",
+        effect=Effect.ALLOW,
+        principals=_arns(targets.data_writers),
+        actions=DATA_WRITER_ACTIONS,
+        purpose="prepare secrets for the enclave, without attestation: it can replace them, and not read them",
+        conditions={"StringEquals": _context(targets)},
+    )
+
+
+def _allow(bound: Bound, targets: Targets) -> Statement:
     conditions: dict[str, Mapping[str, tuple[str, ...]]] = {
-        "StringEqualsIgnoreCase": {attestation_key(index): (value.hex(),) for index, value in entry.pinned.items()}
+        "StringEqualsIgnoreCase": {
+            bound.platform.key(index): tuple(sorted(value.hex() for value in values))
+            for index, values in bound.registers.items()
+        }
     }
     if targets.encryption_context:
-        conditions["StringEquals"] = {
-            f"kms:EncryptionContext:{name}": (value,) for name, value in targets.encryption_context.items()
-        }
-    registers = ", ".join(pcr.name(index) for index in entry.pin)
+        conditions["StringEquals"] = _context(targets)
+    entry = bound.entry
     return Statement(
         sid=_release_sid(entry.id),
         effect=Effect.ALLOW,
         principals=_arns(targets.enclave_roles),
         actions=tuple(action for action in ATTESTED_ACTIONS if action in targets.actions),
-        purpose=f"use the key from an enclave that attests {registers} of {entry.id}",
+        purpose=f"use the key from {_HOLDER[bound.platform]} that attests {bound.names} of {entry.id}",
         conditions=conditions,
         entry=entry.id,
     )
+
+
+def _context(targets: Targets) -> Mapping[str, tuple[str, ...]]:
+    return {f"kms:EncryptionContext:{name}": (value,) for name, value in sorted(targets.encryption_context.items())}
 
 
 def _release_sid(entry_id: str) -> str:
@@ -258,27 +218,35 @@ def _release_sid(entry_id: str) -> str:
     return f"{SID_PREFIX}Allow{words[:_SID_WORDS]}{hashlib.sha256(entry_id.encode()).hexdigest()[:8]}"
 
 
-def _deny_unattested() -> Statement:
+def _deny_unattested(anchors: Mapping[Platform, int]) -> Statement:
+    """Return the Deny of requests that have the register of no platform; several keys are all to be absent."""
     return _deny(
         "DenyUnattested",
-        {"Null": {attestation_key(0): ("true",)}},
+        {"Null": {platform.key(index): ("true",) for platform, index in anchors.items()}},
         "no use without attestation, not by IAM policies or grants either",
     )
 
 
-def _deny_other(index: int, entries: Sequence[Entry]) -> Statement:
-    values = tuple(sorted({entry.pcrs[index].hex() for entry in entries}))
-    return _deny(
-        f"DenyOther{pcr.name(index)}",
-        {"StringNotEqualsIgnoreCase": {attestation_key(index): values}},
-        f"no use with a {pcr.name(index)} that no active release has",
-    )
+def _deny_other(platform: Platform, index: int, bound: Sequence[Bound], *, guard: int | None) -> Statement:
+    """Return the Deny of values that no release has.
+
+    ``guard``: a register that must be there for it to apply, where another platform attests too: the negated operator
+    holds for an absent register, and would shut that platform out.
+    """
+    values = {value.hex() for each in bound if each.platform is platform for value in each.registers[index]}
+    name = register_name(platform, index)
+    conditions: dict[str, Mapping[str, tuple[str, ...]]] = {
+        "StringNotEqualsIgnoreCase": {platform.key(index): tuple(sorted(values))}
+    }
+    if guard is not None:
+        conditions["Null"] = {platform.key(guard): ("false",)}
+    return _deny(f"DenyOther{name}", conditions, f"no use with a {name} that no active release has")
 
 
 def _deny_debug() -> Statement:
     return _deny(
         "DenyDebug",
-        {"StringEqualsIgnoreCase": {attestation_key(0): (pcr.ZERO.hex(),)}},
+        {"StringEqualsIgnoreCase": {Platform.ENCLAVE.key(0): (pcr.ZERO.hex(),)}},
         "no use from an enclave in debug mode (PCR0 is zero)",
     )
 
@@ -299,10 +267,10 @@ def _deny_detours() -> Statement:
         sid=f"{SID_PREFIX}DenyDetours",
         effect=Effect.DENY,
         principals=EVERYBODY,
-        actions=("kms:CreateGrant", "kms:ReEncryptFrom"),
-        purpose="no re-encryption and no new grants: neither can be made to attest",
+        actions=DETOURS,
+        purpose="no re-encryption, new grants or replicas: none can be made to attest",
     )
 
 
 def _arns(roles: Iterable[Role]) -> tuple[str, ...]:
-    return tuple(role.arn for role in roles)
+    return tuple(sorted(role.arn for role in roles))

@@ -12,11 +12,13 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
 
-from nitroctl.errors import CannotAnswer
-
 #: What KMS accepts, in bytes of UTF-8 as sent. A fixed quota.
 SIZE_LIMIT: Final = 32_768
 SID_PREFIX: Final = "Nitroctl"
+#: The version of the policy language whose values may hold variables (``${…}``).
+VERSION: Final = "2012-10-17"
+#: Characters that KMS takes in no policy.
+REFUSED: Final = re.compile(r"[^\t\n\r\u0020-\u00ff]")
 #: Principal of a statement about everybody.
 EVERYBODY: Final = ("*",)
 
@@ -76,54 +78,91 @@ def _plain(values: tuple[str, ...]) -> str | list[str]:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What stays of a policy that is written anew: the operator's statements before and after ours, as they stand.
+
+    ``version``: of the policy language. ``id``: the policy's, empty when it has none.
+    """
+
+    before: tuple[Mapping[str, object], ...] = ()
+    after: tuple[Mapping[str, object], ...] = ()
+    version: str = VERSION
+    id: str = ""
+
+
+#: A policy of our statements alone.
+NOTHING_KEPT: Final = Kept()
+
+
+@dataclass(frozen=True, slots=True)
 class KeyPolicy:
-    """A policy of statements in their order. Made by :meth:`of`, which holds it to what KMS accepts."""
+    """A policy of statements in their order. Made by :meth:`of`, which holds it to the characters KMS accepts.
+
+    ``statements``: ours; ``kept``: the operator's around them.
+    """
 
     statements: tuple[Statement, ...]
+    kept: Kept = NOTHING_KEPT
 
     @classmethod
-    def of(cls, statements: tuple[Statement, ...]) -> "KeyPolicy":
-        """Return the policy of ``statements``. Raises CannotAnswer ``kms.policy-too-large``.
+    def of(cls, statements: tuple[Statement, ...], kept: Kept = NOTHING_KEPT) -> "KeyPolicy":
+        """Return the policy of ``statements``. Its size is not held to the limit: see :attr:`left`.
 
         ValueError for what only a bug can do: a Sid that is not ours or not unique, a character KMS refuses.
         """
         sids = [statement.sid for statement in statements]
         if len(set(sids)) != len(sids) or not all(_SID.fullmatch(sid) for sid in sids):
             raise ValueError(f"Sids not unique or not ours: {sids}")
-        policy = cls(statements)
-        if not all(" " <= character <= "~" for character in policy.compact()):
+        policy = cls(statements, kept)
+        if REFUSED.search(policy.compact()):
             raise ValueError("characters that KMS refuses")
-        if policy.size > SIZE_LIMIT:
-            count = sum(bool(statement.entry) for statement in statements)
-            raise CannotAnswer(
-                f"the policy of {count} releases has {policy.size} bytes; KMS takes {SIZE_LIMIT}",
-                "kms.policy-too-large",
-                [
-                    "retire releases that are no longer run, or pin fewer registers (PCR0 covers the whole image)",
-                    "give each component a key of its own: --component",
-                ],
-                {"size_bytes": policy.size, "limit_bytes": SIZE_LIMIT},
-            )
         return policy
 
     def document(self) -> dict[str, object]:
         """Return the policy as JSON members."""
-        return {"Version": "2012-10-17", "Statement": [statement.as_json() for statement in self.statements]}
+        members: dict[str, object] = {"Version": self.kept.version}
+        if self.kept.id:
+            members["Id"] = self.kept.id
+        ours = (statement.as_json() for statement in self.statements)
+        return members | {"Statement": [*self.kept.before, *ours, *self.kept.after]}
 
     def compact(self) -> str:
         """Return the policy as JSON without white space: the form to send."""
-        return json.dumps(self.document(), separators=(",", ":"))
+        return _compact(self.document())
 
     def pretty(self) -> str:
         """Return the policy as JSON indented by two spaces: the form to read and to commit."""
-        return json.dumps(self.document(), indent=2)
+        return json.dumps(self.document(), indent=2, ensure_ascii=False)
 
     @property
     def size(self) -> int:
         """Bytes of the compact form."""
-        return len(self.compact().encode("ascii"))
+        return len(self.compact().encode())
 
     @property
     def left(self) -> int:
-        """Bytes that the compact form may still grow."""
+        """Bytes that the compact form may still grow; negative when KMS takes no policy as long."""
         return SIZE_LIMIT - self.size
+
+    @property
+    def room(self) -> int:
+        """How many more releases would fit, each as long as the longest there is, with registers of their own."""
+        shared = [each for each in self.statements if each.effect is Effect.DENY and _UNION in each.conditions]
+        longest = 0
+        for each in self.statements:
+            if each.entry:
+                listed = [deny for deny in shared if deny.conditions[_UNION].keys() <= each.conditions[_TUPLE].keys()]
+                longest = max(longest, len(_compact(each.as_json())) + 1 + _VALUE_BYTES * len(listed))
+        single = sum(len(values) == 1 for deny in shared for values in deny.conditions[_UNION].values())
+        return max(0, self.left - 2 * single) // longest if longest else 0
+
+
+#: The operators that compare registers: all of a release's in one Allow, one of all releases in a Deny.
+_TUPLE: Final = "StringEqualsIgnoreCase"
+_UNION: Final = "StringNotEqualsIgnoreCase"
+#: One more register in a list: quotes, a comma, and 96 digits.
+_VALUE_BYTES: Final = 99
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

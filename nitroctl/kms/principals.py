@@ -20,6 +20,8 @@ _ROLE: Final = re.compile(
 _SESSION: Final = re.compile(
     r"arn:(?P<partition>aws(?:-[a-z]+)*):sts::(?P<account>[0-9]{12}):assumed-role/(?P<name>[^/]+)/.*", re.ASCII
 )
+_PARENT: Final = "an enclave's parent must not manage the key that guards its secrets"
+_SUBSTITUTION: Final = "an enclave's parent could put secrets of its own in place of those meant for the enclave"
 _GET_ROLE: Final = "aws iam get-role --role-name <name> shows a role's ARN"
 
 
@@ -40,7 +42,16 @@ class Role:
 
 def roles(texts: Sequence[str], *, option: str) -> tuple[Role, ...]:
     """Return the roles that ``texts`` name, sorted and each once. Raises UsageError ``kms.principal``."""
-    found = {role.identity: role for role in (parse(text, option=option) for text in texts)}
+    found = dict[tuple[str, str], Role]()
+    for text in texts:
+        role = parse(text, option=option)
+        known = found.setdefault(role.identity, role)
+        if known != role:
+            raise UsageError(
+                f"{option}: one role in two forms: {known.arn!r} and {role.arn!r}",
+                "kms.principal",
+                [f"a role's name is unique in its account; {_GET_ROLE}, with its path"],
+            )
     return tuple(sorted(found.values(), key=lambda role: role.arn))
 
 
@@ -85,22 +96,27 @@ def _diagnose(arn: str) -> tuple[str, str]:
     return "not the ARN of an IAM role", "write arn:aws:iam::<12-digit account>:role/<name>"
 
 
-def hold_apart(enclave: Sequence[Role], admin: Sequence[Role], writer: Sequence[Role]) -> None:
+def hold_apart(
+    enclave: Sequence[Role], admin: Sequence[Role], writer: Sequence[Role], data: Sequence[Role] = ()
+) -> None:
     """Refuse one role in two duties that must not meet, and roles of different partitions.
 
-    Whoever may rewrite the policy or manage the key must not be who decrypts with it. Raises UsageError
-    ``kms.separation`` or ``kms.principal``.
+    Whoever may rewrite the policy, manage the key or prepare its secrets must not be whose enclave decrypts; and who
+    prepares secrets must not write the policy. Raises UsageError ``kms.separation`` or ``kms.principal``.
     """
-    decrypting = {role.identity: role for role in enclave}
-    for option, others in (("--admin-role", admin), ("--policy-writer", writer)):
-        for role in others:
-            if role.identity in decrypting:
+    for one, other, why in (
+        (("enclave role", enclave), ("admin role", admin), _PARENT),
+        (("enclave role", enclave), ("policy writer", writer), _PARENT),
+        (("enclave role", enclave), ("data writer", data), _SUBSTITUTION),
+        (("policy writer", writer), ("data writer", data), "whoever decides who decrypts should not handle the data"),
+    ):
+        held = {role.identity for role in one[1]}
+        for role in other[1]:
+            if role.identity in held:
                 raise UsageError(
-                    f"{role.arn} is both --enclave-role and {option}",
-                    "kms.separation",
-                    ["an enclave's parent must not manage the key that guards its secrets; name another role"],
+                    f"{role.arn} is both {one[0]} and {other[0]}", "kms.separation", [f"{why}; name another role"]
                 )
-    partitions = sorted({role.partition for role in (*enclave, *admin, *writer)})
+    partitions = sorted({role.partition for role in (*enclave, *admin, *writer, *data)})
     if len(partitions) > 1:
         raise UsageError(
             f"the roles are of different partitions: {', '.join(partitions)}",

@@ -18,7 +18,7 @@ LIMITS = (
         "not looked at: grants that exist, for what the Denies leave them (aws kms list-grants); the roles' IAM"
         " policies; a second policy of the key (AWS_RAM); replicas of a multi-Region key"
     ),
-    "nobody is allowed kms:Encrypt; add a statement of your own for who prepares the secrets, under another Sid",
+    "nobody is allowed kms:Encrypt: --data-writer names who prepares the secrets",
     "apply it as a --policy-writer: KMS refuses a policy that would lock its caller out",
 )
 
@@ -161,7 +161,8 @@ POLICY = f"""\
       }},
       "Action": [
         "kms:CreateGrant",
-        "kms:ReEncryptFrom"
+        "kms:ReEncryptFrom",
+        "kms:ReplicateKey"
       ],
       "Resource": "*"
     }}
@@ -169,7 +170,7 @@ POLICY = f"""\
 }}
 """
 SIZE = len(json.dumps(json.loads(POLICY), separators=(",", ":")))
-SIZE_NOTE = f"{SIZE} bytes as compact JSON; KMS takes 32768, {32768 - SIZE} are left"
+SIZE_NOTE = f"{SIZE} bytes as compact JSON; KMS takes 32768, {32768 - SIZE} are left: 71 releases more like these"
 
 
 def test_the_policy_is_printed_as_it_is_to_be_sent(cli: Cli) -> None:
@@ -232,12 +233,14 @@ def test_in_json_every_statement_is_explained(cli: Cli) -> None:
             {
                 "sid": "NitroctlDenyDetours",
                 "effect": "Deny",
-                "purpose": "no re-encryption and no new grants: neither can be made to attest",
+                "purpose": "no re-encryption, new grants or replicas: none can be made to attest",
             },
         ],
+        "form": "json",
         "size_bytes": SIZE,
         "limit_bytes": 32768,
         "remaining_bytes": 32768 - SIZE,
+        "remaining_releases": 71,
     }
 
 
@@ -255,7 +258,7 @@ def test_the_policy_is_written_to_a_file(cli: Cli) -> None:
         "  NitroctlDenyUnattested            no use without attestation, not by IAM policies or grants either\n"
         "  NitroctlDenyOtherPCR0             no use with a PCR0 that no active release has\n"
         "  NitroctlDenyDebug                 no use from an enclave in debug mode (PCR0 is zero)\n"
-        "  NitroctlDenyDetours               no re-encryption and no new grants: neither can be made to attest\n",
+        "  NitroctlDenyDetours               no re-encryption, new grants or replicas: none can be made to attest\n",
         noted(*LIMITS),
     )
     assert Path("policy.json").read_text() == POLICY
@@ -333,7 +336,7 @@ REFUSED = {
     "one-role-for-both": (
         (*WHO, "--admin-role", f"{ROLE}/signer"),
         2,
-        f"{ROLE}/signer is both --enclave-role and --admin-role [kms.separation]",
+        f"{ROLE}/signer is both enclave role and admin role [kms.separation]",
     ),
     "unattested-action": (
         (*WHO, "--action", "Encrypt"),

@@ -134,7 +134,7 @@ def test_an_action_that_was_not_asked_for_is_not_allowed() -> None:
         assert not allowed(policy(*TWO), attested(ENCLAVE, TWO[0].pcrs, action))
 
 
-@pytest.mark.parametrize("action", ["kms:ReEncryptFrom", "kms:CreateGrant"])
+@pytest.mark.parametrize("action", ["kms:ReEncryptFrom", "kms:CreateGrant", "kms:ReplicateKey"])
 def test_the_detours_are_closed_to_everybody(action: str) -> None:
     for principal in EVERYONE:
         assert not allowed(policy(*TWO), Request(principal, action), elsewhere=True)
@@ -370,10 +370,10 @@ SEVERAL = Ledger.of([active("1"), active("3", environment="dev"), active("4", co
             "active records are of several components: api, signer",
         ),
         (
-            Ledger.of([active("1", platform="nitro-tpm", pcrs={4: register(4), 12: pcr.ZERO})]),
+            Ledger.of([active("1", platform="sandbox", pcrs={4: register(4), 12: pcr.ZERO})]),
             {},
             "kms.platform",
-            "signer-1@prod is of the platform nitro-tpm; policies are written for nitro-enclave only",
+            "signer-1@prod is of the platform sandbox; policies are written for nitro-enclave and nitro-tpm only",
         ),
     ],
 )

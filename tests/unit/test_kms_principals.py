@@ -111,11 +111,11 @@ ADMIN, WRITER = f"{ROLE}-admin", f"{ROLE}-writer"
     ],
 )
 def test_the_enclaves_role_is_neither_admin_nor_policy_writer(same: str) -> None:
-    for admin, writer, option in ((same, WRITER, "--admin-role"), (ADMIN, same, "--policy-writer")):
+    for admin, writer, duty in ((same, WRITER, "admin role"), (ADMIN, same, "policy writer")):
         with pytest.raises(UsageError) as caught:
             hold_apart(one(ROLE), one(admin), one(writer))
         assert caught.value.code == "kms.separation"
-        assert caught.value.message == f"{same} is both --enclave-role and {option}"
+        assert caught.value.message == f"{same} is both enclave role and {duty}"
 
 
 def test_admin_and_policy_writer_may_be_one() -> None:

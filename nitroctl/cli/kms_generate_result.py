@@ -1,0 +1,173 @@
+"""What ``nitroctl kms generate`` says of the policy it wrote."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from nitroctl.errors import CannotAnswer, UsageError
+from nitroctl.render.result import Result
+from nitroctl.render.view import Block, Fields, Headline, Raw, Text, Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from nitroctl.kms.infrastructure import Form
+    from nitroctl.kms.key_policy import KeyPolicy
+    from nitroctl.kms.targets import Targets
+    from nitroctl.records import Entry
+
+_STARTING: Final = "starting_targets.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was made, and of what. ``text``: the policy in the form that was asked for."""
+
+    policy: "KeyPolicy"
+    text: str
+    form: "Form"
+    targets: "Targets"
+    entries: "Sequence[Entry]"
+    records: str
+    output: str | None
+
+
+def generated(made: Made, *, source: "Mapping[str, str | None] | None") -> Result:
+    """Return the answer; ``source``: the targets file and the key's name in it."""
+    from nitroctl.kms.key_policy import SIZE_LIMIT
+
+    policy = made.policy
+    data: dict[str, object] = {
+        "records": made.records,
+        "releases": [entry.id for entry in made.entries],
+        "policy": policy.document(),
+        "statements": [
+            {"sid": each.sid, "effect": each.effect.value, "purpose": each.purpose}
+            | ({"entry": each.entry} if each.entry else {})
+            for each in policy.statements
+        ],
+        "form": made.form.value,
+        "size_bytes": policy.size,
+        "limit_bytes": SIZE_LIMIT,
+        "remaining_bytes": policy.left,
+        "remaining_releases": policy.room,
+    }
+    if source is not None:
+        data["targets"] = dict(source)
+    if made.targets.key:
+        data["key"] = made.targets.key
+    if made.form in ("terraform", "cloudformation"):
+        data["text"] = made.text
+    size = f"{policy.size} bytes as compact JSON; KMS takes {SIZE_LIMIT}, {policy.left} are left: {_room(policy.room)}"
+    notes = _limits(made)
+    if made.output is None:
+        view: list[Block] = [Raw(made.text if made.text.endswith("\n") else f"{made.text}\n")]
+        return Result(schema="kms.generate/1", data=data, view=view, notes=[size, *notes])
+    rows: list[tuple[str, Value]] = [("records", made.records), ("size", size)]
+    if source is not None:
+        rows.insert(0, ("targets", f"{source['file']}: {source['name']}"))
+    view = [
+        Headline(f"wrote the key policy of {', '.join(entry.id for entry in made.entries)} to {made.output}"),
+        Fields(rows),
+        Fields([(each.sid, each.purpose) for each in policy.statements], title="Statements"),
+    ]
+    return Result(schema="kms.generate/1", data={**data, "output": made.output}, view=view, notes=notes)
+
+
+def _room(count: int) -> str:
+    return "no release more" if not count else f"{count} release{'s' if count > 1 else ''} more like these"
+
+
+def _limits(made: Made) -> list[str]:
+    """Return what the reader must know that the policy itself does not say."""
+    from nitroctl.kms.key_policy import SIZE_LIMIT
+
+    targets = made.targets
+    notes = [
+        "nothing was checked against AWS: neither the key nor that the roles exist",
+        (
+            "not looked at: grants that exist, for what the Denies leave them (aws kms list-grants); the roles' IAM"
+            " policies; a second policy of the key (AWS_RAM); replicas of a multi-Region key"
+        ),
+        (
+            "a data writer can put a secret of its own in place of another: what the enclave decrypts is not genuine"
+            " because it decrypts"
+            if targets.data_writers
+            else "nobody is allowed kms:Encrypt: --data-writer names who prepares the secrets"
+        ),
+        *_form_notes(made),
+    ]
+    size = len(made.text.encode())
+    if made.form == "json" and size > SIZE_LIMIT:
+        notes.insert(0, f"this form has {size} bytes, more than KMS takes: send the form that --compact prints")
+    notes += _boot_notes(made)
+    accounts = {targets.account} if targets.account else {role.account for role in targets.admin_roles}
+    foreign = sorted({role.arn for role in targets.enclave_roles if role.account not in accounts})
+    if foreign:
+        whose = "the key" if targets.account else "the admins"
+        notes.append(f"of another account than {whose}, which must allow it too: {', '.join(foreign)}")
+    return notes
+
+
+def _form_notes(made: Made) -> list[str]:
+    if made.form == "terraform":
+        told = [
+            "Terraform gives the key the default policy, which opens it to the account, when the resource is destroyed"
+        ]
+        if not made.targets.key:
+            told.insert(
+                0, "the resource refers to an aws_kms_key that is yours to declare; --key names a key that exists"
+            )
+        return told
+    if made.form == "cloudformation":
+        told = ["the template makes a new key; in a template of yours take over the property KeyPolicy"]
+        if "kms:DeriveSharedSecret" in made.targets.actions:
+            told.append("add the KeySpec that you agree keys on")
+        return told
+    return ["apply it as a --policy-writer: KMS refuses a policy that would lock its caller out"]
+
+
+def _boot_notes(made: Made) -> list[str]:
+    """Return what the registers of NitroTPM releases do and do not say."""
+    from nitroctl.records import NITRO_TPM
+
+    releases = [entry for entry in made.entries if entry.platform == NITRO_TPM]
+    notes = []
+    added = [entry.id for entry in releases if 7 not in entry.pin and 12 not in entry.pin]  # noqa: PLR2004
+    if added:
+        notes.append(
+            f"PCR12 is not pinned by {', '.join(added)}: it is bound to zero all the same, so that nobody adds to the"
+            " kernel's command line"
+        )
+    keys = [entry.id for entry in releases if 4 not in entry.pin]  # noqa: PLR2004
+    if keys:
+        notes.append(f"{', '.join(keys)}: PCR7 names the keys of Secure Boot, not an image: what they signed is let in")
+    return notes
+
+
+def start(output: str | None, *, alone: bool) -> Result:
+    """Return targets to start from, or write them to ``output``, which must not be there yet."""
+    import os.path
+    from importlib import resources
+
+    from nitroctl import safefile
+
+    if not alone:
+        raise UsageError("--init writes targets to start from, and takes --output only", "usage.invalid")
+    text = resources.files("nitroctl.kms").joinpath(_STARTING).read_text("utf-8")
+    data: dict[str, object] = {"text": text}
+    if output is None:
+        return Result(schema="kms.generate.init/1", data=data, view=[Raw(text)])
+    if output == safefile.STDIN:
+        raise UsageError("--output -: the targets go to standard output without --output", "usage.invalid")
+    if os.path.lexists(output):
+        raise CannotAnswer(
+            f"{output}: is there already, and targets are not overwritten",
+            "file.exists",
+            ["name another file, or move this one away"],
+        )
+    safefile.replace(output, text.encode())
+    view: list[Block] = [
+        Headline(f"wrote targets to start from to {output}"),
+        Text(f"Next: name your roles in it, then nitroctl kms generate --targets {output}"),
+    ]
+    return Result(schema="kms.generate.init/1", data={**data, "output": output}, view=view)

@@ -1,0 +1,198 @@
+"""Which releases a key is for, and which registers each is bound to, on the platform it is of.
+
+Of an enclave that is PCR0, or PCR1 and PCR2, and what else is pinned or the targets say of its place. Of a NitroTPM it
+is the boot (PCR4) together with a command line that nobody added to (PCR12 zero), or the keys that Secure Boot accepts
+(PCR7). Source: Nitro Enclaves user guide, "Cryptographic attestation"; EC2 user guide, "Prepare for the attestation
+service"; GHSA-xrv8-2pf5-f3q7 (a command line from outside shows in PCR12 alone).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from nitroctl import pcr
+from nitroctl.errors import CannotAnswer, UsageError
+from nitroctl.kms.request import Platform
+from nitroctl.kms.targets import Placement
+from nitroctl.records import NITRO_ENCLAVE, NITRO_TPM, Entry, Ledger, Status
+
+_PLATFORMS: Final = {NITRO_ENCLAVE: Platform.ENCLAVE, NITRO_TPM: Platform.TPM}
+#: Registers that identify an image. A union of images can be denied when all releases have one of these sets.
+_IDENTIFYING: Final = {Platform.ENCLAVE: ({0}, {1, 2}), Platform.TPM: ({4, 12}, {7})}
+_BOOT, _SECURE_BOOT, _COMMAND_LINE = 4, 7, 12
+_NAMES: Final = {
+    Platform.ENCLAVE: "neither PCR0 nor PCR1 and PCR2 are pinned by all",
+    Platform.TPM: "neither PCR4 (with PCR12) nor PCR7 is pinned by all",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A release and the registers it is bound to: by index the values of which it must have one, 48 bytes each."""
+
+    entry: Entry
+    platform: Platform
+    registers: Mapping[int, frozenset[bytes]]
+
+    @property
+    def names(self) -> str:
+        """The registers by name, as condition keys have them."""
+        return ", ".join(register_name(self.platform, index) for index in self.registers)
+
+
+def register_name(platform: Platform, index: int) -> str:
+    """Return a register's name as condition keys have it: ``PCR0``, ``NitroTPMPCR4``."""
+    return platform.key(index).rpartition(":")[2]
+
+
+def releases(ledger: Ledger, *, components: Sequence[str] = (), environment: str | None = None) -> tuple[Entry, ...]:
+    """Return the active entries that a key is for.
+
+    All of one environment, and of one component unless ``components`` names several: a key that also opens to the
+    test environment's images protects nothing in production. Raises CannotAnswer ``kms.no-active-records``,
+    ``kms.platform`` or ``records.not-revoked``, UsageError ``kms.several-environments`` or ``kms.several-components``.
+    """
+    chosen = [
+        entry
+        for entry in ledger.select(environment=environment, status=Status.ACTIVE)
+        if not components or entry.component in components
+    ]
+    _refuse_revoked(ledger, chosen)
+    missing = sorted(set(components) - {entry.component for entry in chosen})
+    if missing or not chosen:
+        what = f"of {', '.join(missing) or 'any component'} in {environment or 'any environment'}"
+        raise CannotAnswer(
+            f"no active record {what}: there is nothing to bind a key to",
+            "kms.no-active-records",
+            ["nitroctl pcr list shows the records; pcr record … --activate makes one active"],
+        )
+    environments = sorted({entry.environment for entry in chosen})
+    if len(environments) > 1:
+        raise UsageError(
+            f"active records are of several environments: {', '.join(environments)}",
+            "kms.several-environments",
+            ["say which the key is for: --environment NAME"],
+        )
+    found = sorted({entry.component for entry in chosen})
+    if len(found) > 1 and not components:
+        raise UsageError(
+            f"active records are of several components: {', '.join(found)}",
+            "kms.several-components",
+            ["say which the key is for: --component NAME (repeat it for a shared key)"],
+        )
+    for entry in chosen:
+        _platform(entry)
+    return tuple(chosen)
+
+
+def _platform(entry: Entry) -> Platform:
+    if entry.platform not in _PLATFORMS:
+        raise CannotAnswer(
+            f"{entry.id} is of the platform {entry.platform}; policies are written for {' and '.join(_PLATFORMS)} only",
+            "kms.platform",
+            ["KMS knows condition keys for those two; nothing is guessed"],
+        )
+    return _PLATFORMS[entry.platform]
+
+
+def _refuse_revoked(ledger: Ledger, chosen: Sequence[Entry]) -> None:
+    """Refuse a release whose image is also recorded as revoked, under whatever name and wherever."""
+    for entry in chosen:
+        for other in ledger.on(entry.platform).revoking(entry.pcrs):
+            raise CannotAnswer(
+                f"{entry.id} is active, but the same image is {other.id}, which is revoked",
+                "records.not-revoked",
+                [f"revoke or retire it too: nitroctl pcr revoke {entry.id} --reason TEXT"],
+            )
+
+
+def bind(entries: Sequence[Entry], placement: Placement) -> tuple[Bound, ...]:
+    """Return what each of ``entries`` is bound to, in the ledger's order whatever the order they come in.
+
+    Raises CannotAnswer ``kms.platform`` or ``kms.tpm-registers``, UsageError ``kms.placement``.
+    """
+    found = []
+    for entry in Ledger.of(entries).entries:
+        platform = _platform(entry)
+        if platform is Platform.TPM:
+            found.append(Bound(entry, platform, _tpm(entry, placement)))
+        else:
+            found.append(Bound(entry, platform, _enclave(entry, placement)))
+    return tuple(found)
+
+
+def _enclave(entry: Entry, placement: Placement) -> Mapping[int, frozenset[bytes]]:
+    registers = {index: frozenset({value}) for index, value in entry.pinned.items()}
+    for index, values in placement.registers.items():
+        if index in registers and not registers[index] <= values:
+            raise UsageError(
+                f"{entry.id} pins another {pcr.name(index)} than the targets' {_PLACED[index]}",
+                "kms.placement",
+                [f"leave {_PLACED[index]} out of the targets, or record the release without that register"],
+            )
+        registers.setdefault(index, values)
+    return dict(sorted(registers.items()))
+
+
+_PLACED: Final = {3: "parent roles", 4: "instances", 8: "signers"}
+
+
+def _tpm(entry: Entry, placement: Placement) -> Mapping[int, frozenset[bytes]]:
+    if placement.registers:
+        raise UsageError(
+            f"{entry.id} is of a NitroTPM, whose PCR3, PCR4 and PCR8 do not say where it runs or who signed it",
+            "kms.placement",
+            ["leave placement out, or give the enclaves a key of their own; the role is the instance's in any case"],
+        )
+    registers = dict(entry.pinned)
+    unknown = [pcr.name(index) for index in registers if index >= Platform.TPM.registers]
+    if unknown:
+        raise _tpm_refused(entry, f"pins {', '.join(unknown)}, for which KMS has no condition key", "pin PCR0 to PCR23")
+    if not registers.keys() & {_BOOT, _SECURE_BOOT}:
+        raise _tpm_refused(
+            entry,
+            "pins neither PCR4 nor PCR7, so any image could have its registers",
+            "pin PCR4 and PCR12, or PCR7 with Secure Boot",
+        )
+    for index in (_BOOT, _SECURE_BOOT):
+        if index in registers and pcr.is_zero(registers[index]):
+            raise _tpm_refused(
+                entry, f"pins a {pcr.name(index)} of zero: nothing was measured", "measure the image again"
+            )
+    if (
+        _SECURE_BOOT not in registers
+    ):  # standard boot: the command line shows in PCR12 alone, and must be the image's own
+        if not pcr.is_zero(entry.pcrs.get(_COMMAND_LINE, pcr.ZERO)):
+            raise _tpm_refused(
+                entry,
+                "has a PCR12 that is not zero: a command line or credentials from outside the image were measured",
+                "build them into the image, or use Secure Boot and pin PCR7",
+            )
+        registers[_COMMAND_LINE] = pcr.ZERO
+    return {index: frozenset({registers[index]}) for index in sorted(registers)}
+
+
+def _tpm_refused(entry: Entry, what: str, hint: str) -> CannotAnswer:
+    return CannotAnswer(f"{entry.id} {what}", "kms.tpm-registers", [hint])
+
+
+def common(bound: Sequence[Bound], platform: Platform) -> tuple[int, ...]:
+    """Return the registers that every release of ``platform`` is bound to: only of those can all values be listed.
+
+    Raises CannotAnswer ``kms.no-common-register`` when they identify no image.
+    """
+    found = set.intersection(*(set(each.registers) for each in bound if each.platform is platform))
+    if not any(needed <= found for needed in _IDENTIFYING[platform]):
+        raise CannotAnswer(
+            f"the active releases have no image register in common: {_NAMES[platform]}",
+            "kms.no-common-register",
+            ["images that are not recorded could not be denied; record the releases with the same registers pinned"],
+        )
+    return tuple(sorted(found))
+
+
+def anchor(platform: Platform, registers: Sequence[int]) -> int:
+    """Return the register that says whether a request has an attestation of ``platform``."""
+    if platform is Platform.ENCLAVE:
+        return 0
+    return _BOOT if _BOOT in registers else _SECURE_BOOT
