@@ -15,10 +15,25 @@ app = lazy_noun(
             "simulate",
             "Say whether KMS would allow a request, and which statement, condition and register decides.",
         ),
+        "explain": (
+            "kms_explain",
+            "explain",
+            "Say why KMS refuses an attested call, and what to do about it.",
+        ),
         "lint": (
             "kms_lint",
             "lint",
             "Say what is wrong with key policies that are meant to be bound to attestation.",
+        ),
+        "show": (
+            "kms_show",
+            "show",
+            "Show a key as it is in AWS: its state, policies, grants and replicas, and what is wrong with them.",
+        ),
+        "diff": (
+            "kms_diff",
+            "diff",
+            "Say in what two key policies differ, statement by statement: the one before it, and what it would become.",
         ),
         "trail": (
             "kms_trail",

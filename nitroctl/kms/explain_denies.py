@@ -1,0 +1,108 @@
+"""Why an explicit Deny matches a call: one that is meant to, one left over from an earlier release, one that is broken.
+
+A Deny that excepts images matches an image that is in none of its values. When an Allow names that image all the same,
+the Deny is from before it. Source: KMS Developer Guide, "Policy evaluation logic"; kms generate's own shape.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from nitroctl import pcr
+from nitroctl.kms.authorize import Met, Traced
+from nitroctl.kms.document import Kind
+from nitroctl.kms.explain_reason import Bearing, Difference, Reason
+from nitroctl.kms.explain_registers import Origin, listed, standing
+from nitroctl.kms.explain_registers import reasons as register_reasons
+from nitroctl.kms.explain_statements import differing, shown, unattested
+from nitroctl.kms.operators import Presence, name, negated
+from nitroctl.kms.request import Platform, Request, register
+from nitroctl.kms.trace import is_attestation, label
+from nitroctl.records import Status
+
+
+def reasons(deny: Traced, allow: Traced | None, request: Request, origin: Origin) -> Iterator[Reason]:
+    """Yield why ``deny`` matches. ``allow``: a statement of the key's policy that lets the same call in, if any."""
+    if request.attested is None:
+        return
+    conditions = [met for met in deny.conditions if met.condition.key.lower().startswith("kms:recipientattestation")]
+    if conditions and not request.carries_attestation:
+        yield unattested(deny, request)
+        return
+    bare = next((met for met in conditions if not is_attestation(met)), None)
+    if bare is not None:
+        said = f"{label(deny)} goes by {shown(bare.condition.key)}, which is no key of KMS and in no request"
+        yield _reason("explain.unknown-key", deny, said, "write kms:RecipientAttestation:PCR0, or ImageSha384")
+        return
+    absent = next((met for met in conditions if met.actual.presence is Presence.ABSENT), None)
+    differences = [each for each in differing(deny, request, origin) if each.value is not None]
+    if absent is not None:
+        yield _absent(deny, absent, request)
+    elif differences and allow is not None:
+        yield _stale(deny, allow, differences, request, origin)
+    elif differences:
+        yield from register_reasons(differences, (deny,), request.attested, origin)
+    elif any(_names(met) for met in conditions):
+        yield _named(deny, request, origin)
+    else:
+        yield _plain(deny, request)
+
+
+def _reason(reason_id: str, deny: Traced, said: str, do: str, registers: Sequence[Difference] = ()) -> Reason:
+    return Reason(
+        id=reason_id, bearing=Bearing.DECIDES, said=said, do=do, statements=(deny,), registers=tuple(registers)
+    )
+
+
+def _names(met: Met) -> bool:
+    return not negated(met.condition.operator) and name(met.condition.operator) != "Null"
+
+
+def _absent(deny: Traced, met: Met, request: Request) -> Reason:
+    place = register(met.condition.key)
+    attested = request.attested
+    if place is not None and attested is not None and place[0] is not attested.platform:
+        wanted = {Platform.ENCLAVE: "an enclave", Platform.TPM: "a NitroTPM"}
+        said = (
+            f"{label(deny)} denies what has no register of {wanted[place[0]]}, and the document is of"
+            f" {wanted[attested.platform]}"
+        )
+        return _reason("explain.platform", deny, said, "let the Deny except both platforms (kms generate writes it so)")
+    said = f"{label(deny)} denies what does not attest {shown(met.condition.key)}, and the document does not have it"
+    do = "let the enclave extend and lock that register before it asks for the document, or deny by PCR0"
+    return _reason("explain.absent", deny, said, do)
+
+
+def _stale(deny: Traced, allow: Traced, differences: Sequence[Difference], request: Request, origin: Origin) -> Reason:
+    recorded = standing(request.attested, origin.ledger) if request.attested else ()
+    image = f"this image ({recorded[0].id})" if recorded else "this image"
+    ids = sorted({entry.id for each in differences for entry in each.expected_of})
+    but = f"all but {listed(ids)}" if ids else f"all but {len(differences[0].expected)} other values"
+    names = listed(each.name for each in differences)
+    said = f"{label(deny)} is left over: by {names} it denies {but}, and {label(allow)} lets {image} in"
+    do = (
+        "write the policy again from the records (nitroctl kms generate), which writes such Denies anew, or take it out"
+    )
+    return _reason("explain.stale-deny", deny, said, do, differences)
+
+
+def _named(deny: Traced, request: Request, origin: Origin) -> Reason:
+    """Return the reason for a Deny of exactly the registers that the document has."""
+    attested = request.attested
+    recorded = standing(attested, origin.ledger) if attested else ()
+    zero = attested is not None and attested.platform is Platform.ENCLAVE and pcr.is_zero(attested.pcrs.get(0, b"\1"))
+    if zero:
+        said = f"the enclave ran in debug mode, which {label(deny)} denies: PCR0 is zero"
+        return _reason("explain.debug", deny, said, "run it without --debug-mode")
+    if recorded and recorded[0].status is Status.REVOKED:
+        said = f"the image is {recorded[0].id}, which was revoked and which {label(deny)} denies"
+        return _reason("explain.revoked", deny, said, "run a version that is active")
+    said = f"{label(deny)} denies the registers that this document has"
+    return _reason("explain.deny", deny, said, "run another image, or take them out of the Deny if that is an error")
+
+
+def _plain(deny: Traced, request: Request) -> Reason:
+    wheres = [f"{shown(met.condition.key)} {met.condition.operator.text}" for met in deny.conditions]
+    by = f", by its condition on {listed(wheres)}" if wheres else ", whatever it attests"
+    whose = "an IAM policy of the caller, " if deny.policy.kind is Kind.IDENTITY else ""
+    said = f"{whose}{label(deny)} denies {request.action} to {request.caller.text}{by}"
+    do = "change that Deny if the call is meant: no Allow, IAM policy or grant is above it"
+    return _reason("explain.deny", deny, said, do)
