@@ -7,7 +7,8 @@ Neither says more than was checked. The EAR's trustworthiness vector (AR4SI) has
   96: revoked. -97: nothing stands against it but a certificate's period. 1: not a document that can be read.
 - ``executables``: what runs, only of authentic evidence and with a policy. 3: the image loaded at boot is a recorded
   one, by PCR0 or by PCR1 and PCR2. -2: it is signed with a recorded certificate (PCR8). -33: accepted, but no register
-  that names the image was compared. 33: not recognised, as in debug mode. 96: recorded, but no longer acceptable.
+  that names the image was compared. 33: not recognised, as in debug mode. 96: recorded, but no longer acceptable, or
+  revoked under another name.
 - ``configuration``: 96 debug mode, 32 debug mode that the policy allows. Otherwise nothing is claimed.
 - ``instance-identity``: only where the policy names instances. 2 a wanted one, 97 another.
 
@@ -72,6 +73,7 @@ _ROOT: Final = "chain.root-pinned"
 _REVOCATION: Final = "chain.revocation"
 _SIGNATURE: Final = "cose.signature"
 _DEBUG: Final = "appraisal.debug"
+_NOT_REVOKED: Final = "records.not-revoked"
 _IDENTITY: Final = ("appraisal.module", "appraisal.instance")
 #: Records whose image was good once and is not wanted any more.
 _WITHDRAWN: Final = ("retired", "revoked")
@@ -88,7 +90,7 @@ def tier(value: int) -> str:
     """Return the AR4SI tier of a trustworthiness claim's value (draft-ietf-rats-ar4si, 2.3.2)."""
     if -1 <= value <= 1:
         return NONE
-    magnitude = value if value > 0 else -value - 1  # -2 to -32 are what 2 to 31 are, and so on
+    magnitude = max(value, -value - 1)  # -2 to -32 are what 2 to 31 are, and so on
     if magnitude < _FIRST_WARNING:
         return AFFIRMING
     return WARNING if magnitude < _FIRST_CONTRAINDICATION else CONTRAINDICATED
@@ -96,9 +98,8 @@ def tier(value: int) -> str:
 
 def vector(judgement: "Judgement") -> dict[str, int]:
     """Return the trustworthiness vector: an entry for each aspect that was appraised, and for no other."""
-    authentic = judgement.verified.report.passed
     claims: dict[str, int | None] = {"hardware": _hardware(judgement)}
-    if authentic and judgement.appraised is not None:
+    if judgement.verified.report.passed:
         outcomes = _outcomes(judgement)
         claims["configuration"] = {
             Outcome.FAIL: _UNACCEPTABLE_CONFIGURATION,
@@ -229,6 +230,8 @@ def _executables(judgement: "Judgement", outcomes: Mapping[str, Outcome]) -> int
     comparison = judgement.appraised.comparison if judgement.appraised else None
     if outcomes.get(_DEBUG) in (Outcome.FAIL, Outcome.WARN):
         return _NOT_RECOGNISED
+    if outcomes.get(_NOT_REVOKED) is Outcome.FAIL:  # an active record has the same registers
+        return _NO_LONGER_ACCEPTABLE
     if comparison is None:
         return _NOT_RECOGNISED if outcomes.get("measurement.match") is Outcome.FAIL else None
     if not comparison.accepts:
@@ -255,15 +258,15 @@ def _identity(outcomes: Mapping[str, Outcome]) -> int | None:
 
 def _artifact(judgement: "Judgement") -> tuple[str, str] | None:
     """Return label and SHA-256 of the recorded image that the evidence is of, None when nothing ties it to one."""
-    comparison = judgement.appraised.comparison if judgement.appraised else None
-    if not judgement.passed or comparison is None or comparison.reference.artifact is None:
-        return None
-    document = judgement.parsed.document
-    if document is None or document.kind is not Kind.ENCLAVE or 0 not in comparison.equal:
-        return None
     if status(judgement) != AFFIRMING:
         return None
-    return comparison.reference.label, comparison.reference.artifact
+    comparison = judgement.appraised.comparison if judgement.appraised else None
+    document = judgement.parsed.document
+    if comparison is None or document is None:  # for the type checker: what is affirmed has both
+        return None
+    label, artifact = comparison.reference.label, comparison.reference.artifact
+    booted = document.kind is Kind.ENCLAVE and 0 in comparison.equal
+    return (label, artifact) if booted and artifact is not None else None
 
 
 def _said(judgement: "Judgement") -> dict[str, object]:

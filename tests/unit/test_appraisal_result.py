@@ -1,7 +1,7 @@
 """A judgement in the words of others: whole results, and that neither format ever says more than was checked."""
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -192,16 +192,22 @@ def having(registers: dict[int, bytes]) -> Policy:
     return Policy(accepted=(ReferenceValues("partly", registers, FILE_SHA256),))
 
 
-def signed_image() -> bytes:
-    return make(Change(fields=lambda f: [(k, {**PCRS, 8: b"\x18" * 48} if k == "pcrs" else v) for k, v in f]))
+def signed_image(pcrs: Mapping[int, bytes] = PCRS) -> bytes:
+    return make(Change(fields=lambda f: [(k, {**pcrs, 8: b"\x18" * 48} if k == "pcrs" else v) for k, v in f]))
 
 
-def tpm(index: int) -> Judgement:
-    """Judge a NitroTPM's document by one register."""
+def late() -> bytes:
+    """A document that says that it was made a day after its certificates."""
+    moment = int((AT + timedelta(days=1)).timestamp() * 1000)
+    return make(Change(fields=lambda fields: [(k, moment if k == "timestamp" else v) for k, v in fields]))
+
+
+def tpm(*indexes: int) -> Judgement:
+    """Judge a NitroTPM's document by some registers."""
     pcrs = {number: bytes([number + 1]) * 48 for number in range(24)}
     names = {"pcrs": ("nitrotpm_pcrs", pcrs), "module_id": ("module_id", f"{INSTANCE}-tpm0000000000000000")}
     cbor = make(Change(fields=lambda fields: [names.get(k, (k, v)) for k, v in fields]))
-    reference = ReferenceValues("ami", {index: pcrs[index]}, FILE_SHA256)
+    reference = ReferenceValues("ami", {index: pcrs[index] for index in indexes}, FILE_SHA256)
     judgement = judged(cbor, Policy(accepted=(reference,), kind=Kind.NITROTPM))
     assert judgement.passed
     assert list(ear(judgement, cbor)["submods"]) == ["aws-nitrotpm"]
@@ -234,6 +240,7 @@ VECTORS: dict[str, tuple[Callable[[], Judgement], str, dict[str, int]]] = {
     "by-pcr1-alone": (lambda: judged(policy=having({1: PCRS[1]})), "warning", {"executables": -33, "hardware": 2}),
     "by-pcr2-alone": (lambda: judged(policy=having({2: PCRS[2]})), "warning", {"executables": -33, "hardware": 2}),
     "of-a-tpm-by-pcr4": (lambda: tpm(4), "affirming", {"executables": 3, "hardware": 2}),
+    "of-a-tpm-by-pcr0-and-pcr4": (lambda: tpm(0, 4), "affirming", {"executables": 3, "hardware": 2}),
     "of-a-tpm-by-pcr7": (lambda: tpm(7), "affirming", {"executables": -2, "hardware": 2}),
     "of-a-tpm-by-pcr0": (lambda: tpm(0), "warning", {"executables": -33, "hardware": 2}),
     "of-a-tpm-by-pcr8": (lambda: tpm(8), "warning", {"executables": -33, "hardware": 2}),
@@ -254,6 +261,21 @@ VECTORS: dict[str, tuple[Callable[[], Judgement], str, dict[str, int]]] = {
         "contraindicated",
         {"executables": 96, "hardware": 2},
     ),
+    "a-retired-image": (
+        lambda: judged(policy=Policy(accepted=(other(0),), known=((SIGNER, "retired"),))),
+        "contraindicated",
+        {"executables": 96, "hardware": 2},
+    ),
+    "not-quite-a-retired-image": (
+        lambda: judged(policy=Policy(accepted=(), known=((other(0), "retired"),))),
+        "contraindicated",
+        {"executables": 33, "hardware": 2},
+    ),
+    "an-accepted-image-that-is-revoked-under-another-name": (
+        lambda: judged(policy=Policy(accepted=(SIGNER,), known=((replace(SIGNER, label="again"), "revoked"),))),
+        "contraindicated",
+        {"executables": 96, "hardware": 2},
+    ),
     "a-candidate": (
         lambda: judged(policy=Policy(accepted=(other(0),), known=((SIGNER, "candidate"),))),
         "contraindicated",
@@ -268,6 +290,16 @@ VECTORS: dict[str, tuple[Callable[[], Judgement], str, dict[str, int]]] = {
         lambda: judged(DEBUG),
         "contraindicated",
         {"configuration": 96, "executables": 33, "hardware": 2},
+    ),
+    "debug-mode-of-a-recorded-signer": (
+        lambda: judged(signed_image(ZEROES), having({8: b"\x18" * 48})),
+        "contraindicated",
+        {"configuration": 96, "executables": 33, "hardware": 2},
+    ),
+    "debug-mode-of-which-nothing-else-is-asked": (
+        lambda: judged(DEBUG, policy=None),
+        "none",
+        {"hardware": 2},
     ),
     "debug-mode-allowed": (
         lambda: judged(
@@ -307,6 +339,16 @@ VECTORS: dict[str, tuple[Callable[[], Judgement], str, dict[str, int]]] = {
         "contraindicated",
         {"hardware": -97},
     ),
+    "not-begun": (
+        lambda: judged(at=AT - timedelta(days=1), chosen="given"),
+        "contraindicated",
+        {"hardware": -97},
+    ),
+    "made-outside-its-certificate's-period": (
+        lambda: judged(late(), at=AT, chosen="given"),
+        "contraindicated",
+        {"hardware": -97},
+    ),
     "not-an-accepted-root": (
         lambda: judged(roots=(Root("nobody's", "00" * 32, "aws"),)),
         "contraindicated",
@@ -337,14 +379,51 @@ def test_the_vector_has_what_was_appraised(name: str) -> None:
     assert vector(make_judgement()) == (status, claims)
 
 
-def test_a_revoked_certificate_contraindicates_the_hardware() -> None:
+OF_TIME = ("chain.begun", "chain.unexpired", "chain.document-time")
+
+
+@pytest.mark.parametrize(
+    ("failing", "hardware"),
+    [
+        (("chain.revocation",), 96),
+        (("chain.revocation", *OF_TIME), 96),
+        (("chain.revocation", "chain.root-pinned"), 97),
+        (("chain.revocation", "cose.signature"), 99),
+        *(((each,), -97) for each in OF_TIME),
+        (OF_TIME, -97),
+        ((*OF_TIME, "document.digest"), 1),
+        ((), 1),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, tuple) else "",
+)
+def test_what_refuses_decides_what_is_claimed_of_the_hardware(failing: tuple[str, ...], hardware: int) -> None:
+    """Whatever it is, evidence that is not authentic, if only for want of an answer, is never genuine."""
     good = judged()
-    checks = tuple(
-        Check(id=check.id, title=check.title, outcome=Outcome.FAIL) if check.id == "chain.revocation" else check
-        for check in good.verified.report
-    )
-    revoked = replace(good, verified=replace(good.verified, report=Report(checks)))
-    assert result.vector(revoked) == {"hardware": 96}
+    answers = {check.id: check for check in good.verified.report}
+    made = [replace(check, outcome=Outcome.FAIL) if check.id in failing else check for check in answers.values()]
+    made += [Check(id=each, title="-", outcome=Outcome.FAIL) for each in failing if each not in answers]
+    report = Report(tuple(made) if failing else ())
+    refused = replace(good, verified=replace(good.verified, report=report))
+    assert set(failing) == {check.id for check in report.having(Outcome.FAIL)}
+    assert result.vector(refused) == {"hardware": hardware}
+
+
+@pytest.mark.parametrize(
+    ("claims", "status"),
+    [
+        ((1, 0, -1), "none"),
+        ((2, 1), "affirming"),
+        ((2, 31, -2, -32), "affirming"),
+        ((2, 32), "warning"),
+        ((96, 32, 2), "contraindicated"),
+        ((2, -97), "contraindicated"),
+    ],
+)
+def test_the_status_is_never_better_than_the_worst_claim(
+    monkeypatch: pytest.MonkeyPatch, claims: tuple[int, ...], status: str
+) -> None:
+    monkeypatch.setattr(result, "vector", lambda _: dict(enumerate(claims)))
+    assert result.status(judged()) == status
 
 
 @pytest.mark.parametrize("value", range(-128, 128))
