@@ -50,8 +50,11 @@ class LiveKey:
 
     def documents(self) -> tuple[PolicyDocument, ...]:
         """Return the key's policies, ``default`` first. Raises CannotAnswer ``json.*`` or ``kms.document``."""
-        names = sorted(self.policies, key=lambda name: (name != DEFAULT, name))
-        return tuple(document.parse(self.policies[name], where=self.place(name)) for name in names)
+        return tuple(document.parse(self.policies[name], where=self.place(name)) for name in self.names())
+
+    def names(self) -> tuple[str, ...]:
+        """Return the names of the key's policies, ``default`` first."""
+        return tuple(sorted(self.policies, key=lambda name: (name != DEFAULT, name)))
 
     def granted(self) -> tuple[Grant, ...]:
         """Return the key's grants. Raises CannotAnswer ``kms.grants``."""
