@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from nitroctl.cli.output import forms
 from nitroctl.cli.tree import GROUPS, root
 
 
@@ -79,6 +80,8 @@ def _command(words: tuple[str, ...], command: Any) -> Command:
             choices += possible
         else:
             value, possible = ("none", tuple[str, ...]()) if parameter.is_flag else _value(parameter)
+            if parameter.name == "format":
+                value, possible = "choice", forms(" ".join(words))
             text = (parameter.help or "").split(". ")[0].rstrip(".")
             options.extend(Option(flag, text, value, possible) for flag in parameter.opts if flag.startswith("--"))
     options.append(Option("--help", "Show this message and exit", "none"))

@@ -101,22 +101,49 @@ def _choice(flag: str, value: str, choices: Sequence[str]) -> str:
     return value
 
 
-def no_export(form: str) -> UsageError:
-    """Return the error for a form of others that this answer has not."""
+def forms(command: str) -> tuple[str, ...]:
+    """Return the forms that the answer of ``command`` (``attest verify``) can take, in the order of the help.
+
+    Which answers have checks is what the schemas say.
+    """
+    from importlib import resources
+
+    start = f"{command.replace(' ', '.')}."
+    schemas = resources.files("nitroctl").joinpath("schemas").iterdir()
+    checks = any('"report"' in file.read_text(encoding="utf-8") for file in schemas if file.name.startswith(start))
+    exports = (form for form, only in EXPORTS.items() if only == command)
+    return ("human", "json", *(FOR_CHECKS if checks else ()), *exports)
+
+
+def require_form(command: str) -> None:
+    """Refuse a ``--format`` that the answer of ``command`` cannot take, before anything is done.
+
+    Raises UsageError ``usage.invalid``.
+    """
+    form = asked().form
+    if form in ("human", "json"):
+        return
+    there = forms(command)
+    if form not in there:
+        raise no_export(form, there) if form in EXPORTS else no_checks(form, there)
+
+
+def no_export(form: str, there: Sequence[str] = ("human", "json")) -> UsageError:
+    """Return the error for a form of others that this answer has not. ``there``: the forms that it has."""
     command = EXPORTS[form]
     return UsageError(
         f"--format {form} is for {_EXPORTED[command]}",
         "usage.invalid",
-        [f"use it with nitroctl {command} FILE, or use --json"],
+        [f"use it with nitroctl {command} FILE; this command has {', '.join(there)}"],
     )
 
 
-def no_checks(form: str) -> UsageError:
-    """Return the error for a form that the answer of this command cannot take."""
+def no_checks(form: str, there: Sequence[str] = ("human", "json")) -> UsageError:
+    """Return the error for a form of checks when this answer has none. ``there``: the forms that it has."""
     return UsageError(
         f"--format {form} is for commands that answer with checks, and this one does not",
         "usage.invalid",
-        ["use --json"],
+        [f"this command has {', '.join(there)}"],
     )
 
 

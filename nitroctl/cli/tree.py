@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Final, TypeVar
 import typer
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
+from nitroctl.cli.output import forms, require_form
 from nitroctl.errors import UsageError
 
 _F = TypeVar("_F", bound=Callable[..., object])
@@ -42,47 +43,38 @@ OUTPUT_OPTIONS: Final = (
     ("--debug", "Show the traceback of an error."),
 )
 _FLAGS = {"--json", "--quiet", "--exit-zero", "--debug"}
-_CHOICES = {"--format": "[human|json|sarif|junit|github|ear|vsa|nitro-cli]", "--color": "[auto|always|never]"}
 
 
-def _ignore(value: object) -> object:
-    """Take the option's value and do nothing: run() has read it from the arguments already."""
-    return value
+def _words(ctx: Any) -> str:
+    """Return a command's words, ``attest verify``."""
+    return " ".join(str(ctx.command_path).split()[1:])
+
+
+class _Format(TyperOption):
+    """``--format``: its choices are those of the verb."""
+
+    def make_metavar(self, ctx: Any) -> str:
+        """Return the choices, as the help shows them."""
+        return f"[{'|'.join(forms(_words(ctx)))}]"
 
 
 def _output_options() -> list[TyperOption]:
     options = []
     for flag, text in OUTPUT_OPTIONS:
-        if flag in _FLAGS:
-            option = TyperOption(
-                param_decls=[flag], is_flag=True, default=False, expose_value=False, help=text, show_default=False
+        kind = _Format if flag == "--format" else TyperOption
+        is_flag = flag in _FLAGS
+        options.append(
+            kind(
+                param_decls=[flag],
+                is_flag=is_flag,
+                default=False if is_flag else None,
+                expose_value=False,
+                help=text,
+                metavar="[auto|always|never]" if flag == "--color" else None,
+                show_default=False,
             )
-        else:
-            option = TyperOption(
-                param_decls=[flag], expose_value=False, help=text, metavar=_CHOICES[flag], show_default=False
-            )
-        options.append(option)
+        )
     return options
-
-
-def _require_form(command: str) -> None:
-    """Refuse a ``--format`` that the answer of ``command`` cannot take, before anything is done.
-
-    Which answers have checks is what the schemas say. Raises UsageError ``usage.invalid``.
-    """
-    from nitroctl.cli.output import EXPORTS, FOR_CHECKS, asked, no_checks, no_export
-
-    form, name = asked().form, ".".join(command.split()[1:])
-    if form in EXPORTS and name != EXPORTS[form].replace(" ", "."):
-        raise no_export(form)
-    if form not in FOR_CHECKS:
-        return
-    from importlib import resources
-
-    for file in resources.files("nitroctl").joinpath("schemas").iterdir():
-        if file.name.startswith(f"{name}.") and '"report"' in file.read_text(encoding="utf-8"):
-            return
-    raise no_checks(form)
 
 
 class Verb(TyperCommand):
@@ -100,7 +92,7 @@ class Verb(TyperCommand):
         what was asked for could end in a yes to another question. Raises UsageError ``usage.empty``, ``usage.invalid``.
         """
         rest = super().parse_args(ctx, args)
-        _require_form(ctx.command_path)
+        require_form(_words(ctx))
         for param in self.params:
             value = ctx.params.get(param.name)
             if (value == "" and param.default != "") or (isinstance(value, list | tuple) and "" in value):

@@ -434,13 +434,18 @@ def test_authenticity_alone_has_no_summary(cli: Cli) -> None:
 @pytest.mark.parametrize("form", ["ear", "vsa"])
 def test_other_commands_have_no_such_form(cli: Cli, form: str) -> None:
     effect = ["attest", "extract", "document.cbor", "public-key", "--output", "made"]
-    for command in (["attest", "show", "document.cbor"], ["schema"], effect):
+    checked = "human, json, sarif, junit, github"
+    for command, forms in (
+        (["attest", "show", "document.cbor"], checked),
+        (["schema"], "human, json"),
+        (effect, "human, json"),
+    ):
         assert cli(*command, "--format", form) == Ran(
             2,
             "",
             f"nitroctl: error: --format {form} is for verdicts on one attestation document, and this is not one "
             "[usage.invalid]\n"
-            "nitroctl: hint: use it with nitroctl attest verify FILE, or use --json\n",
+            f"nitroctl: hint: use it with nitroctl attest verify FILE; this command has {forms}\n",
         )
     assert not Path("made").exists()
 

@@ -44,7 +44,9 @@ CASES = [
     ("nitroctl att", {"attest"}),
     ("nitroctl attest v", {"verify"}),
     ("nitroctl attest verify --auth", {"--authenticity-only"}),
-    ("nitroctl attest verify --format ", {"human", "json", "sarif", "junit", "github", "ear", "vsa", "nitro-cli"}),
+    ("nitroctl attest verify --format ", {"human", "json", "sarif", "junit", "github", "ear", "vsa"}),
+    ("nitroctl eif inspect --format ", {"human", "json", "sarif", "junit", "github", "nitro-cli"}),
+    ("nitroctl pcr list --format ", {"human", "json"}),
     ("nitroctl completion ", {"bash", "zsh", "fish"}),
     ("nitroctl eif measure ap", {"app.eif"}),
 ]

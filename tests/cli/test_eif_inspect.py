@@ -492,7 +492,7 @@ def test_other_commands_have_no_words_of_nitro_cli(cli: Cli) -> None:
         "",
         "nitroctl: error: --format nitro-cli is for what nitro-cli describe-eif prints of an image, and this is "
         "something else [usage.invalid]\n"
-        "nitroctl: hint: use it with nitroctl eif inspect FILE, or use --json\n",
+        "nitroctl: hint: use it with nitroctl eif inspect FILE; this command has human, json, sarif, junit, github\n",
     )
 
 

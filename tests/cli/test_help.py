@@ -54,6 +54,20 @@ def test_every_option_and_argument_is_explained(words: tuple[str, ...]) -> None:
         assert re.search(r"[.)\]]$", parameter.help), f"{' '.join(words)}: {parameter.help!r}"
 
 
+@pytest.mark.parametrize(
+    ("words", "forms"),
+    [
+        ("pcr list", "human|json"),
+        ("pcr check", "human|json|sarif|junit|github"),
+        ("attest verify", "human|json|sarif|junit|github|ear|vsa"),
+        ("attest policy check", "human|json|sarif|junit|github"),
+        ("eif inspect", "human|json|sarif|junit|github|nitro-cli"),
+    ],
+)
+def test_the_forms_of_an_answer_are_those_that_the_command_has(cli: Cli, words: str, forms: str) -> None:
+    assert f"\n  --format [{forms}] " in cli(*words.split(), "--help").stdout.replace("]\n", "] \n")
+
+
 @pytest.mark.parametrize("group", groups(), ids=lambda group: " ".join(group.words))
 def test_every_noun_lists_its_verbs(cli: Cli, group: Any) -> None:
     shown = cli(*group.words, "--help").stdout

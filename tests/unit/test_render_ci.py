@@ -101,8 +101,13 @@ def test_a_hostile_file_name_stays_a_property() -> None:
 @pytest.mark.parametrize("form", ci.FORMATS)
 def test_a_command_without_checks_says_so(cli: Cli, form: str) -> None:
     ran = cli("schema", "--format", form)
-    assert (ran.status, ran.stdout) == (2, "")
-    assert ran.stderr.startswith(f"nitroctl: error: --format {form} is for commands that answer with checks")
+    assert ran == Ran(
+        2,
+        "",
+        f"nitroctl: error: --format {form} is for commands that answer with checks, and this one does not "
+        "[usage.invalid]\n"
+        "nitroctl: hint: this command has human, json\n",
+    )
 
 
 def test_what_could_not_be_looked_at_is_an_annotation(
