@@ -80,6 +80,13 @@ def test_the_version_imports_nothing_of_ours_but_the_version(tmp_path: Path) -> 
             ],
             {"cryptography", "email"},
         ),
+        (
+            [
+                *("kms", "explain", "document.cbor", "--policy", "policy.json", "--principal", ROLE, "--json"),
+                *("--root", "pki/root.pem", "--at", "2026-01-01T00:00:00Z", "--exit-zero"),
+            ],
+            {"cryptography", "email"},
+        ),
         (["attest", "show", "document.cbor", "--json"], {"cbor2", "cryptography", "email"}),
         (["pcr", "verify", "measurements.json", "--json"], set()),
         (["pcr", "check", "--eif", "image.eif", "--records", "measurements.json", "--exit-zero"], {"rich"}),
