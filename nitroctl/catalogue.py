@@ -449,8 +449,14 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Copy it again and compare its SHA-256, or build it again.",
     ),
     "eif.cmdline-text": _E(
-        "The kernel command line has characters that a person would not see. Told, never refused.",
-        ("a NUL, after which the kernel reads nothing though it is measured", "terminal escapes", "a line feed"),
+        "The kernel command line has characters that a person would not see, or more text than was looked at. Told, "
+        "never refused.",
+        (
+            "a NUL, after which the kernel reads nothing though it is measured",
+            "terminal escapes",
+            "a line feed",
+            "a line of more than 64 KiB: all of it is measured, and Linux reads the first 2,047 characters",
+        ),
         "Look at it in nitroctl eif inspect, where every such character is written out.",
     ),
     "eif.metadata": _E(
@@ -1785,6 +1791,16 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "A statement that is kept would mean something else in the form that was asked for.",
         ("a {{resolve:...}}, which CloudFormation puts a value in place of", "a member Ref or Fn::..."),
         "Change the statement, or write the policy as json.",
+    ),
+    "generated.let-in": _E(
+        "Every release of the generated policy is let in, also with the statements that are kept beside it.",
+        ("a Deny that names the image before", "a Deny with conditions on the network or the organisation"),
+        "Change or take out the statement that is kept; nitroctl kms simulate shows the request in full.",
+    ),
+    "generated.nobody-else": _E(
+        "With the statements that are kept nobody may use the key without attesting a recorded image.",
+        ("an Allow that nitroctl's Denies do not reach", "a Deny of the operator's with a condition nobody can judge"),
+        "Change or take out the statement that is kept; nitroctl kms prove shows the request that gets by.",
     ),
     "kms.foreign-sid": _E(
         "A statement of the policy has a Sid that begins like those of nitroctl, and is not one that nitroctl wrote.",

@@ -225,7 +225,7 @@ def _begun(links: Sequence[Certificate], at: datetime) -> Check:
     worst = max(late, key=lambda number: links[number].not_before)
     return rules.CHAIN_BEGUN.failed(
         f"the {_called(links, worst)} begins at {instant(links[worst].not_before)}, after {instant(at)}"
-        + _others("so does", late, worst, links)
+        + _others("not begun either", late, worst, links)
     )
 
 
@@ -236,10 +236,10 @@ def _unexpired(links: Sequence[Certificate], at: datetime) -> Check:
     worst = min(over, key=lambda number: links[number].not_after)
     return rules.CHAIN_UNEXPIRED.failed(
         f"the {_called(links, worst)} ended at {instant(links[worst].not_after)}, before {instant(at)}"
-        + _others("so did", over, worst, links)
+        + _others("over too", over, worst, links)
     )
 
 
-def _others(verb: str, numbers: Sequence[int], but: int, links: Sequence[Certificate]) -> str:
+def _others(said: str, numbers: Sequence[int], but: int, links: Sequence[Certificate]) -> str:
     names = [f"the {role(number, len(links))}" for number in reversed(numbers) if number != but]
-    return f"; {verb} {' and '.join(names)}" if names else ""
+    return f"; {said}: {', '.join(names)}" if names else ""

@@ -37,12 +37,12 @@ def test_the_sentence_about_time_names_the_worst_link_and_the_others() -> None:
     later = judged(datetime(2026, 11, 24, tzinfo=UTC)).report["chain.unexpired"]
     assert later.detail == (
         "the leaf (certificate 5 of 5) ended at 2026-11-20T13:00:00Z, before 2026-11-24T00:00:00Z; "
-        "so did the instance CA"
+        "over too: the instance CA"
     )
     earlier = judged(datetime(2026, 11, 20, 9, 30, tzinfo=UTC)).report["chain.begun"]
     assert earlier.detail == (
         "the leaf (certificate 5 of 5) begins at 2026-11-20T09:59:57Z, after 2026-11-20T09:30:00Z; "
-        "so does the instance CA"
+        "not begun either: the instance CA"
     )
 
 

@@ -280,7 +280,7 @@ def test_of_the_periods_that_have_not_begun_the_last_to_begin_is_named() -> None
     report = verify(document.parse(make(late)), accepted(), at=AT - timedelta(hours=2)).report
     assert report["chain.begun"].detail == (
         "the zonal CA (certificate 3 of 5) begins at 2026-11-20T12:00:00Z, after 2026-11-20T08:00:00.250Z; "
-        "so does the leaf and the instance CA and the regional CA"
+        "not begun either: the leaf, the instance CA, the regional CA"
     )
 
 
