@@ -242,12 +242,12 @@ def _home(request: Request, policies: Policies) -> Truth:
 
 def trace(policy: PolicyDocument, statement: Statement, request: Request) -> Traced:
     """Return whether ``statement`` of ``policy`` is about ``request``, part by part."""
-    resource, reason = _resource(policy, statement, request)
+    resource, reason = about_resource(policy, statement, request)
     return Traced(
         policy=policy,
         statement=statement,
         named=_named(policy, statement.principal, request),
-        action=_action(statement, request.action),
+        action=about_action(statement, request.action),
         resource=resource,
         resource_reason=reason,
         conditions=tuple(_met(policy, condition, request) for condition in statement.conditions),
@@ -260,13 +260,14 @@ def _named(policy: PolicyDocument, principal: Principal, request: Request) -> Na
     return callers.named(principal, request.caller)
 
 
-def _action(statement: Statement, action: str) -> Truth:
+def about_action(statement: Statement, action: str) -> Truth:
+    """Return whether ``statement`` is about an action."""
     if statement.not_actions:
         return of(not any(patterns.matches_action(pattern, action) for pattern in statement.not_actions))
     return of(any(patterns.matches_action(pattern, action) for pattern in statement.actions))
 
 
-def _resource(policy: PolicyDocument, statement: Statement, request: Request) -> tuple[Truth, str]:
+def about_resource(policy: PolicyDocument, statement: Statement, request: Request) -> tuple[Truth, str]:
     """Return whether the statement is about the key; for an action on no key, whether it is about everything."""
     inverted = bool(statement.not_resources)
     found = any_of(_is_key(policy, text, request) for text in statement.not_resources or statement.resources)

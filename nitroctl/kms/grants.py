@@ -31,6 +31,11 @@ class Grant:
     subset: Mapping[str, str] | None = None
     unknown: tuple[str, ...] = ()
 
+    @property
+    def context(self) -> Mapping[str, str]:
+        """The encryption context that the constraints ask for."""
+        return {**(self.subset or {}), **(self.equals or {})}
+
     def allows(self, request: Request) -> tuple[Truth, str]:
         """Return whether the grant allows ``request``, and why that is open."""
         action = request.action.removeprefix("kms:")

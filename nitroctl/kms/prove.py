@@ -16,18 +16,25 @@ Who may replace the gate itself (PutKeyPolicy) or make a second key of the same 
 no violation: somebody has to. IAM policies are taken at their worst: every caller has one that allows everything.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-from nitroctl.kms.authorize import Decision, Policies
-from nitroctl.kms.request import Request
+from nitroctl.kms.authorize import Decision, Policies, Verdict, decide
+from nitroctl.kms.classes import OPERATIONS
+from nitroctl.kms.classes_budget import Budget, Exhausted
+from nitroctl.kms.classes_callers import CallerClass
+from nitroctl.kms.grants import Grant
+from nitroctl.kms.prove_forbidden import Forbidden, named_registers, unnamed, unrecorded
+from nitroctl.kms.prove_scene import Mode, Scene
+from nitroctl.kms.prove_search import Found, Group, Search, Told
+from nitroctl.kms.request import Platform, Request
 from nitroctl.kms.truth import Truth
 
 if TYPE_CHECKING:
-    from nitroctl.kms.grants import Grant
     from nitroctl.records import Ledger
 
 #: Actions that give data, or open it to another key: the four for which KMS evaluates attestation, and a way past it.
@@ -38,6 +45,14 @@ READS: Final = (
     "kms:DeriveSharedSecret",
     "kms:ReEncryptFrom",
 )
+#: Actions that change the gate, or have no attestation to ask for; whoever holds them is told.
+GATE: Final[Mapping[str, str]] = {
+    "kms:PutKeyPolicy": "replaces this policy",
+    "kms:ReplicateKey": "makes a replica of a multi-Region key, with a policy of its own",
+    "kms:Decapsulate": "gives the secrets of a key that is made for that, for which there is no attestation",
+}
+CREATE_GRANT: Final = "kms:CreateGrant"
+ASKED: Final = (*READS, CREATE_GRANT, *GATE)
 #: Steps of the search, after which the answer is that it is not decided.
 WORK: Final = 3_000_000
 
@@ -59,6 +74,11 @@ class Kind(StrEnum):
     DEBUG = "debug-mode"
     IMAGE = "another-image"
     TPM = "another-nitrotpm"
+
+
+#: Kinds that differ by property: those with a document.
+_DOCUMENTS: Final = (Kind.DEBUG, Kind.IMAGE, Kind.TPM)
+GRANTEE: Final = "kms:granteeprincipal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,11 +109,14 @@ class Bypass:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """Somebody who may change the gate: the first request found of an action that does."""
+    """Somebody who may change the gate, with IAM policies that allow it where ``iam``.
+
+    ``request``: one that is allowed; None when it depends on what is not known.
+    """
 
     action: str
-    who: str
-    request: Request
+    who: CallerClass
+    request: Request | None
     iam: bool
 
 
@@ -135,5 +158,211 @@ def prove(  # noqa: PLR0913  (what is asked, and of what)
     ``at``: requests are made then or later. ``key``: ARN of the key; empty when it is not known. ``recorded``: the
     ledger, for ONLY_RECORDED. ``work``: steps after which the answer is OPEN.
     """
-    del key, recorded, work, policies
-    return Proof(properties=tuple(properties), at=at, holds=Truth.OPEN, open=("the search, which is not written yet",))
+    budget = Budget(work)
+    found = _Found()
+    try:
+        _look(
+            Search(policies, at=at, key=key, budget=budget, asked=ASKED),
+            found,
+            _forbidden(policies, properties, recorded),
+        )
+    except Exhausted:
+        found.open.setdefault(f"the search, which stopped after {work} steps: the policy tells too much apart")
+    ordered = sorted(found.bypasses, key=lambda each: list(Kind).index(each.kind))
+    holds = Truth.NO if ordered else Truth.OPEN if found.open else Truth.YES
+    return Proof(
+        properties=tuple(properties),
+        at=at,
+        holds=holds,
+        bypasses=tuple(ordered),
+        open=tuple(found.open),
+        reasons={place: tuple(reasons) for place, reasons in found.reasons.items()},
+        openings=tuple(found.openings),
+        grants_closed=found.grants_closed,
+        steps=min(budget.used, work),
+    )
+
+
+@dataclass(slots=True)
+class _Found:
+    """What the search has come to so far."""
+
+    bypasses: list[Bypass] = field(default_factory=list)
+    open: dict[str, None] = field(default_factory=dict)
+    reasons: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
+    openings: list[Opening] = field(default_factory=list)
+    grants_closed: Truth = Truth.OPEN
+
+    def told(self, action: str, kind: Kind, told: Told) -> None:
+        """Keep why a way is closed, or open."""
+        self.reasons.setdefault((action, kind.value), {}).update(told.stopped)
+        self.open.update(told.open)
+
+    def has(self, kind: Kind, asked: Property) -> bool:
+        """Whether a bypass of the kind was found already."""
+        return any(each.kind is kind and (each.property is asked or kind not in _DOCUMENTS) for each in self.bypasses)
+
+
+def _forbidden(
+    policies: Policies, properties: Sequence[Property], recorded: "Ledger | None"
+) -> Mapping[Property, Forbidden]:
+    found: dict[Property, Forbidden] = {}
+    for each in properties:
+        if each is Property.NO_UNATTESTED_DECRYPT:
+            found[each] = unnamed(named_registers(policies.key))
+        elif recorded is None:
+            raise ValueError("only recorded images: of which ledger?")
+        else:
+            found[each] = unrecorded(recorded)
+    return found
+
+
+def _look(search: Search, found: _Found, forbidden: Mapping[Property, Forbidden]) -> None:
+    """Fill in what every caller, action and way come to."""
+    for action in READS:
+        for group in search.groups:
+            for mode in search.modes(group, action):
+                for asked, clauses in forbidden.items():
+                    _one(search, found, group, action, mode, asked, clauses)
+    for action in READS:
+        found.open.update(dict.fromkeys(search.strangers(action)))
+    if search.callers.incomplete:
+        found.open.setdefault(search.callers.incomplete)
+    _grants(search, found, forbidden)
+    _openings(search, found)
+
+
+def _one(  # noqa: PLR0913, PLR0917  (one way of the search)
+    search: Search, found: _Found, group: Group, action: str, mode: Mode, asked: Property, clauses: Forbidden
+) -> None:
+    kind = _kind(action, mode)
+    if found.has(kind, asked):
+        return
+    told = search.way(group, action, mode, clauses)
+    if told.found is not None:
+        found.bypasses.append(_bypass(told.found, group, kind, asked))
+    else:
+        found.told(action, kind, told)
+
+
+def _kind(action: str, mode: Mode) -> Kind:
+    if mode.via:
+        return Kind.SERVICE
+    if mode.platform is Platform.TPM:
+        return Kind.TPM
+    if mode.platform is Platform.ENCLAVE:
+        return Kind.DEBUG if mode.debug else Kind.IMAGE
+    return Kind.REENCRYPT if action == READS[-1] else Kind.NOTHING
+
+
+def _bypass(found: Found, group: Group, kind: Kind, asked: Property, then: Then | None = None) -> Bypass:
+    return Bypass(
+        kind=kind,
+        property=asked,
+        who=group.first.what,
+        request=found.request,
+        decision=found.decision,
+        policies=found.policies,
+        iam=found.iam,
+        then=then,
+    )
+
+
+# Grants -------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Working:
+    """What a grant would open: by operation and ARN of the grantee. ``perhaps``: why that is not all known."""
+
+    ways: dict[tuple[str, str], tuple[Property, Found]] = field(default_factory=dict)
+    perhaps: dict[str, None] = field(default_factory=dict)
+
+    def only(self, scene: Scene, box: dict[str, int]) -> None:
+        """Cut a box of CreateGrant down to the grants that work."""
+        operations = {action.removeprefix("kms:") for action, _ in self.ways}
+        grantees = {arn for _, arn in self.ways}
+        if OPERATIONS in box:
+            box[OPERATIONS] &= scene.domain(OPERATIONS).where(lambda one: not operations.isdisjoint(one.actual.values))
+        if GRANTEE in box:
+            box[GRANTEE] &= scene.domain(GRANTEE).where(lambda one: one.actual.values[0] in grantees)
+
+
+def _grants(search: Search, found: _Found, forbidden: Mapping[Property, Forbidden]) -> None:
+    """Look what a grant would open, and who could make one."""
+    working = _Working()
+    for action, group in itertools.product(READS, search.groups):
+        for mode, (asked, clauses) in itertools.product(search.modes(group, action), forbidden.items()):
+            told = search.way(group, action, mode, clauses, hypothetical=True)
+            working.perhaps.update(told.open)
+            for who in group.members if told.found else ():
+                if told.found:
+                    working.ways.setdefault((action, who.caller.arn), (asked, told.found))
+    found.grants_closed = Truth.NO if working.ways else Truth.OPEN if working.perhaps else Truth.YES
+    for group in search.groups:
+        for mode in search.modes(group, CREATE_GRANT):
+            _made(search, found, group, mode, working)
+
+
+def _made(search: Search, found: _Found, group: Group, mode: Mode, working: _Working) -> None:
+    """Look whether a caller of the group can make a grant that works."""
+    if not working.ways and not working.perhaps:
+        found.told(CREATE_GRANT, Kind.GRANT, Told(stopped={"every grant is denied again what it gives": None}))
+        return
+    told = search.way(group, CREATE_GRANT, mode, only=working.only if working.ways else None)
+    if told.found is None:
+        found.told(CREATE_GRANT, Kind.GRANT, told)
+    elif not working.ways:
+        found.open.update(working.perhaps)
+    elif not any(each.kind is Kind.GRANT for each in found.bypasses):
+        _granting(search, found, group, told.found, working.ways)
+
+
+def _granting(
+    search: Search,
+    found: _Found,
+    group: Group,
+    maker: Found,
+    working: Mapping[tuple[str, str], tuple[Property, Found]],
+) -> None:
+    """Keep a grant that somebody can make, and the request that it allows."""
+    operations = maker.request.actual(OPERATIONS).values
+    grantees = maker.request.actual(GRANTEE).values or (maker.request.caller.arn,)
+    ordered = sorted(working.items(), key=lambda each: each[0][1] != maker.request.caller.arn)
+    for (action, arn), (asked, allowed) in ordered:
+        operation = action.removeprefix("kms:")
+        if (operations and operation not in operations) or (GRANTEE in _keys(search) and arn not in grantees):
+            continue
+        grant = Grant(id="made-by-the-caller", grantee=arn, operations=operations or (operation,))
+        who = next(each for one in search.groups for each in one.members if each.caller.arn == arn)
+        request = replace(allowed.request, caller=who.caller)
+        decision = decide(request, replace(allowed.policies, grants=(grant,)))
+        if decision.verdict is Verdict.ALLOWED:
+            then = Then(grant=grant, decision=decision)
+            found.bypasses.append(_bypass(maker, group, Kind.GRANT, asked, then))
+            return
+    found.open.setdefault("a grant that somebody can make, and nobody that was tried can use")
+
+
+def _keys(search: Search) -> set[str]:
+    return {each.variable for rule in search.rules for each in rule.atoms}
+
+
+def _openings(search: Search, found: _Found) -> None:
+    """Look who may change the gate."""
+    for action in GATE:
+        for group in search.groups:
+            for mode in search.modes(group, action):
+                told = search.way(group, action, mode)
+                if told.found is None and not told.open:
+                    continue
+                found.openings += [
+                    Opening(
+                        action=action,
+                        who=who,
+                        request=told.found.request if told.found else None,
+                        iam=told.found is None or told.found.iam,
+                    )
+                    for who in group.members
+                ]
+                break

@@ -1,0 +1,194 @@
+"""Texts that patterns tell apart: for every set of patterns that some text matches and no other pattern does, one text.
+
+The patterns run side by side over all texts of a shape (any text, 96 hexadecimal digits, the ARN of a role). A text's
+future depends only on where each pattern stands, so that a breadth-first walk over the places of all of them, one
+character each, meets every combination of answers that any text gives. Characters that no pattern has are all alike;
+one stands for them. Source: the usual product construction of finite automata.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from nitroctl.kms.classes_budget import Budget
+from nitroctl.kms.patterns import Pattern, Wild
+
+#: Characters that may stand for all that no pattern has, in this order.
+_OTHERS: Final = "xyzqwvkj0123456789XYZQWVKJ-_=+~!#%&"
+_ARN_COLONS: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A set of texts, as places in a pattern. ``caseless``: case does not count.
+
+    ``steps``: for each character that is not like all others, which places it moves on, and in which it may stay.
+    """
+
+    caseless: bool
+    start: int
+    accept: int
+    stars: int
+    steps: Mapping[str, tuple[int, int]]
+    other: tuple[int, int]
+
+    def step(self, places: int, character: str) -> int:
+        """Return the places after one character more."""
+        on, stay = self.steps.get(character.lower() if self.caseless else character, self.other)
+        found = ((places & on) << 1) | (places & stay)
+        return found | ((found & self.stars) << 1)
+
+    def accepts(self, places: int) -> bool:
+        """Whether a text that ends here is in the set."""
+        return bool(places & self.accept)
+
+
+def language(pattern: Pattern, *, caseless: bool = False, colons: bool = True) -> Language:
+    """Return the texts of a pattern. ``colons``: whether its wildcards take colons."""
+    last = _ARN_COLONS if sum(piece == ":" for piece in pattern) >= _ARN_COLONS else -1
+    items: list[tuple[str, str]] = []  # what it is ("=", "?", "*"), and its character, or the one that it refuses
+    seen = 0
+    for piece in pattern:
+        seen += piece == ":"
+        refused = ":" if not colons and seen != last else ""
+        if isinstance(piece, str):
+            items.append(("=", piece.lower() if caseless else piece))
+        elif not (piece is Wild.MANY and items and items[-1] == ("*", refused)):
+            items.append((piece.value, refused))
+    own = {character for kind, character in items if character}
+    steps = {character: _moves(items, character) for character in own}
+    stars = sum(1 << at for at, (kind, _) in enumerate(items) if kind == "*")
+    start = 1 | ((1 & stars) << 1)
+    return Language(caseless, start, 1 << len(items), stars, steps, _moves(items, ""))
+
+
+def _moves(items: Sequence[tuple[str, str]], character: str) -> tuple[int, int]:
+    on = stay = 0
+    for at, (kind, own) in enumerate(items):
+        if kind == "=":
+            on |= (own == character) << at
+        elif not own or own != character:
+            on |= (kind == "?") << at
+            stay |= (kind == "*") << at
+    return on, stay
+
+
+def arn_languages(pattern: Pattern) -> tuple[Language, Language]:
+    """Return the texts that an ARN pattern matches as a whole, and those that it matches segment by segment."""
+    return language(pattern), language(pattern, colons=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Which texts there are. ``characters``: all that occur in them; None for any.
+
+    ``step``: the state after a character, None where no text goes on so. ``ends``: whether a text may end in a state.
+    """
+
+    start: object
+    step: Callable[[object, str], object | None]
+    ends: Callable[[object], bool]
+    characters: str | None = None
+
+
+ANY: Final = Shape(0, lambda state, _: state, lambda _: True)
+
+
+def exactly(length: int, characters: str) -> Shape:
+    """Return the texts of ``length`` of the ``characters``."""
+
+    def step(state: object, character: str) -> object | None:
+        return state + 1 if isinstance(state, int) and state < length and character in characters else None
+
+    return Shape(0, step, lambda state: state == length, characters)
+
+
+def spelling(folded: str) -> Shape:
+    """Return the texts that are ``folded`` but for their case."""
+
+    def step(state: object, character: str) -> object | None:
+        at = state if isinstance(state, int) else 0
+        return at + 1 if at < len(folded) and character.lower() == folded[at] else None
+
+    return Shape(0, step, lambda state: state == len(folded), "".join(sorted({*folded, *folded.upper()})))
+
+
+def witnesses(  # noqa: PLR0913  (what to look for, and where)
+    languages: Sequence[Language],
+    budget: Budget,
+    *,
+    shape: Shape = ANY,
+    prefix: str = "",
+    texts: Iterable[str] = (),
+    folded: Iterable[str] = (),
+) -> Iterator[str]:
+    """Yield, for every combination of answers that a text of ``shape`` after ``prefix`` gives, a shortest such text.
+
+    Left aside are ``texts``, and those that are of ``folded`` but for their case. Raises Exhausted.
+    """
+    aside, caseless = frozenset(texts), frozenset(folded)
+    found = list(_walk(languages, budget, shape, prefix, (frozenset(), frozenset())))
+    if any(text in aside or text.lower() in caseless for text in found):
+        found = list(_walk(languages, budget, shape, prefix, (_beginnings(aside), _beginnings(caseless))))
+    yield from (text for text in found if text not in aside and text.lower() not in caseless)
+
+
+def _beginnings(texts: Iterable[str]) -> frozenset[str]:
+    return frozenset(text[:end] for text in texts for end in range(len(text) + 1))
+
+
+def _walk(
+    languages: Sequence[Language],
+    budget: Budget,
+    shape: Shape,
+    prefix: str,
+    held: tuple[frozenset[str], frozenset[str]],
+) -> Iterator[str]:
+    """Yield a shortest text for each combination of answers.
+
+    ``held``: beginnings of texts, and of such in lower case, that are followed apart from all others.
+    """
+
+    def inside(text: str) -> tuple[str, str]:
+        return text if text in held[0] else "", text.lower() if text.lower() in held[1] else ""
+
+    places = tuple(each.start for each in languages)
+    for character in prefix:
+        places = tuple(each.step(place, character) for each, place in zip(languages, places, strict=True))
+    alphabet = _alphabet(languages, shape, held)
+    start = (places, shape.start, inside(prefix))
+    seen, answered = {start}, set[object]()
+    layer = [(start, prefix)]
+    while layer:
+        following = []
+        for (here, state, within), text in layer:
+            told = (tuple(each.accepts(place) for each, place in zip(languages, here, strict=True)), within)
+            if shape.ends(state) and told not in answered:
+                answered.add(told)
+                yield text
+            budget.spend(len(alphabet) * (1 + len(languages)))
+            for character in alphabet:
+                then = shape.step(state, character)
+                if then is None:
+                    continue
+                moved = tuple(each.step(place, character) for each, place in zip(languages, here, strict=True))
+                longer = text + character
+                # Once outside of what is held, never inside again.
+                place = (moved, then, inside(longer) if any(within) or not text else ("", ""))
+                if place not in seen:
+                    seen.add(place)
+                    following.append((place, longer))
+        layer = following
+
+
+def _alphabet(languages: Sequence[Language], shape: Shape, held: tuple[frozenset[str], frozenset[str]]) -> str:
+    """Return the characters that something tells apart, and one for all others, that one first."""
+    own = {character for each in languages for character in each.steps if character}
+    own |= {character.upper() for each in languages if each.caseless for character in each.steps if character}
+    own |= {text[-1] for text in held[0] if text}
+    own |= {letter for text in held[1] if text for letter in (text[-1], text[-1].upper())}
+    allowed = shape.characters
+    if allowed is None:
+        other = next(iter(each for each in _OTHERS if each not in own), "")
+        return other + "".join(sorted(own))
+    return "".join(dict.fromkeys([*(each for each in _OTHERS if each in allowed), *sorted(allowed)]))

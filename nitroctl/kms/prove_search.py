@@ -1,0 +1,342 @@
+"""The search behind :func:`nitroctl.kms.prove.prove`: every caller, action and way, with the values that matter.
+
+Why it is exhaustive. A request is allowed when an Allow (or a grant) matches and no Deny does. Take any request that
+the property forbids and the policies allow. Its caller is in one class of :mod:`.classes_callers`, its mode is one of
+:class:`.prove_scene.Mode`, and for each key that a statement looks at there is a value in its :class:`.classes.Domain`
+on which every condition answers the same. With these in place of its own the same Allow matches and no Deny does, so
+that the walk of :mod:`.prove_boxes` for that caller, action, mode and Allow finds a box. A walk that finds none is a
+proof for all requests it stands for. Where answers are open the walk is made a second time, with everything that is
+open as the attacker would have it: if nothing is found then either, it is a proof still; otherwise it is not decided.
+
+Every request that is found is put to :func:`nitroctl.kms.authorize.decide`, and only what that allows is a bypass.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from nitroctl.kms import actions, classes_callers, operators
+from nitroctl.kms import caller as callers
+from nitroctl.kms.authorize import Decision, Policies, Verdict, about_action, decide
+from nitroctl.kms.classes import CONTEXT, CONTEXT_KEYS
+from nitroctl.kms.classes_budget import Budget
+from nitroctl.kms.classes_callers import FROM_CALLER, CallerClass
+from nitroctl.kms.document import Kind as PolicyKind
+from nitroctl.kms.document import PolicyDocument, Principal, parse
+from nitroctl.kms.grants import Grant
+from nitroctl.kms.key_policy import Effect
+from nitroctl.kms.operators import Presence, present
+from nitroctl.kms.prove_boxes import Clause, Walk
+from nitroctl.kms.prove_forbidden import Forbidden
+from nitroctl.kms.prove_scene import About, Mode, Rule, Scene, Values, about, allows, denies, rules
+from nitroctl.kms.request import Platform, Request, account_of_key
+from nitroctl.kms.truth import Truth
+
+#: An IAM policy that allows everything: the worst that a caller can have.
+EVERYTHING: Final = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
+#: Requests that are put to ``decide`` for one way, when the first turn out not to be allowed.
+_TRIED: Final = 16
+DIRECT, SERVICE = Mode(), Mode(via=True)
+DEBUG, IMAGE = Mode(Platform.ENCLAVE, debug=True), Mode(Platform.ENCLAVE)
+TPM = Mode(Platform.TPM)
+
+
+def everything() -> PolicyDocument:
+    """Return the IAM policy that allows everything."""
+    return parse(EVERYTHING, where="an IAM policy that allows everything", kind=PolicyKind.IDENTITY)
+
+
+#: Cuts a box further.
+Only = Callable[[Scene, dict[str, int]], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A request that is allowed, and by which policies. ``iam``: it takes an IAM policy that allows it."""
+
+    who: CallerClass
+    request: Request
+    decision: Decision
+    policies: Policies
+    iam: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Callers between whom the policies make no difference. ``first`` stands for all."""
+
+    first: CallerClass
+    members: tuple[CallerClass, ...]
+    about: Mapping[str, tuple[About, ...]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """What may allow a request: a statement, or a grant; and the policies to ask of it."""
+
+    label: str
+    policies: Policies
+    rule: Rule | None = None
+    grant: Grant | None = None
+
+
+@dataclass(slots=True, kw_only=True)
+class Told:
+    """What one way came to. ``stopped``: what closes it. ``open``: why it is not decided."""
+
+    found: Found | None = None
+    stopped: dict[str, None] = field(default_factory=dict)
+    open: dict[str, None] = field(default_factory=dict)
+
+
+class Search:
+    """The policies with everything that is worked out once."""
+
+    def __init__(
+        self,
+        policies: Policies,
+        *,
+        at: datetime,
+        key: str,
+        budget: Budget,
+        asked: Sequence[str],
+    ) -> None:
+        self.policies, self.key, self.budget = policies, key, budget
+        self.iam = everything()
+        self.rules = rules(policies.key)
+        self.grants = tuple(policies.grants or ())
+        atoms = [each for rule in self.rules for each in rule.atoms]
+        grantees = [each.grantee for each in self.grants]
+        self.callers = classes_callers.of(
+            policies.key, atoms, budget, grantees=grantees, key_account=account_of_key(key)
+        )
+        arns = list(dict.fromkeys(each.caller.arn for each in self.callers.classes))
+        contexts: dict[str, list[str]] = {}
+        for grant in self.grants:
+            for name, value in grant.context.items():
+                contexts.setdefault(f"{CONTEXT}{name}".lower(), []).append(value)
+        self.values = Values(at=at, budget=budget, arns=arns, contexts=contexts)
+        self.at = at
+        self.asked = asked
+        self._matching = {action: self._rules_about(action) for action in asked}
+        self.groups = tuple(self._grouped())
+
+    def _rules_about(self, action: str) -> tuple[Rule, ...]:
+        self.budget.spend(len(self.rules))
+        return tuple(rule for rule in self.rules if about_action(rule.statement, action) is Truth.YES)
+
+    def _grouped(self) -> Iterator[Group]:
+        """Yield the callers, those together of whom every statement, and every condition on them, says the same."""
+        atoms = [each for rule in self.rules for each in rule.atoms]
+        about_caller = [each for each in atoms if each.variable in FROM_CALLER]
+        variables = any(each.names & set(FROM_CALLER) for each in atoms)
+        groups: dict[object, list[CallerClass]] = {}
+        told: dict[object, Mapping[str, tuple[About, ...]]] = {}
+        for who in self.callers.classes:
+            own = {action: tuple(self._about(who, action)) for action in self.asked}
+            request = Request(caller=who.caller, action=self.asked[0], at=self.at, key=self.key, given=who.given)
+            self.budget.spend(4 * len(about_caller))
+            said = tuple(operators.judge(each.condition, request.actual(each.condition.key)) for each in about_caller)
+            grants = tuple(self._grantee(each, who) for each in self.grants)
+            signature = (
+                tuple((action, tuple((each.rule, each.surely) for each in found)) for action, found in own.items()),
+                said,
+                grants,
+                who.caller if variables else None,
+            )
+            groups.setdefault(signature, []).append(who)
+            told.setdefault(signature, own)
+        for told_by, members in groups.items():
+            yield Group(first=members[0], members=tuple(members), about=told[told_by])
+
+    def _about(self, who: CallerClass, action: str) -> Iterator[About]:
+        request = Request(caller=who.caller, action=action, at=self.at, key=self.key, given=who.given)
+        for rule in self._matching[action]:
+            self.budget.spend(8)
+            yield from about([rule], who, action, request)
+
+    def _grantee(self, grant: Grant, who: CallerClass) -> Truth:
+        self.budget.spend(4)
+        return callers.named(Principal(aws=(grant.grantee,)), who.caller).direct
+
+    # One way ----------------------------------------------------------------------------------------------------------
+
+    def modes(self, group: Group, action: str) -> Iterator[Mode]:
+        """Yield how a request may come about, less those that the statements cannot tell from the first."""
+        scene = self.scene(group.first, action, DIRECT, group.about[action])
+        yield DIRECT
+        if scene.indirect:
+            yield SERVICE
+        if action in actions.ATTESTED:
+            if scene.attests(Platform.ENCLAVE):
+                yield from (DEBUG, IMAGE)
+            if scene.attests(Platform.TPM):
+                yield TPM
+
+    def scene(self, who: CallerClass, action: str, mode: Mode, found: Sequence[About], **more: bool) -> Scene:
+        """Return one caller, action and mode."""
+        return Scene(who, action, mode, found, self.values, key=self.key, **more)
+
+    def way(  # noqa: PLR0913  (what is asked)
+        self,
+        group: Group,
+        action: str,
+        mode: Mode,
+        forbidden: Forbidden | None = None,
+        *,
+        hypothetical: bool = False,
+        only: "Only | None" = None,
+    ) -> Told:
+        """Return whether a caller of the group gets by so.
+
+        ``forbidden``: the requests that the property forbids; None for all. ``hypothetical``: there is a grant for it,
+        and statements are not asked. ``only``: cuts the box further.
+        """
+        scene = self.scene(group.first, action, mode, group.about[action])
+        told = Told()
+        starts = list(self._starts(scene, group, hypothetical=hypothetical))
+        sets = forbidden(scene) if forbidden else ((),)
+        for strict in (True, False):
+            for start in starts:
+                walk = Walk(self.budget)
+                for clauses in sets:
+                    for box in self._boxes(scene, start, clauses, only, walk, strict=strict):
+                        if not strict:
+                            told.open |= dict.fromkeys(self._reasons(scene, start.label))
+                            break
+                        told.found = self._replayed(scene, box, start)
+                        if told.found is not None:
+                            return told
+                told.stopped |= {why.replace("{}", start.label): None for why in walk.stopped}
+        return told
+
+    def _starts(self, scene: Scene, group: Group, *, hypothetical: bool) -> Iterator["Start"]:
+        """Yield what may allow it: the statements, and the grants."""
+        plain = replace(self.policies, identity=())
+        operation = scene.action.removeprefix("kms:")
+        if hypothetical:
+            grant = Grant(id="hypothetical", grantee=group.first.caller.arn, operations=(operation,))
+            yield Start(label="a grant", grant=grant, policies=replace(plain, grants=(grant,)))
+            return
+        for each in allows(scene.about):
+            yield Start(label=each.rule.label, rule=each.rule, policies=plain)
+        for grant in self.grants:
+            if operation in grant.operations and self._grantee(grant, group.first) is not Truth.NO:
+                yield Start(label=f"grant {grant.id}", grant=grant, policies=plain)
+
+    def _boxes(  # noqa: PLR0913  (what is asked)
+        self,
+        scene: Scene,
+        start: "Start",
+        forbidden: Sequence[Clause],
+        only: "Only | None",
+        walk: Walk,
+        *,
+        strict: bool,
+    ) -> Iterator[Mapping[str, int]]:
+        box = scene.start()
+        if only:
+            only(scene, box)
+        if start.grant:
+            _constrain(box, start.grant, scene)
+        for each in start.rule.atoms if start.rule else ():
+            box[each.variable] &= scene.answers(each, strict=strict)[0]
+        if not all(box.values()):
+            walk.stopped.setdefault("the conditions of {}")
+            return
+        clauses = [*forbidden]
+        for deny in denies(scene.about):
+            if not deny.surely and not strict:
+                continue
+            parts = dict[str, int]()
+            for each in deny.rule.atoms:
+                parts[each.variable] = parts.get(each.variable, 0) | scene.answers(each, strict=strict)[1]
+            clauses.append(Clause(parts, deny.rule.label))
+        for count, found in enumerate(walk.boxes(box, clauses, scene.fits)):
+            if count == _TRIED:
+                return
+            yield found
+
+    def _replayed(self, scene: Scene, box: Mapping[str, int], start: "Start") -> Found | None:
+        """Return the request of a box if the evaluator allows it, without IAM policies if it can be."""
+        request = scene.request(box, start.grant.context if start.grant else {})
+        for iam in (False, True):
+            given = replace(start.policies, identity=(self.iam,) if iam else ())
+            self.budget.spend(20 * len(self.rules))
+            decision = decide(request, given)
+            if decision.verdict is Verdict.ALLOWED:
+                return Found(who=scene.who, request=request, decision=decision, policies=given, iam=iam)
+        return None
+
+    def _reasons(self, scene: Scene, label: str) -> Iterator[str]:
+        """Yield why it is not decided whether a way is open."""
+        reasons = [scene.domain(variable).incomplete for variable in scene.variables]
+        reasons += [
+            f"{each.condition.key}, which is compared with what the request itself may choose"
+            for found in scene.about
+            for each in found.rule.atoms
+            if scene.opaque(each)
+        ]
+        for found in scene.about:
+            if not found.surely:
+                reasons.append(f"whether {found.rule.label} is about it")
+            for each in found.rule.atoms:
+                values = scene.domain(each.variable)
+                yes, no = scene.answers(each, strict=True)
+                if values.all & ~(yes | no):
+                    first = values.choices[((rest := values.all & ~(yes | no)) & -rest).bit_length() - 1]
+                    reason = operators.judge(each.condition, first.seen(each), scene.lookup).reason
+                    reasons.append(f"{found.rule.label}: {reason}" if reason else "")
+        told = [reason for reason in dict.fromkeys(reasons) if reason]
+        yield from told or [f"{label}, which allows it only as far as is not known"]
+
+    # Those whom nobody can play ---------------------------------------------------------------------------------------
+
+    def strangers(self, action: str) -> Iterator[str]:
+        """Yield why Allow statements for AWS services and the like are not decided, where no Deny closes them."""
+        found = self._matching[action]
+        nobody = CallerClass(
+            caller=callers.Caller(kind=callers.Is.ROLE, partition="aws", account="0" * 12, name="nobody"), what=""
+        )
+        everyone = [
+            About(rule, surely=True)
+            for rule in found
+            if rule.statement.effect is Effect.DENY
+            and "*" in rule.statement.principal.aws
+            and not rule.statement.principal.negated
+            and rule.statement.resources == ("*",)
+        ]
+        for rule in found:
+            names = classes_callers.strangers(rule.statement)
+            if rule.statement.effect is not Effect.ALLOW or not names:
+                continue
+            for mode in (DIRECT, SERVICE):
+                scene = self.scene(nobody, action, mode, [About(rule, surely=True), *everyone], stranger=True)
+                walk = Walk(self.budget)
+                start = Start(label=rule.label, rule=rule, policies=self.policies)
+                if next(self._boxes(scene, start, (), None, walk, strict=False), None) is not None:
+                    yield f"{rule.label} allows {action} to {names[0]}, and nobody here can play that caller"
+                    break
+
+
+def _constrain(box: dict[str, int], grant: Grant, scene: Scene) -> None:
+    """Cut a box down to the encryption contexts that a grant's constraints allow."""
+    wanted = {f"{CONTEXT}{name}".lower(): value for name, value in grant.context.items()}
+    names = {name.lower() for name in grant.context}
+    for variable in [each for each in box if each.startswith(CONTEXT)] if wanted or grant.equals is not None else ():
+        values = scene.domain(variable)
+        if variable in wanted:
+            value = present(wanted[variable])
+            box[variable] &= sum(1 << at for at, one in enumerate(values.choices) if one.actual == value)
+        elif grant.equals is not None:
+            box[variable] &= values.where(lambda one: one.actual.presence is Presence.ABSENT)
+    if CONTEXT_KEYS in box and wanted:
+        exact = grant.equals is not None
+
+        def fits(said: set[str]) -> bool:
+            return said == names if exact else said >= names
+
+        box[CONTEXT_KEYS] &= scene.domain(CONTEXT_KEYS).where(
+            lambda one: fits({name.lower() for name in one.actual.values})
+        )
