@@ -1,4 +1,4 @@
-"""JSON read without forgiveness: what two readers could understand differently is refused.
+"""JSON read without forgiveness, and written for people: what two readers could understand differently is refused.
 
 Python's own reader takes the last of two equal keys, accepts ``NaN`` and ``Infinity``, and ends in a ``RecursionError``
 on deep nesting. A file that decides what is accepted may have none of these. Faults are named with their place: line
@@ -8,6 +8,7 @@ and column for syntax, a JSON Pointer (RFC 6901) for the rest. Source: RFC 8259;
 import json
 import re
 from collections.abc import Iterable, Iterator
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Final
 
 from nitroctl.errors import CannotAnswer
@@ -122,3 +123,35 @@ def _syntax(text: str, where: str, error: ValueError) -> CannotAnswer:
         reason = error.msg[:1].lower() + error.msg[1:].rstrip(".")
         return CannotAnswer(f"{where}: line {error.lineno}, column {error.colno}: not JSON: {reason}", "json.syntax")
     return CannotAnswer(f"{where}: not JSON: a number with too many digits", "json.syntax")
+
+
+def indented(value: object, depth: int = 0) -> str:
+    """Return ``value`` as ``json.dumps(value, indent=2, allow_nan=False)`` writes it, in half the time.
+
+    ``depth``: of the objects and arrays around it, in whose text it goes; its keys have to be strings then. The
+    library's fast writer knows no indentation, and a ledger has millions of values. Raises what the library raises:
+    ValueError for a number that JSON has not, TypeError for what is no JSON.
+    """
+    try:
+        return _written(value, "\n" + "  " * depth)
+    except TypeError:
+        if depth:
+            raise
+        return json.dumps(value, indent=2, allow_nan=False)
+
+
+def _written(value: object, newline: str) -> str:
+    """Return the text of ``value``. ``newline``: a line feed and the indentation of the line it begins on."""
+    # Most values are strings, and a call for each would cost more than writing it.
+    if isinstance(value, dict):
+        inner = newline + "  "
+        members = [
+            f"{_quoted(key)}: {_quoted(each) if type(each) is str else _written(each, inner)}"
+            for key, each in value.items()
+        ]
+        return f"{{{inner}{f',{inner}'.join(members)}{newline}}}" if members else "{}"
+    if isinstance(value, list | tuple):
+        inner = newline + "  "
+        items = [_quoted(each) if type(each) is str else _written(each, inner) for each in value]
+        return f"[{inner}{f',{inner}'.join(items)}{newline}]" if items else "[]"
+    return json.dumps(value, allow_nan=False)

@@ -5,11 +5,12 @@ from typing import Annotated, Final
 
 import typer
 
+from nitroctl.cli.output import asked
 from nitroctl.cli.pcr_options import Component, EntryName, Environment, Records, ledger_path, one
 from nitroctl.cli.pcr_view import entry_fields
 from nitroctl.errors import UsageError
 from nitroctl.render.result import Result
-from nitroctl.render.view import Cell, Headline, Style, Table
+from nitroctl.render.view import Cell, Headline, Style, Table, Value
 
 EXAMPLES = {
     "list": """
@@ -38,6 +39,7 @@ def list_(
     from nitroctl import records as ledger
     from nitroctl.pcr import name
     from nitroctl.records.entry import time_text
+    from nitroctl.records.quick import uncollected
 
     if status is not None and status not in {each.value for each in ledger.Status}:
         raise UsageError(
@@ -48,19 +50,20 @@ def list_(
     path = ledger_path(records)
     every = ledger.load(path)
     chosen = every.select(component, environment, ledger.Status(status) if status else None)
-    rows = [
-        (
-            entry.id,
-            Cell(entry.status.value, _STATUS_STYLES[entry.status.value]),
-            time_text(entry.since),
-            ", ".join(name(index) for index in entry.pin),
-        )
-        for entry in chosen
-    ]
+    entries, rows = list[dict[str, object]](), list[tuple[Value, ...]]()
+    with uncollected():  # of a hundred thousand entries only what is shown is made
+        if asked().form == "json":
+            entries = [entry.as_json() for entry in chosen]
+        else:
+            statuses = {status: Cell(status, style) for status, style in _STATUS_STYLES.items()}
+            rows = [
+                (entry.id, statuses[entry.status.value], time_text(entry.since), ", ".join(map(name, entry.pin)))
+                for entry in chosen
+            ]
     count = f"{len(chosen)} of {len(every)}" if len(chosen) != len(every) else str(len(every))
     return Result(
         schema="pcr.list/1",
-        data={"records": path, "recorded": len(every), "entries": [entry.as_json() for entry in chosen]},
+        data={"records": path, "recorded": len(every), "entries": entries},
         view=[
             Headline(f"{count} recorded {'version' if len(every) == 1 else 'versions'} in {path}"),
             Table(("version", "status", "since", "pinned"), rows),

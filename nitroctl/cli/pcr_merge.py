@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from nitroctl.checks import Report
     from nitroctl.records import Ledger
     from nitroctl.records.merge import Merged
+    from nitroctl.records.quick import Known
 
 EXAMPLES = """
 nitroctl pcr merge base.json ours.json theirs.json
@@ -35,8 +36,9 @@ def merge(
     from nitroctl.checks import Check, Outcome, Report
     from nitroctl.records.merge import merge as merge_ledgers
 
-    before = records.load(base, empty_ok=True)  # git gives an empty file where the sides have none in common
-    other = records.load(theirs)
+    known: Known = {}
+    before = records.load(base, empty_ok=True, known=known)  # git's is empty where the sides have none in common
+    other = records.load(theirs, known=known)
     sides: list[tuple[Ledger, Merged]] = []
 
     def become(mine: "Ledger") -> "Ledger | None":
@@ -44,9 +46,9 @@ def merge(
         return None if dry_run or sides[0][1].conflicts else sides[0][1].ledger
 
     if dry_run:
-        become(records.load(ours))
+        become(records.load(ours, known=known))
     else:  # what others record in OURS meanwhile must not be lost
-        records.rewrite(ours, become)
+        records.rewrite(ours, become, known)
     mine, merged = sides[0]
     known = {entry.id: entry for entry in mine}
     added = [entry.id for entry in merged.ledger if entry.id not in known]

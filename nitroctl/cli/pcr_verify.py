@@ -12,6 +12,7 @@ from nitroctl.render.view import Block, Checks, Fields, Headline
 if TYPE_CHECKING:
     from nitroctl.checks import Check
     from nitroctl.records import Ledger
+    from nitroctl.records.quick import Known
 
 EXAMPLES = """
 nitroctl pcr verify --key ledger.pub
@@ -59,7 +60,8 @@ def verify(
         raise UsageError("--signature is verified with a key", "usage.invalid", ["add --key PEM"])
     if key is not None and path == "-" and signature is None:
         raise UsageError("standard input has no signature beside it", "usage.invalid", ["add --signature FILE"])
-    checks, ledger, text = _canonical(path)
+    known: Known = {}
+    checks, ledger, text = _canonical(path, known)
     report, notes = Report.of(checks), list[str]()
     if key is not None:
         from nitroctl.records import signature as signatures
@@ -67,7 +69,7 @@ def verify(
         signed = signatures.check(text.encode("utf-8"), signature or f"{path}.sig", key)
         report += Report.of([signed])
     if against is not None:
-        before = _before(against)
+        before = _before(against, known)
         if not len(before):
             notes.append(f"{_called(against)} records nothing: there was nothing to rewrite")
         report += history.compare(before, ledger, since=_called(against))
@@ -100,7 +102,7 @@ def _called(path: str) -> str:
     return "standard input" if path == "-" else path
 
 
-def _before(path: str) -> "Ledger":
+def _before(path: str, known: "Known") -> "Ledger":
     """Return the ledger that was, an empty one for an empty file. Raises CannotAnswer ``records.missing`` too.
 
     An empty pipe is refused: it is what a git show leaves that failed, as in a checkout without history.
@@ -111,7 +113,7 @@ def _before(path: str) -> "Ledger":
 
     text = safefile.read_text(path, limit=store.SIZE_LIMIT)
     if text:
-        return form.loads(text, where=_called(path))
+        return form.loads(text, where=_called(path), known=known)
     if path == safefile.STDIN and _stdin_is_pipe():
         raise CannotAnswer(
             "standard input is empty: what was to write the file as it was has failed, or there was none",
@@ -136,18 +138,17 @@ def _stdin_is_pipe() -> bool:
         return False
 
 
-def _canonical(path: str) -> "tuple[list[Check], Ledger, str]":
+def _canonical(path: str, known: "Known") -> "tuple[list[Check], Ledger, str]":
     """Return whether the file at ``path`` has the canonical form, its ledger and text. Raises what reading raises."""
     from nitroctl import safefile
     from nitroctl.checks import Check, Outcome
     from nitroctl.records import form, store
 
     text = safefile.read_text(path, limit=store.SIZE_LIMIT)
-    ledger = form.loads(text, where=path)
-    canonical = form.dumps(ledger)
+    ledger = form.loads(text, where=path, known=known)
     detail = ""
-    if canonical != text:
-        ours, theirs = canonical.splitlines(), text.splitlines()
+    if not form.is_canonical(text, ledger):
+        ours, theirs = form.dumps(ledger).splitlines(), text.splitlines()
         line = next((n for n, pair in enumerate(zip(ours, theirs, strict=False), 1) if pair[0] != pair[1]), None)
         detail = f"line {line} would be written otherwise" if line else "its end would be written otherwise"
     check = Check(

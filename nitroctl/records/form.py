@@ -6,7 +6,7 @@ the order of the schema, entries by component, environment, time and version. Eq
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, NoReturn
 
@@ -40,21 +40,41 @@ _RECIPE: Final = frozenset(
 
 def dumps(ledger: Ledger) -> str:
     """Return the canonical text of ``ledger``, ending in a line feed."""
-    document: dict[str, object] = {"schema": SCHEMA}
+    with quick.uncollected():
+        return "".join(_parts(ledger))
+
+
+def is_canonical(text: str, ledger: Ledger) -> bool:
+    """Whether ``text`` is what :func:`dumps` makes of ``ledger``, without making all of it."""
+    at = 0
+    with quick.uncollected():
+        for part in _parts(ledger):
+            if not text.startswith(part, at):
+                return False
+            at += len(part)
+    return at == len(text)
+
+
+def _parts(ledger: Ledger) -> Iterator[str]:
+    """Yield the canonical text, an entry at a time."""
+    yield f'{{\n  "schema": "{SCHEMA}",\n'
     if ledger.max_active != MAX_ACTIVE:
-        document["max_active"] = ledger.max_active
-    document["entries"] = [entry.as_json() for entry in Ledger.of(ledger.entries)]
-    return json.dumps(document, indent=2) + "\n"
+        yield f'  "max_active": {ledger.max_active},\n'
+    before = '  "entries": [\n    '
+    for entry in Ledger.of(ledger.entries):
+        yield before + strict_json.indented(entry.as_json(), 2)
+        before = ",\n    "
+    yield "\n  ]\n}\n" if len(ledger) else '  "entries": []\n}\n'
 
 
-def loads(text: str, *, where: str) -> Ledger:
-    """Return the ledger that ``text`` holds; ``where`` names the file in errors.
+def loads(text: str, *, where: str, known: quick.Known | None = None) -> Ledger:
+    """Return the ledger that ``text`` holds; ``where`` names the file in errors. ``known``: see :mod:`.quick`.
 
     Raises CannotAnswer ``json.*`` (not one clear JSON document), ``records.schema`` (another form), ``records.member``
     (a member unknown, missing or of the wrong type), or the code of the rule that an entry breaks. Every message
     names the place as a JSON Pointer.
     """
-    in_order = quick.ledger(text, SCHEMA)
+    in_order = quick.ledger(text, SCHEMA, known)
     if in_order is not None:
         return in_order
     try:

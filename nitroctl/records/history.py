@@ -38,8 +38,9 @@ _TITLES: Final = {
 def compare(before: Ledger, after: Ledger, *, since: str) -> Report:
     """Return whether ``after`` may follow ``before``. ``since``: what ``before`` is, in words (a file, a commit)."""
     entries = {entry.id: entry for entry in after}
-    pairs = [(old, entries[old.id]) for old in before if old.id in entries]
-    lost = [old.id for old in before if old.id not in entries]
+    both = [(old, entries.get(old.id)) for old in before]
+    pairs = [(old, new) for old, new in both if new is not None and old != new]
+    lost = [old.id for old, new in both if new is None]
     faults = {
         "history.entries": [f"{each} is gone" for each in lost],
         "history.measurements": [fault for old, new in pairs for fault in _measurements(old, new)],

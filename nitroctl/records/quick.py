@@ -4,12 +4,15 @@
 it reads has no fault. Here an entry is taken apart in one go, and whatever is not exactly as it should be, ends the
 attempt: the answer is then None, and form's reader says what is wrong. So this module can be wrong only by returning a
 ledger that form would not return; tests/property/test_records_quick.py holds the two against each other.
+
+A file that nitroctl wrote is cut into its entries before it is parsed: the text of an entry can then be recognised as
+one that was read before, in another version of the same ledger, and what is parsed is gone again with its entry.
 """
 
 import gc
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final
@@ -39,28 +42,43 @@ _RECIPE: Final = frozenset(
 )
 
 
+#: What stands around the entries in a file that nitroctl wrote, and between them.
+_HEAD: Final = re.compile(
+    r'\{\n  "schema": "([a-z0-9:-]*)",\n(?:  "max_active": ([1-9][0-9]?),\n)?  "entries": \[\n    \{\n'
+)
+_BETWEEN: Final = "\n    },\n    {\n"
+_TAIL: Final = "\n    }\n  ]\n}\n"
+
+#: Entries that were read before, by their text.
+Known = dict[str, Entry]
+
+
 class _Unusual(Exception):
     """Something is not as it nearly always is; the careful reader has to look."""
 
 
-def ledger(text: str, schema: str) -> Ledger | None:
+def ledger(text: str, schema: str, known: Known | None = None) -> Ledger | None:
     """Return the ledger that ``text`` holds, or None when it has to be read with care.
 
-    ``schema``: what the member of that name must say.
+    ``schema``: what the member of that name must say. ``known``: entries of other versions of the ledger, which those
+    of this one are added to.
     """
     # Python's parser takes the last of two equal keys. None is lost when there are as many keys as '":' in the text,
     # provided that no key is written in a way that has none, or ends in what looks like an escaped quotation mark.
     if "\t" in text or "\r" in text or ("\\" in text and '\\":' in text) or '" ' in text or _SPACED_KEY.search(text):
         return None
-    with _no_collection():
+    with uncollected():
         try:
-            return _ledger(json.loads(text, parse_constant=_unusual), text.count('":'), schema)
+            head = _HEAD.match(text)
+            if head and text.endswith(_TAIL):
+                return _cut(text, head, schema, known)
+            return _ledger(_PARSER.decode(text), text.count('":'), schema)
         except (_Unusual, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
 
 
 @contextmanager
-def _no_collection() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Keep the garbage collector from walking over ever more objects, none of which is garbage."""
     enabled = gc.isenabled()
     gc.disable()
@@ -75,17 +93,60 @@ def _unusual(_value: object = None) -> float:
     raise _Unusual
 
 
+_PARSER: Final = json.JSONDecoder(parse_constant=_unusual)
+
+
 def _ledger(document: dict[str, Any], keys: int, schema: str) -> Ledger:
     if document.keys() - {"schema", "entries", "max_active"} or document["schema"] != schema:
         _unusual()
     max_active = document.get("max_active", MAX_ACTIVE)
-    if type(max_active) is not int or not 1 <= max_active <= MAX_ACTIVE_LIMIT or type(document["entries"]) is not list:
+    if type(document["entries"]) is not list:
         _unusual()
     reader = _Reader()
     entries = [reader.entry(members) for members in document["entries"]]
-    if reader.keys + len(document) != keys or rules.first_fault(entries, max_active):
+    if reader.keys + len(document) != keys:
         _unusual()
+    return _together(entries, max_active)
+
+
+def _together(entries: list[Entry], max_active: object) -> Ledger:
+    if type(max_active) is not int or not 1 <= max_active <= MAX_ACTIVE_LIMIT or rules.first_fault(entries, max_active):
+        raise _Unusual
     return Ledger.of(entries, max_active)
+
+
+def _cut(text: str, head: re.Match[str], schema: str, known: Known | None) -> Ledger:
+    """Return the ledger in ``text``, which begins and ends as nitroctl writes it.
+
+    Each piece between is parsed in the braces that it was cut from. When all are objects, there is only one way to read
+    the whole: as the array of them. A string cannot hold what is cut at, for it can hold no line feed.
+    """
+    if head[1] != schema:
+        _unusual()
+    reader = _Reader()
+    entries = []
+    for piece in _pieces(text, head.end()):
+        found = known.get(piece) if known is not None else None
+        if found is None:
+            before = reader.keys
+            found = reader.entry(_PARSER.decode(f"{{{piece}}}"))
+            if reader.keys - before != piece.count('":'):
+                _unusual()
+            if known is not None:
+                known[piece] = found
+        entries.append(found)
+    return _together(entries, int(head[2]) if head[2] else MAX_ACTIVE)
+
+
+def _pieces(text: str, start: int) -> Iterable[str]:
+    end = len(text) - len(_TAIL)
+    while True:
+        cut = text.find(_BETWEEN, start, end)
+        if cut < 0:
+            break
+        yield text[start:cut]
+        start = cut + len(_BETWEEN)
+    yield text[start:end]
 
 
 class _Reader:

@@ -11,7 +11,7 @@ from typing import Final
 
 from nitroctl import pcr, safefile
 from nitroctl.errors import CannotAnswer, UsageError
-from nitroctl.records import form
+from nitroctl.records import form, quick
 from nitroctl.records.entry import Entry, Status
 from nitroctl.records.ledger import Ledger, first_fault
 from nitroctl.records.lifecycle import Step, activated, changed, refuse_revoked
@@ -44,10 +44,11 @@ class Recorded:
     ignored: tuple[str, ...] = ()
 
 
-def load(path: str, *, missing_ok: bool = False, empty_ok: bool = False) -> Ledger:
+def load(path: str, *, missing_ok: bool = False, empty_ok: bool = False, known: quick.Known | None = None) -> Ledger:
     """Return the ledger in the file ``path``.
 
-    It is an empty one for an absent file when ``missing_ok``, and for an empty file when ``empty_ok``.
+    It is an empty one for an absent file when ``missing_ok``, and for an empty file when ``empty_ok``. ``known``: the
+    entries of other versions of it, which are not taken apart again; its own are added.
 
     Raises CannotAnswer ``records.missing``, ``file.*``, ``json.*`` or ``records.*`` (see :func:`form.loads`).
     """
@@ -63,7 +64,7 @@ def load(path: str, *, missing_ok: bool = False, empty_ok: bool = False) -> Ledg
             "records.missing",
             ["nitroctl pcr record makes it", "name another file with --records or NITROCTL_RECORDS"],
         ) from error
-    return Ledger() if empty_ok and not text else form.loads(text, where=path)
+    return Ledger() if empty_ok and not text else form.loads(text, where=path, known=known)
 
 
 def record(path: str, entry: Entry) -> Recorded:
@@ -118,14 +119,16 @@ def change(path: str, steps: Callable[[Ledger], Sequence[Step]]) -> tuple[Step, 
         return taken
 
 
-def rewrite(path: str, become: Callable[[Ledger], Ledger | None]) -> None:
+def rewrite(path: str, become: Callable[[Ledger], Ledger | None], known: quick.Known | None = None) -> None:
     """Make the ledger at ``path`` what ``become`` makes of it while its lock is held; None leaves the file as it is.
+
+    ``known``: as for :func:`load`.
 
     Raises what ``become``, :func:`load` and :func:`safefile.replace` raise, CannotAnswer ``records.busy``.
     """
     _refuse_stdin(path)
     with _alone(path):
-        after = become(load(path))
+        after = become(load(path, known=known))
         if after is not None:
             safefile.replace(path, form.dumps(after).encode("ascii"))
 

@@ -30,7 +30,7 @@ class Wrong:
 
 def first_wrong(entry: "Entry") -> Wrong | None:
     """Return the first text, digest or size in ``entry`` that cannot stand in the ledger; None when all can."""
-    for place, text in _texts(entry):
+    for place, text in () if _all_readable(entry) else _texts(entry):
         if len(text) > _TEXT_LIMIT:
             return Wrong(place, f"longer than {_TEXT_LIMIT} characters")
         if not text.isprintable() and any(unicodedata.category(character) in _UNREADABLE for character in text):
@@ -55,6 +55,21 @@ def _build_fault(build: "Build") -> Wrong | None:
         return Wrong("/build/inputs", f"{bad[0][:40]!r}: not 64 lower-case hexadecimal digits")
     wrong = recipe.fault(build.recipe) if build.recipe else None
     return Wrong(f"/build/recipe/{wrong[0]}", wrong[1]) if wrong else None
+
+
+def _all_readable(entry: "Entry") -> bool:
+    """Whether no text can be wrong: all of them together are printable, and no longer than one may be."""
+    found = [entry.notes, entry.revoked_because]
+    if entry.artifact:
+        found.append(entry.artifact.name)
+    if entry.source:
+        found += (entry.source.uri, entry.source.ref, entry.source.commit, entry.source.path)
+    if entry.build:
+        build = entry.build
+        found += (build.builder, build.run, *build.versions, *build.versions.values(), *build.inputs)
+        found += build.reproduced_by
+    together = "".join(found)
+    return len(together) <= _TEXT_LIMIT and together.isprintable()
 
 
 def _texts(entry: "Entry") -> list[tuple[str, str]]:

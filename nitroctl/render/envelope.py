@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
+from nitroctl import strict_json
 from nitroctl.errors import NitroctlError
 from nitroctl.render.plain import inert_json
 from nitroctl.render.result import Result
@@ -46,4 +47,4 @@ def line(document: Mapping[str, object]) -> str:
 
 def dumps(document: Mapping[str, object]) -> str:
     """Return ``document`` as indented JSON in ASCII with a final newline (escapes cannot reach a terminal)."""
-    return inert_json(json.dumps(document, indent=2, allow_nan=False)) + "\n"
+    return inert_json(strict_json.indented(document)) + "\n"

@@ -128,11 +128,24 @@ class Screen:
         return _GLYPHS[outcome] if self._unicode else _WORDS[outcome]
 
     def _line(self, text: str, style: Style = "") -> None:
+        if not self._colour:
+            self._plain(inert(text))
+            return
         self._console.print(
             RichText(encodable(inert(text), self._encoding), style=_STYLES[style], end=""), soft_wrap=True, end="\n"
         )
 
+    def _plain(self, text: str) -> None:
+        """Write a line without colours: what rich would make of it, without asking it. There can be many."""
+        self._text.write(encodable(text, self._encoding) + "\n")
+
     def _segments(self, segments: Sequence[tuple[str, Style]]) -> None:
+        if not self._colour:
+            shown = ""
+            for text, _ in segments:
+                shown += text.replace("##[", "#\\x23[") if shown.strip() else inert(text)
+            self._plain(shown.rstrip())
+            return
         line = RichText(end="")
         for text, style in segments:
             shown = text.replace("##[", "#\\x23[") if line.plain.strip() else inert(text)
@@ -204,10 +217,7 @@ class Screen:
             cell = _cell(value)
             shown = visible(cell.text)
             segments.append((shown + " " * max(2, width - cell_len(shown) + 2), cell.style))
-        if self._colour:
-            self._segments(segments)
-        else:  # there are many: what rich would make of it, without asking it
-            self._text.write(encodable("".join(text for text, _ in segments).rstrip() + "\n", self._encoding))
+        self._segments(segments)
 
     def _check(self, check: Check) -> None:
         mark = self._mark(check.outcome)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nitroctl.errors import CannotAnswer
-from nitroctl.records import Ledger, form, store
+from nitroctl.records import Ledger, form, quick, store
 from tests.conftest import Cli, Ran, program
 from tests.records import active, entry, pcrs, write
 
@@ -169,14 +169,14 @@ def test_what_is_recorded_while_a_merge_is_worked_out_is_not_lost(cli: Cli, monk
     held: list[bool] = []
     loads = form.loads
 
-    def watched(text: str, *, where: str) -> Ledger:
+    def watched(text: str, *, where: str, known: quick.Known | None = None) -> Ledger:
         if where == "m.json":
             with monkeypatch.context() as patch:
                 patch.setattr(store, "PATIENCE", 0.0)
                 with pytest.raises(CannotAnswer, match="held the lock"):
                     store.record("m.json", entry("1.4.3"))
             held.append(True)
-        return loads(text, where=where)
+        return loads(text, where=where, known=known)
 
     monkeypatch.setattr(form, "loads", watched)
     assert cli("pcr", "merge", "base.json", "m.json", "theirs.json").status == 0

@@ -13,12 +13,13 @@ from tests.property.test_records import ledgers
 from tests.records import active, entry, full
 
 TEXT = form.dumps(Ledger.of([full(), active("1.4.1"), entry("1.4.3", notes="a : b"), entry("9", component="parser")]))
+DOCUMENT = json.loads(TEXT)
 
 
 def careful(text: str, monkeypatch: pytest.MonkeyPatch) -> Ledger | None:
     """Return what the careful reader makes of ``text``, or None when it refuses it."""
     with monkeypatch.context() as patched:
-        patched.setattr(quick, "ledger", lambda _text, _schema: None)
+        patched.setattr(quick, "ledger", lambda *_: None)
         try:
             return form.loads(text, where="m.json")
         except CannotAnswer:
@@ -34,6 +35,55 @@ def test_what_is_written_is_read_fast(ledger: Ledger) -> None:
 
 def test_an_ordinary_ledger_is_read_fast() -> None:
     assert quick.ledger(TEXT, form.SCHEMA) == form.loads(TEXT, where="m.json")
+
+
+def test_another_layout_is_read_fast_too() -> None:
+    assert quick.ledger(json.dumps(DOCUMENT, indent=1), form.SCHEMA) == quick.ledger(TEXT, form.SCHEMA)
+
+
+@given(ledgers, ledgers)
+def test_entries_that_were_read_before_are_read_no_otherwise(one: Ledger, other: Ledger) -> None:
+    known: quick.Known = {}
+    for ledger in (one, other, one):
+        text = form.dumps(ledger)
+        assert quick.ledger(text, form.SCHEMA, known) == quick.ledger(text, form.SCHEMA)
+        assert form.is_canonical(text, ledger)
+
+
+@given(st.data())
+def test_canonical_is_what_would_be_written(data: st.DataObject) -> None:
+    place = data.draw(st.sampled_from(SPOTS))
+    text = TEXT[:place] + data.draw(st.sampled_from(PIECES)) + TEXT[place + data.draw(st.sampled_from([0, 1, 2])) :]
+    ledger = quick.ledger(text, form.SCHEMA)
+    if ledger is not None:
+        assert form.is_canonical(text, ledger) == (form.dumps(ledger) == text)
+
+
+ENTRY = TEXT[TEXT.index("    {\n") + len("    {\n") : TEXT.index("\n    },\n")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT.replace("\n    },\n    {\n", "\n    },\n    {},\n    {\n", 1),
+        TEXT.replace("\n    },\n    {\n", "\n    },\n    {\n    },\n    {\n", 1),
+        TEXT.replace('"notes": "', '"notes": [\n    {\n    },\n    {\n    }\n], "more": "', 1),
+        TEXT.replace(ENTRY, f"{ENTRY}}}, {{{ENTRY}", 1),
+        TEXT.replace(ENTRY, f"{ENTRY}}}], [{{{ENTRY}", 1),
+        TEXT.replace('  "entries"', '  "entries": [],\n  "entries"', 1),
+        TEXT.replace('  "entries"', '  "max_active": 2,\n  "max_active": 2,\n  "entries"', 1),
+        TEXT.replace('  "entries"', '  "max_active": 0,\n  "entries"', 1),
+        TEXT.replace('  "entries"', '  "max_active": 02,\n  "entries"', 1),
+        TEXT.replace('measurements:1"', 'measurements:2"', 1),
+        TEXT + TEXT,
+        TEXT[:-1] + ",\n" + TEXT[1:],
+    ],
+    ids=range(12),
+)
+def test_nothing_that_is_cut_elsewhere_is_read(text: str) -> None:
+    assert text != TEXT
+    assert quick.ledger(text, form.SCHEMA) is None
+    assert careful(text, pytest.MonkeyPatch()) is None
 
 
 SPOTS = sorted({place for place, character in enumerate(TEXT) if character in '":,{}[]\n' or place % 7 == 0})
@@ -72,7 +122,6 @@ def leaves(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(place for key, item in inner for place in leaves(item, (*path, key)))]
 
 
-DOCUMENT = json.loads(TEXT)
 VALUES = [
     None,
     True,
@@ -108,7 +157,7 @@ def test_a_changed_value_is_read_no_otherwise(path: tuple[Any, ...], value: obje
             here[path[-1]] = value
         else:
             here["more"] = value
-    text = json.dumps(document, indent=2)
+    text = json.dumps(document, indent=2) + "\n"
     found = quick.ledger(text, form.SCHEMA)
     assert found is None or found == careful(text, pytest.MonkeyPatch())
 

@@ -1,4 +1,5 @@
 import json
+import re
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +9,7 @@ from nitroctl.render import envelope
 from nitroctl.render.human import Screen, wrap
 from nitroctl.render.plain import encodable, inert, visible, visible_lines
 from nitroctl.render.result import Result
-from nitroctl.render.view import Cell, Checks, Diff, Fields, Heading, Headline, Lines, Raw, Table, Text
+from nitroctl.render.view import Cell, Checks, Diff, Drawing, Fields, Heading, Headline, Lines, Raw, Row, Table, Text
 
 DIGEST = "ab" * 48
 
@@ -150,3 +151,29 @@ def test_what_a_line_looks_like_that_would_be_a_command() -> None:
     assert inert("  ::error::x ::y") == "  \\x3a:error::x ::y"
     assert inert("a ##[error]b") == "a #\\x23[error]b"
     assert inert("a ::b # #[c]") == "a ::b # #[c]"
+
+
+_SOME = st.text(max_size=12) | st.sampled_from(
+    [" ", "::error::x", " ::x", "##[x]", "\t", "a\u3000b", "é ", "\U0001f600"]
+)
+_BLOCKS = st.one_of(
+    st.builds(Headline, _SOME, st.sampled_from([None, *Outcome])),
+    st.builds(Heading, _SOME),
+    st.builds(Fields, st.lists(st.tuples(_SOME, _SOME), max_size=3), _SOME),
+    st.builds(
+        lambda rows: Table(("a", "b"), [(one, Cell(two, "bad")) for one, two in rows]),
+        st.lists(st.tuples(_SOME, _SOME), max_size=3),
+    ),
+    st.builds(Lines, _SOME, st.sampled_from(["", "good", "dim"])),
+    st.builds(
+        lambda value, width: Row(Outcome.PASS, [(value, width), (Cell(value, "warn"), 0)]), _SOME, st.integers(0, 9)
+    ),
+    st.builds(lambda text: Drawing([("├─ ", text)]), _SOME),
+    st.builds(Diff, _SOME),
+)
+
+
+@given(st.lists(_BLOCKS, max_size=3), st.sampled_from([None, 20, 80]), st.sampled_from(["utf-8", "ascii", "latin-1"]))
+def test_colours_are_all_that_colours_change(blocks: list[object], width: int | None, encoding: str) -> None:
+    coloured = drawn(*blocks, width=width, encoding=encoding, colour=True)
+    assert re.sub(r"\x1b\[[0-9;]*m", "", coloured) == drawn(*blocks, width=width, encoding=encoding)
