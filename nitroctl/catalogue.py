@@ -2490,6 +2490,75 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("a statement that delegates to IAM and a Deny that covers it", "a grant, which knows no registers"),
         "Read the policy as a whole, and list the grants: aws kms list-grants.",
     ),
+    "kms.replicas": _E(
+        "The key exists in several Regions, each with a policy of its own, and nobody said which to write to.",
+        ("a multi-Region key",),
+        "Say --replicas all or --replicas none; a replica that keeps a weaker policy opens the same material.",
+    ),
+    "kms.changed-meanwhile": _E(
+        "Between reading the key's policy and writing it, somebody else replaced it; so it was not written.",
+        ("another CI job", "Terraform or CloudFormation, which own the policy too", "somebody in the console"),
+        "Run it again, against what the key has now; let one of the two own the policy.",
+    ),
+    "kms.declined": _E(
+        "The change was not confirmed, so nothing was written to AWS.",
+        ("no terminal to ask on: a script or CI", "the answer was not yes"),
+        "Add --yes, after looking at the change with --dry-run.",
+    ),
+    "kms.backup": _E(
+        "The file is not a policy that nitroctl kept before it replaced it, or it was changed since.",
+        ("another file", "somebody edited it"),
+        "Give the policy to kms apply instead, if it is what the key should have.",
+    ),
+    "kms.backup-directory": _E(
+        "There is no place to keep the policy that is replaced, and without that nothing is written.",
+        ("neither HOME nor XDG_STATE_HOME is set",),
+        "Name a directory: --backup-dir DIR; in CI one that is kept after the job.",
+    ),
+    "kms.nothing-to-undo": _E(
+        "No kept policy is the one that the key's present policy replaced.",
+        (
+            "somebody changed the policy since",
+            "it was replaced from another machine, or with another --backup-dir",
+            "it was never replaced by nitroctl",
+        ),
+        "Name the kept policy: --from FILE; nitroctl kms diff FILE --key ARN shows what would change.",
+    ),
+    "kms.other-key": _E(
+        "The kept policy belongs to another key than --key names.",
+        ("the wrong file", "a replica in another Region, which is a key of its own"),
+        "Name the key that the message has.",
+    ),
+    "apply.customer-key": _E(
+        "The key's policy is the customer's to write.",
+        ("a key that an AWS service made: its alias begins with aws/",),
+        "Make a key of your own, and re-encrypt what is under the other.",
+    ),
+    "apply.state": _E(
+        "The key is enabled, so that what the policy allows can be done.",
+        ("a key that is disabled, or waits for its deletion", "imported material that is missing or expired"),
+        "Enable the key or cancel its deletion, if it is still wanted.",
+    ),
+    "apply.size": _E(
+        "The policy, written as compact JSON, fits into the 32,768 bytes that KMS takes.",
+        ("many releases, or many pinned registers each",),
+        "Retire releases that are no longer run, or pin fewer registers.",
+    ),
+    "apply.lockout": _E(
+        "Whoever writes the policy can replace it again afterwards: KMS refuses one that locks its caller out.",
+        ("a policy that names another role as its writer", "a Deny of kms:PutKeyPolicy", "the wrong credentials"),
+        "Run it as a role that may replace the policy; --bypass-lockout-check only for a policy meant to be final.",
+    ),
+    "apply.findings": _E(
+        "kms lint finds nothing critical or high in the policy, as it would stand on this key.",
+        ("see the rule that is named",),
+        "nitroctl kms lint POLICY says more of each finding.",
+    ),
+    "apply.proof": _E(
+        "Nobody is allowed to read data without attesting an image that the policy names.",
+        ("another Allow, the account's IAM policies, a grant, or re-encryption goes past attestation",),
+        "nitroctl kms prove POLICY shows the request that is let through.",
+    ),
     # -- nitro-cli, enclaves
     "nitro-cli.failed": _E(
         "nitro-cli ran and failed; the message has its first E-code, which is the cause, the hints what it logged.",
@@ -2629,9 +2698,9 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Terminate an enclave, ask for fewer, or enlarge the pool and restart the allocator service.",
     ),
     "launch.full-cores": _E(
-        "The number of CPUs makes whole cores: an enclave gets both threads of a core.",
-        ("an odd number on a host with two threads per core",),
-        "Ask for the next even number.",
+        "The CPUs make whole cores: an enclave gets both threads of a core. Which CPUs share one is told from CPU 0's.",
+        ("an odd number on a host with two threads per core", "--cpu-ids with one thread of each of two cores"),
+        "Ask for the next even number, or name both threads of each core.",
     ),
     "launch.cid": _E("The CID is not another enclave's.", ("a fixed CID, used twice",), "Choose another, or none."),
     "launch.name": _E(

@@ -35,6 +35,12 @@ app = lazy_noun(
             "diff",
             "Say in what two key policies differ, statement by statement: the one before it, and what it would become.",
         ),
+        "apply": (
+            "kms_apply",
+            "apply",
+            "Give a key in AWS the policy in a file, after looking at what it opens and whom it locks out.",
+        ),
+        "undo": ("kms_undo", "undo", "Give a key the policy back that kms apply, rollout or finalize replaced."),
         "trail": (
             "kms_trail",
             "trail",

@@ -70,7 +70,7 @@ def _change_json(change: Change) -> dict[str, object]:
         "label": change.label,
         "before": _statement(change.before),
         "after": _statement(change.after),
-        "parts": [_part_json(part) for part in change.parts],
+        "parts": [_part_json(part) for part in change.parts] if change.kind is Kind.CHANGED else [],
     }
 
 

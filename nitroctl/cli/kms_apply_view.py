@@ -1,0 +1,145 @@
+"""What ``kms apply`` and its like answer: what became of each key, and how to get back."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from nitroctl.checks import Outcome as Found
+from nitroctl.checks import Report
+from nitroctl.cli import kms_apply_run, kms_diff_view, kms_live
+from nitroctl.cli.kms_apply_run import DONE, TOUCHED, Outcome, Run, Target
+from nitroctl.errors import AwsFailed, NitroctlError
+from nitroctl.kms import canonical
+from nitroctl.render.result import Result
+from nitroctl.render.view import Block, Checks, Fields, Headline
+
+if TYPE_CHECKING:
+    from nitroctl.cli.kms_apply_options import Options
+
+
+def result(
+    schema: str,
+    run: Run,
+    options: "Options",
+    *,
+    data: Mapping[str, object] | None = None,
+    view: Sequence[Block] = (),
+    trouble: Sequence[NitroctlError] = (),
+    notes: Sequence[str] = (),
+) -> Result:
+    """Return the answer. ``data``, ``view``, ``trouble``, ``notes``: what the verb adds."""
+    report = Report(tuple(check for target in run.targets for check in target.plan.report))
+    planned = options.dry_run and all(target.outcome in (Outcome.PLANNED, Outcome.UNCHANGED) for target in run.targets)
+    return Result(
+        schema=schema,
+        data={
+            "dry_run": options.dry_run,
+            "caller": run.caller,
+            "targets": [_target(target, options) for target in run.targets],
+            "report": report.as_json(),
+            **(data or {}),
+        },
+        view=[*(block for target in run.targets for block in _blocks(target, options)), *view],
+        refused=not (run.done or planned),
+        report=report,
+        subject=run.targets[0].source,
+        trouble=[*(target.trouble for target in run.targets if target.trouble is not None), *trouble],
+        notes=[*kms_apply_run.notes(run), *_all_the_same(report), *notes],
+    )
+
+
+def _all_the_same(report: Report) -> list[str]:
+    """Return the options that accept everything that refused, when all of it can be accepted."""
+    from nitroctl.kms.apply import PROOF
+
+    refusals = list(dict.fromkeys(check.id for check in report.refusals))
+    names = [PROOF if each == "apply.proof" else each.partition(".")[0].upper() for each in refusals]
+    if not names or any(each.startswith("apply.") and each != "apply.proof" for each in refusals):
+        return []
+    return [f"to write it all the same, add {' '.join(f'--accept {name}' for name in names)}"]
+
+
+def _target(target: Target, options: "Options") -> dict[str, object]:
+    plan, found = target.plan, target.found
+    return {
+        "key": plan.live.arn,
+        "outcome": target.outcome.value,
+        "before": kms_live.of_key(plan.live).as_json(),
+        "after": kms_live.Side(target.source, plan.after).as_json(),
+        "difference": kms_diff_view.as_json(plan.difference),
+        "backup": target.backup or None,
+        "undo": _undo(target, options) if target.outcome in TOUCHED else None,
+        "found_sha256": None if found is None else canonical.digest(found),
+    }
+
+
+def _undo(target: Target, options: "Options") -> str:
+    return f"nitroctl kms undo --key {target.plan.live.arn}{options.way_back}"
+
+
+def _blocks(target: Target, options: "Options") -> list[Block]:
+    plan = target.plan
+    arn, counted = plan.live.arn, kms_diff_view.counted(plan.difference)
+    told = Report.of(check for check in plan.report if check.outcome in (Found.FAIL, Found.WARN))
+    checks: list[Block] = [Checks(told)] if len(told) else []
+    match target.outcome:
+        case Outcome.REFUSED:
+            count = len(plan.report.refusals)
+            text = f"{arn}: not written from {target.source}: {count} check{'s' if count > 1 else ''} refused it"
+            return [Headline(text, Found.FAIL), *kms_diff_view.blocks(plan.difference), *checks]
+        case Outcome.PLANNED:
+            first = Headline(f"{arn}: would be written from {target.source}: {counted}")
+            return [first, *kms_diff_view.blocks(plan.difference), *checks]
+        case Outcome.UNCHANGED:
+            return [Headline(f"{arn} has this policy already: nothing was written", Found.PASS), *checks]
+        case Outcome.FAILED:
+            return [Headline(f"{arn}: not written, it has the policy it had", Found.FAIL)]
+        case Outcome.NOT_REACHED:
+            return [Headline(f"{arn}: not written any more, it has the policy it had", Found.FAIL)]
+    headline, outcome = _written(target, counted, options)
+    return [Headline(headline, outcome), *_instead(target), _fields(target, options)]
+
+
+def _written(target: Target, counted: str, options: "Options") -> tuple[str, Found]:
+    arn = target.plan.live.arn
+    match target.outcome:
+        case Outcome.WRITTEN:
+            return f"{arn} has the new policy: {counted}", Found.PASS
+        case Outcome.NOT_SEEN if isinstance(target.trouble, AwsFailed):
+            return (
+                f"{arn}: KMS did not confirm the write, and shows the old policy after {options.wait_s:g} s",
+                Found.FAIL,
+            )
+        case Outcome.NOT_SEEN:
+            return f"{arn}: KMS took the new policy, and still shows the old one after {options.wait_s:g} s", Found.FAIL
+        case Outcome.OVERWRITTEN:
+            return f"{arn}: written, and now it has another policy than the new one", Found.FAIL
+    return f"{arn}: written, and what it has now could not be read", Found.FAIL
+
+
+def _instead(target: Target) -> list[Block]:
+    """Return in what the key's policy differs from the one that was written, when it does."""
+    if target.outcome is not Outcome.OVERWRITTEN or target.found is None:
+        return []
+    difference = canonical.difference(target.plan.after, target.found)
+    what = f"what it has differs from what was written: {kms_diff_view.counted(difference)}"
+    return [Headline(what), *kms_diff_view.blocks(difference)]
+
+
+def _fields(target: Target, options: "Options") -> Fields:
+    plan = target.plan
+    rows = [
+        ("from", target.source),
+        ("policy before", canonical.digest(plan.before)),
+        ("policy wanted", canonical.digest(plan.after)),
+        ("kept in", target.backup),
+    ]
+    if target.outcome is Outcome.OVERWRITTEN:
+        rows.append(
+            ("look first", f"another writer, or KMS keeps it otherwise: nitroctl kms show --key {plan.live.arn}")
+        )
+        rows.append(("to go back", f"{_undo(target, options)} --from {target.backup}"))
+    else:
+        rows.append(("to go back", _undo(target, options)))
+    if target.outcome not in DONE:
+        rows.append(("to look again", f"nitroctl kms diff {target.source} --key {plan.live.arn}"))
+    return Fields(rows)

@@ -1,0 +1,199 @@
+"""Whether a policy should be given to a key: what is asked before anything is written.
+
+KMS takes a policy that opens the key to everybody as readily as a good one; the only thing it asks is whether the
+caller could still change it. So that is asked here first, and so is what ``kms lint`` and ``kms prove`` would say of
+the key as it would then be, with its grants and its second policy. Source: KMS API reference, PutKeyPolicy; KMS
+Developer Guide, "Key policies in AWS KMS", "Grants in AWS KMS".
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from nitroctl.checks import Check, Outcome, Report
+from nitroctl.errors import UsageError
+from nitroctl.kms import authorize, caller, canonical, lint, prove
+from nitroctl.kms.authorize import Policies, Verdict
+from nitroctl.kms.canonical import Difference
+from nitroctl.kms.document import PolicyDocument
+from nitroctl.kms.key_policy import SIZE_LIMIT
+from nitroctl.kms.lint_reading import Reading, Wanted
+from nitroctl.kms.lint_rules import Severity
+from nitroctl.kms.live import DEFAULT, LiveKey
+from nitroctl.kms.operators import present
+from nitroctl.kms.request import Request
+from nitroctl.kms.truth import Truth
+from nitroctl.records import Ledger
+
+#: What ``--accept`` calls the proof; a finding is called by its rule.
+PROOF: Final = "proof"
+_LOCKOUT: Final = ("apply.lockout", "the caller can still replace the policy afterwards")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """How it is to be judged. ``accepted``: rules and PROOF that are told and do not refuse.
+
+    ``bypass``: the caller means to lose the policy; KMS is told not to ask. ``ledger``: records to compare with.
+    """
+
+    accepted: Collection[str] = ()
+    bypass: bool = False
+    ledger: Ledger | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What would be written to a key, and what speaks against it. ``text``: the policy as it would be sent."""
+
+    live: LiveKey
+    before: PolicyDocument
+    after: PolicyDocument
+    text: str
+    difference: Difference
+    report: Report
+
+    @property
+    def needed(self) -> bool:
+        """Whether the key does not say so already."""
+        return not self.difference.none
+
+
+def plan(  # noqa: PLR0913  (what to which key, by whom, and how it is judged)
+    live: LiveKey, after: PolicyDocument, text: str, *, who: str, wish: Wish, at: datetime
+) -> Plan:
+    """Return what giving ``after`` to ``live`` would change, and whether it should be done.
+
+    ``who``: ARN of the caller, as STS says it. Raises CannotAnswer for policies or grants that cannot be read.
+    """
+    documents = live.documents()
+    others = documents[1:]
+    policies = Policies(key=(after, *others), grants=live.granted())
+    checks = [
+        _manager(live),
+        _state(live),
+        _size(after),
+        _lockout(live, after, who, wish, at),
+        *_findings(live, after, wish),
+        _proof(live, policies, wish, at),
+    ]
+    return Plan(
+        live=live,
+        before=documents[0],
+        after=after,
+        text=text,
+        difference=canonical.difference(documents[0], after),
+        report=Report.of(checks),
+    )
+
+
+def _manager(live: LiveKey) -> Check:
+    ok = live.manager == "CUSTOMER"
+    return Check(
+        id="apply.customer-key",
+        title="the key's policy is the customer's to write",
+        outcome=Outcome.PASS if ok else Outcome.FAIL,
+        detail="" if ok else f"the key is managed by {live.manager}, whose policy nobody else can change",
+        remedy=None if ok else "use a key of your own: aws kms create-key",
+    )
+
+
+def _state(live: LiveKey) -> Check:
+    ok = live.state == "Enabled"
+    return Check(
+        id="apply.state",
+        title="the key is enabled",
+        outcome=Outcome.PASS if ok else Outcome.WARN,
+        detail="" if ok else f"the key is {live.state}; its policy can be replaced, its data cannot be used",
+        remedy=None if ok else "aws kms enable-key or cancel-key-deletion, if the key is still wanted",
+        required=False,
+    )
+
+
+def _size(after: PolicyDocument) -> Check:
+    return Check(
+        id="apply.size",
+        title="the policy fits into what KMS takes",
+        outcome=Outcome.PASS if after.size <= SIZE_LIMIT else Outcome.FAIL,
+        detail=f"{after.size} bytes as compact JSON",
+        expected=f"at most {SIZE_LIMIT}",
+        remedy="retire releases that are no longer run" if after.size > SIZE_LIMIT else None,
+    )
+
+
+def _lockout(live: LiveKey, after: PolicyDocument, who: str, wish: Wish, at: datetime) -> Check:
+    """Ask of the new policy what KMS will ask: whether the caller may put another one."""
+    check_id, title = _LOCKOUT
+    try:
+        asked = Request(
+            caller=caller.parse(who),
+            action="kms:PutKeyPolicy",
+            at=at,
+            key=live.arn,
+            given={"kms:bypasspolicylockoutsafetycheck": present("false"), "kms:policyname": present(DEFAULT)},
+        )
+    except UsageError:
+        detail = f"whether it can was not judged: {who} is neither a role, a user nor an account's root; KMS asks it"
+        return Check(id=check_id, title=title, outcome=Outcome.WARN, detail=detail, required=False)
+    decision = authorize.decide(asked, Policies(key=(after,)))
+    if decision.verdict is Verdict.ALLOWED:
+        return Check(id=check_id, title=title, outcome=Outcome.PASS, detail=f"{who} may call kms:PutKeyPolicy")
+    if decision.verdict is Verdict.UNDECIDED:
+        detail = f"for {who} it depends on {'; '.join(decision.open)}; KMS asks it too"
+        return Check(id=check_id, title=title, outcome=Outcome.WARN, detail=detail, required=False)
+    names = ", ".join(each.statement.label for each in decision.deciding)
+    why = f"{names} denies it" if names else "no statement allows it"
+    if wish.bypass:
+        detail = f"{who} may not replace it again: {why}; accepted with --bypass-lockout-check"
+        return Check(id=check_id, title=title, outcome=Outcome.WARN, detail=detail, required=False)
+    return Check(
+        id=check_id,
+        title=title,
+        outcome=Outcome.FAIL,
+        detail=f"{who} may not call kms:PutKeyPolicy under the new policy: {why}",
+        remedy="run it as a role that the policy lets replace it, or add this one; --bypass-lockout-check if it is"
+        " meant to be final",
+    )
+
+
+def _findings(live: LiveKey, after: PolicyDocument, wish: Wish) -> Iterator[Check]:
+    """Ask the rules of ``kms lint``: a critical finding refuses, a high one is told."""
+    facts = replace(live.facts(), bypass=wish.bypass)
+    found = [
+        each
+        for each in lint.findings(Reading(after, facts, Wanted(ledger=wish.ledger)))
+        if each.severity.reaches(Severity.HIGH) or each.rule.number == "KP052"
+    ]
+    rules = {finding.rule.id for finding in found}
+    report = lint.report(found, {}, fail_on=Severity.CRITICAL, accepted=tuple(wish.accepted))
+    for check in report:
+        if check.id in rules:
+            number = check.id.partition(".")[0].upper()
+            remedy = f"{check.remedy}; or --accept {number}" if check.outcome is Outcome.FAIL else check.remedy
+            yield replace(check, remedy=remedy)
+    if not rules:
+        yield Check(id="apply.findings", title="kms lint finds nothing critical or high", outcome=Outcome.PASS)
+
+
+def _proof(live: LiveKey, policies: Policies, wish: Wish, at: datetime) -> Check:
+    """Ask for a proof that nobody reads data without attesting an image that the policy names."""
+    check_id, title = "apply.proof", "nobody gets data without attesting an image that the policy names"
+    proof = prove.prove(policies, at=at, key=live.arn)
+    if proof.holds is Truth.YES:
+        return Check(id=check_id, title=title, outcome=Outcome.PASS, detail="proved, as kms prove does")
+    if proof.holds is Truth.OPEN or proof.bypass is None:
+        detail = f"not proved: it depends on {'; '.join(proof.open)}"
+        return Check(id=check_id, title=title, outcome=Outcome.WARN, detail=detail, required=False)
+    way = proof.bypass
+    detail = f"{way.who} is allowed {way.request.action} ({way.kind.value.replace('-', ' ')})"
+    if PROOF in wish.accepted:
+        detail = f"{detail}; accepted"
+        return Check(id=check_id, title=title, outcome=Outcome.WARN, detail=detail, required=False)
+    return Check(
+        id=check_id,
+        title=title,
+        outcome=Outcome.FAIL,
+        detail=detail,
+        remedy=f"nitroctl kms prove POLICY shows the request; or --accept {PROOF}",
+    )
