@@ -7,7 +7,7 @@ and what they add to the summary come back.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nitroctl.cli.output import FOR_CHECKS, Canvas
 from nitroctl.errors import NitroctlError
@@ -75,6 +75,14 @@ class Clerk:
         said = f"not {'acceptable' if authentic else 'authentic'}: {check.detail} [{check.id}]"
         result = self._judged(source.name, unwrapped, judgement, said, width)
         return Line(self._written(result), "refused", check.id, check.title, notes=tuple(result.notes))
+
+    def packed(self, line: Line) -> tuple[object, ...]:
+        """Return a line as it is sent from one process to another."""
+        return line.text, line.outcome, line.reason, line.title, line.root, line.notes, line.subject
+
+    def unpacked(self, sent: tuple[Any, ...]) -> Line:
+        """Return the line that was sent."""
+        return Line(*sent)
 
     def _judged(
         self, name: str, unwrapped: "Unwrapped", judgement: "Judgement", refusal: str | None, width: int

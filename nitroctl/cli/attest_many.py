@@ -44,8 +44,7 @@ def verify_many(paths: Sequence[str], judge: "Judge", *, jobs: int = 1) -> Strea
     from nitroctl.cli.output import EXPORTS, asked, canvas
     from nitroctl.evidence import sources
 
-    if not 0 <= jobs <= _MOST_JOBS:
-        raise UsageError(f"--jobs: not from 0 to {_MOST_JOBS}: {jobs}", "usage.invalid")
+    jobs = processes(jobs)
     form = asked().form
     if form in EXPORTS:
         raise UsageError(
@@ -56,15 +55,18 @@ def verify_many(paths: Sequence[str], judge: "Judge", *, jobs: int = 1) -> Strea
     clerk = Clerk(judge, form, canvas())
     tally = Tally(judge)
     return Stream(
-        chunks=_told(clerk, tally, sources.documents(paths), jobs or _processors()),
+        chunks=_told(clerk, tally, sources.documents(paths), jobs),
         sanitise=False,
         summary=tally.summary,
     )
 
 
-def _processors() -> int:
+def processes(jobs: int) -> int:
+    """Return how many processes ``--jobs`` asks for, 0 for as many as there are processors. Raises UsageError."""
+    if not 0 <= jobs <= _MOST_JOBS:
+        raise UsageError(f"--jobs: not from 0 to {_MOST_JOBS}: {jobs}", "usage.invalid")
     affinity = getattr(os, "sched_getaffinity", None)
-    return min(_MOST_JOBS, len(affinity(0)) if affinity else os.cpu_count() or 1)
+    return jobs or min(_MOST_JOBS, len(affinity(0)) if affinity else os.cpu_count() or 1)
 
 
 def _told(clerk: "Clerk", tally: "Tally", documents: "Iterator[Source]", jobs: int) -> Iterator[bytes]:

@@ -15,18 +15,17 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
-from nitroctl.cli.attest_line import Clerk, Line
 from nitroctl.errors import NitroctlError
 
 if TYPE_CHECKING:
     from nitroctl.evidence.sources import Source
 
-#: What goes to a process and comes back: the fields of a source with the width of its column, and those of a Line.
-#: Plain tuples cost a tenth of what dataclasses do on the way.
+Answer = TypeVar("Answer")
+
+#: What goes to a process: the fields of a source, with the width of its column.
 _Sent = tuple[str, bytes | None, NitroctlError | None, int]
-_Returned = tuple[object, ...]
 
 #: A portion: so many documents, or so many bytes of them.
 _PORTION: Final = 64
@@ -36,31 +35,42 @@ _AHEAD: Final = 3
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class Worker(Protocol[Answer]):
+    """What judges documents, copied to each process, and how its answers come back from there.
+
+    Plain tuples cost a tenth of what dataclasses do on the way.
+    """
+
+    def answer(self, source: "Source", width: int, /) -> Answer:
+        """Judge what stands at ``source``; ``width``: of the column of names, for people."""
+
+    def packed(self, answer: Answer, /) -> object:
+        """Return an answer as it is sent."""
+
+    def unpacked(self, sent: Any, /) -> Answer:  # noqa: ANN401  (what packed made of one)
+        """Return the answer that was sent."""
+
+
 class WorkerLost(Exception):
     """A process ended before it gave its answers."""
 
 
-def answers(clerk: Clerk, items: "Iterable[tuple[Source, int]]", *, jobs: int) -> Iterator[Line]:
-    """Yield the clerk's answer to each item, in their order, from ``jobs`` processes. Raises WorkerLost."""
-    pool = ProcessPoolExecutor(jobs, mp_context=_context(), initializer=_begin, initargs=(clerk,))
-    under_way: deque[Future[list[_Returned]]] = deque()
+def answers(worker: Worker[Answer], items: "Iterable[tuple[Source, int]]", *, jobs: int) -> Iterator[Answer]:
+    """Yield the worker's answer to each item, in their order, from ``jobs`` processes. Raises WorkerLost."""
+    pool = ProcessPoolExecutor(jobs, mp_context=_context(), initializer=_begin, initargs=(worker,))
+    under_way: deque[Future[list[object]]] = deque()
     try:
         for portion in _portions(items):
             with _signals_held():  # a process begins with them held, until it has said what to do with them
                 under_way.append(pool.submit(_answer, portion))
             while under_way and (len(under_way) >= jobs * _AHEAD or under_way[0].done()):
-                yield from _lines(under_way.popleft())
+                yield from map(worker.unpacked, under_way.popleft().result())
         while under_way:
-            yield from _lines(under_way.popleft())
+            yield from map(worker.unpacked, under_way.popleft().result())
     except BrokenProcessPool as error:
         raise WorkerLost("a process that judged documents ended before it gave its answers") from error
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _lines(answered: Future[list[_Returned]]) -> Iterator[Line]:
-    for fields in answered.result():
-        yield Line(*fields)  # type: ignore[arg-type]  # as _answer took it apart
 
 
 def _portions(items: "Iterable[tuple[Source, int]]") -> Iterator[list[_Sent]]:
@@ -94,13 +104,13 @@ def _signals_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-_clerk: Clerk | None = None
+_worker: Worker[Any] | None = None
 
 
-def _begin(clerk: Clerk) -> None:
+def _begin(worker: Worker[Any]) -> None:
     """Begin a process: who asked decides what an interrupt means, and its end is the end of this process too."""
-    global _clerk  # noqa: PLW0603  (a process has one)
-    _clerk = clerk
+    global _worker  # noqa: PLW0603  (a process has one)
+    _worker = worker
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -115,10 +125,9 @@ def _end_with_parent() -> None:
         os._exit(1)
 
 
-def _answer(portion: list[_Sent]) -> list[_Returned]:
+def _answer(portion: list[_Sent]) -> list[object]:
     from nitroctl.evidence.sources import Source
 
-    if _clerk is None:
+    if _worker is None:
         raise WorkerLost("a process was asked before it began")
-    lines = (_clerk.answer(Source(name, raw, fault), width) for name, raw, fault, width in portion)
-    return [(line.text, line.outcome, line.reason, line.title, line.root, line.notes, line.subject) for line in lines]
+    return [_worker.packed(_worker.answer(Source(name, raw, fault), width)) for name, raw, fault, width in portion]

@@ -1,6 +1,6 @@
 """``nitroctl attest survey``: what a heap of documents comes to, and what stands out in it."""
 
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from nitroctl.appraisal.judge import Judge
     from nitroctl.cli.progress import Progress
     from nitroctl.evidence.anomalies import Finding
-    from nitroctl.evidence.sources import Source
     from nitroctl.records import Ledger
 
 EXAMPLES = """
@@ -21,8 +20,6 @@ nitroctl attest survey evidence
 nitroctl attest survey evidence --records measurements.json --html survey.html
 nitroctl attest survey evidence --check --json
 """
-#: The most that is kept of a sentence about a document that was refused: it may quote what the document says.
-_SENTENCE: Final = 500
 
 
 def survey(
@@ -55,6 +52,7 @@ def survey(
         str | None,
         typer.Option("--html", help="Write a report with a timeline to this file too.", metavar="FILE"),
     ] = None,
+    jobs: Annotated[int, typer.Option("--jobs", help="Processes; 0: one a processor.", metavar="N")] = 1,
     check: Annotated[
         bool,
         typer.Option("--check", help="Answer no (exit 1) to any anomaly or refused document.", show_default=False),
@@ -68,14 +66,16 @@ def survey(
     """
     from nitroctl.appraisal.judge import Judge
     from nitroctl.cli import attest_options as options
+    from nitroctl.cli.attest_many import processes
 
+    jobs = processes(jobs)
     if html is not None:
         _refuse_overwriting(html)
     chosen = at if at in {"now", "document"} else "given"
     judge = Judge(roots=options.roots(root), policy=None, at=options.instant(at), chosen=chosen)
     ledger, ledger_path = _ledger(records)
     heap = Heap(judge, ledger)
-    heap.take(paths)
+    heap.take(paths, jobs=jobs)
     return heap.answer(subject=paths[0] if len(paths) == 1 else "", records=ledger_path, html=html, check=check)
 
 
@@ -90,42 +90,31 @@ class Heap:
         self.refused: list[tuple[str, str, str]] = []
         self.unread: list[tuple[str, NitroctlError]] = []
 
-    def take(self, paths: "Sequence[str]") -> None:
-        """Judge everything in ``paths``. Raises UsageError when standard input is named twice."""
+    def take(self, paths: "Sequence[str]", *, jobs: int) -> None:
+        """Judge everything in ``paths`` with ``jobs`` processes. Raises UsageError: standard input is named twice."""
         import time
 
+        from nitroctl.cli import attest_survey_one as one
         from nitroctl.evidence import sources
 
         progress, began = _progress(), time.monotonic()
+        found = one.judged(self.judge, sources.documents(paths), jobs=jobs)
         try:
-            for source in sources.documents(paths):
-                self._take(source)
+            for each in found:
+                match each:
+                    case one.Unread(name, error):
+                        self.unread.append((name, error))
+                    case one.Refused():
+                        self.refused.append(each)
+                    case facts:
+                        self.survey.add(facts)
                 if progress:
                     progress.line("", f"{self.count} documents, {len(self.refused)} refused")
                     progress.tick(time.monotonic() - began)
         finally:
+            found.close()
             if progress:
                 progress.clear()
-
-    def _take(self, source: "Source") -> None:
-        from nitroctl.appraisal.judge import gravest
-        from nitroctl.evidence.survey import facts
-
-        try:
-            cbor = source.unwrap().cbor
-        except NitroctlError as error:
-            self.unread.append((source.name, error))
-            return
-        judgement = self.judge.judge(cbor)
-        verified = judgement.verified
-        if verified.report.passed:
-            self.survey.add(facts(source.name, judgement.parsed, verified.chain))
-            return
-        check = gravest(verified.report)
-        sentence = check.detail
-        if len(sentence) > _SENTENCE:
-            sentence = f"{sentence[:_SENTENCE]}… ({len(sentence)} characters)"
-        self.refused.append((source.name, check.id, sentence))
 
     @property
     def count(self) -> int:

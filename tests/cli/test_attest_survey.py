@@ -437,6 +437,50 @@ def test_a_name_that_is_not_utf_8(cli: Cli) -> None:
     assert "heap/\\udcff.cbor" in cli("attest", "survey", "heap", *MINE).stdout
 
 
+# -- processes
+
+EVERY_JOBS = [["--jobs", "2"], ["--jobs", "3"], ["--jobs", "0"]]
+
+
+@pytest.mark.parametrize(
+    "form", [[], ["--check"], ["--json"], ["--format", "sarif"], ["--records", "measurements.json"]]
+)
+@pytest.mark.parametrize("jobs", EVERY_JOBS, ids=" ".join)
+def test_several_processes_answer_as_one_does(cli: Cli, jobs: list[str], form: list[str]) -> None:
+    """Refused documents, inputs that cannot be read and anomalies, in the order of the names."""
+    many = {f"n{number:03}": dataclasses.replace(FIRST, nonce=bytes([number])) for number in range(150)}
+    fill(a=FIRST, b=b"\x84", c=SECOND, d=b"", e=THIRD, f=FIRST, g=DEBUG, **many)
+    record("revoked")
+    Path("heap/h").symlink_to("..")
+    alone = cli("attest", "survey", "heap", *MINE, *form, "--html", "alone.html")
+    assert alone.stdout
+    assert cli("attest", "survey", "heap", *MINE, *form, "--html", "alone.html", *jobs) == alone
+    report = Path("alone.html").read_bytes()
+    assert cli("attest", "survey", "heap", *MINE, *form, "--html", "alone.html").status == alone.status
+    assert Path("alone.html").read_bytes() == report
+
+
+def test_the_real_documents_by_several_processes(cli: Cli) -> None:
+    arguments = ["attest", "survey", str(vectors("attestation")), "--json"]
+    assert cli(*arguments, "--jobs", "2") == cli(*arguments)
+
+
+@pytest.mark.parametrize("jobs", ["-1", "257"])
+def test_jobs_have_bounds(cli: Cli, jobs: str) -> None:
+    assert cli("attest", "survey", "heap", *MINE, f"--jobs={jobs}") == Ran(
+        2, "", f"nitroctl: error: --jobs: not from 0 to 256: {jobs} [usage.invalid]\n"
+    )
+
+
+def test_a_process_that_dies_is_no_survey(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(a=FIRST, b=SECOND)
+    monkeypatch.setattr("nitroctl.cli.attest_survey_one.Surveyor.answer", lambda *_: os._exit(0))
+    ran = cli("attest", "survey", "heap", *MINE, "--json", "--html", "survey.html", "--jobs", "2")
+    assert (ran.status, ran.json["status"]) == (70, "error")
+    assert "a process that judged documents ended before it gave its answers" in ran.stderr
+    assert not Path("survey.html").exists()
+
+
 def test_checks_for_ci(cli: Cli) -> None:
     fill(a=FIRST, b=DEBUG)
     ran = cli("attest", "survey", "heap", *MINE, "--check", "--format", "github")
