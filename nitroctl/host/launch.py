@@ -221,28 +221,34 @@ def _cpus(launch: Launch, machine: Machine, running: Sequence[Enclave]) -> list[
             remedy=remedy,
             source=_SOURCE,
         ),
-        _full_cores(count, machine.threads_per_core),
+        _full_cores(launch, count, machine),
     ]
 
 
-def _full_cores(count: int, threads: int | None) -> Check:
-    title = "The CPUs make whole cores"
+def _full_cores(launch: Launch, count: int, machine: Machine) -> Check:
+    threads, named = machine.threads_per_core, set(launch.cpu_ids)
+    outcome, remedy = Outcome.PASS, None
+    detail = f"{count} CPUs at {threads} threads per core"
+    lacking = {cpu: rest for cpu in launch.cpu_ids if (rest := sorted(set(machine.core(cpu)) - named))}
     if threads is None:
-        return Check(
-            id="launch.full-cores",
-            title=title,
-            outcome=Outcome.SKIP,
-            detail="not checked: the threads per core of this host cannot be read",
-            required=False,
-        )
-    whole = count % threads == 0
+        outcome, detail = Outcome.SKIP, "not checked: the threads per core of this host cannot be read"
+    elif count % threads:
+        outcome, remedy = Outcome.FAIL, f"ask for {count + threads - count % threads}: an enclave gets whole cores"
+    elif lacking:
+        halves = ", ".join(f"{cpu} without {_words(rest)}" for cpu, rest in lacking.items())
+        outcome, detail = Outcome.FAIL, f"half cores: {halves} (going by CPU 0's core)"
+        remedy = f"--cpu-count {count} takes whole cores; or name both threads of each"
+    elif threads > 1 and any(not machine.core(cpu) for cpu in launch.cpu_ids):
+        outcome = Outcome.SKIP
+        detail = "not checked: which of these CPUs share a core cannot be told while they are set aside"
     return Check(
         id="launch.full-cores",
-        title=title,
-        outcome=Outcome.PASS if whole else Outcome.FAIL,
-        detail=f"{count} CPUs at {threads} threads per core",
-        remedy=None if whole else f"ask for {count + threads - count % threads}: an enclave gets whole cores",
-        source="Linux driver nitro_enclaves: full cores",
+        title="The CPUs make whole cores",
+        outcome=outcome,
+        detail=detail,
+        remedy=remedy,
+        source="Linux driver nitro_enclaves: full cores" if outcome is not Outcome.SKIP else None,
+        required=outcome is not Outcome.SKIP,
     )
 
 

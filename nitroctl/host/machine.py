@@ -2,7 +2,7 @@
 
 All are read under one root (``/``; another only in tests). A file that is absent is told apart from one that says
 "none". CPUs in the pool are offline on the parent, so their core and NUMA node cannot be read; what is known about
-threads per core comes from CPU 0, which never leaves.
+threads and cores comes from CPU 0, which never leaves: Linux numbers the threads of all cores alike.
 Source: kernel documentation (sysfs: cpu, hugepages); aws-nitro-enclaves-cli 1.5.0, which reads the same files.
 """
 
@@ -45,16 +45,37 @@ class Machine:
     """What an enclave needs of the host.
 
     ``device``: whether the enclave device is there; ``usable``: whether this user may open it. ``pool``: the CPUs set
-    aside for enclaves, empty when there are none, None when the driver is not loaded. ``threads_per_core``: 1 or 2;
-    None when it cannot be read. ``instance_id``: of this EC2 instance, or None elsewhere.
+    aside for enclaves, empty when there are none, None when the driver is not loaded. ``first_core``: CPU 0 and the
+    other threads of its core, empty when they cannot be read. ``instance_id``: of this EC2 instance, or None elsewhere.
     """
 
     device: bool
     usable: bool
     pool: tuple[int, ...] | None
     pages: tuple[HugePages, ...]
-    threads_per_core: int | None
+    first_core: tuple[int, ...]
     instance_id: str | None
+
+    @property
+    def threads_per_core(self) -> int | None:
+        """1 or 2; None when it cannot be read."""
+        return len(self.first_core) or None
+
+    def core(self, cpu: int) -> tuple[int, ...]:
+        """Return the CPUs of the core that ``cpu`` of the pool is on, going by how those of CPU 0's are numbered.
+
+        Empty where that says nothing: CPU 0's core cannot be read, or the pool, which is whole cores, would not be.
+        """
+        pool = self.pool or ()
+        return self._core(cpu) if pool and all(set(self._core(each)) <= set(pool) for each in pool) else ()
+
+    def _core(self, cpu: int) -> tuple[int, ...]:
+        count = len(self.first_core)
+        if count < 2:  # noqa: PLR2004  (a second thread tells how far apart they are)
+            return self.first_core and (cpu,)
+        apart = self.first_core[1]
+        first = cpu - cpu // apart % count * apart
+        return tuple(first + thread * apart for thread in range(count))
 
     @property
     def free_bytes(self) -> int:
@@ -87,7 +108,7 @@ def read(root: str) -> Machine:
         usable=os.access(device, os.R_OK | os.W_OK),
         pool=_cpus(pool) if pool is not None else None,
         pages=tuple(sorted(_pages(base / _NODES))),
-        threads_per_core=len(siblings) or None,
+        first_core=siblings,
         instance_id=tag if _INSTANCE.fullmatch(tag) else None,
     )
 

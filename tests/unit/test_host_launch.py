@@ -27,7 +27,7 @@ MACHINE = Machine(
     usable=True,
     pool=(1, 2, 5, 6),
     pages=(HugePages(0, 2048, 512, 512),),
-    threads_per_core=2,
+    first_core=(0, 4),
     instance_id=None,
 )
 RUNNING = Enclave(
@@ -156,12 +156,41 @@ def test_cpus_by_id_that_are_not(cpu_ids: tuple[int, ...], detail: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "threads", "outcome"),
-    [(2, 2, "pass"), (3, 2, "fail"), (1, 1, "pass"), (1, 2, "fail"), (1, None, "skip")],
+    ("count", "core", "outcome"),
+    [(2, (0, 4), "pass"), (3, (0, 4), "fail"), (1, (0,), "pass"), (1, (0, 4), "fail"), (1, (), "skip")],
 )
-def test_whole_cores(count: int, threads: int | None, outcome: str) -> None:
-    machine = dataclasses.replace(MACHINE, threads_per_core=threads)
+def test_whole_cores(count: int, core: tuple[int, ...], outcome: str) -> None:
+    machine = dataclasses.replace(MACHINE, first_core=core)
     assert check("launch.full-cores", change(cpu_count=count), machine=machine).outcome.value == outcome
+
+
+@pytest.mark.parametrize(
+    ("cpu_ids", "core", "outcome", "detail"),
+    [
+        ((2, 6), (0, 4), "pass", "2 CPUs at 2 threads per core"),
+        ((6, 1, 2, 5), (0, 4), "pass", "4 CPUs at 2 threads per core"),
+        ((2,), (0, 4), "fail", "1 CPUs at 2 threads per core"),
+        (
+            (1, 2),
+            (0, 4),
+            "fail",
+            "half cores: 1 without 5, 2 without 6 (going by CPU 0's core)",
+        ),
+        ((1, 2), (0,), "pass", "2 CPUs at 1 threads per core"),
+        (
+            (1, 2),
+            (0, 2),  # then the pool 1-2,5-6 would not be whole cores
+            "skip",
+            "not checked: which of these CPUs share a core cannot be told while they are set aside",
+        ),
+        ((1, 2), (), "skip", "not checked: the threads per core of this host cannot be read"),
+    ],
+)
+def test_whole_cores_by_id(cpu_ids: tuple[int, ...], core: tuple[int, ...], outcome: str, detail: str) -> None:
+    """Two CPUs can be half of two cores, which the driver refuses only once memory is taken."""
+    machine = dataclasses.replace(MACHINE, first_core=core)
+    found = check("launch.full-cores", change(cpu_count=None, cpu_ids=cpu_ids), machine=machine)
+    assert (found.outcome.value, found.detail) == (outcome, detail)
 
 
 def test_a_cid_in_use() -> None:

@@ -1,5 +1,6 @@
 """What a host can give: the kernel's files, present, absent and odd, and which hugepages a request takes."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_a_host_that_is_set_up(tmp_path: Path) -> None:
         usable=True,
         pool=(1, 5, 6),
         pages=(HugePages(0, TWO_MIB_KIB, 256, 250), HugePages(1, GIB_KIB, 2, 1)),
-        threads_per_core=2,
+        first_core=(0, 4),
         instance_id="i-0123456789abcdef0",
     )
     assert host.free_bytes == (500 + 1024) * MIB
@@ -46,7 +47,7 @@ def test_a_host_that_is_set_up(tmp_path: Path) -> None:
 
 def test_a_machine_that_is_no_enclave_host(tmp_path: Path) -> None:
     assert machine.read(str(tmp_path)) == machine.Machine(
-        device=False, usable=False, pool=None, pages=(), threads_per_core=None, instance_id=None
+        device=False, usable=False, pool=None, pages=(), first_core=(), instance_id=None
     )
 
 
@@ -63,6 +64,26 @@ def test_a_machine_that_is_no_enclave_host(tmp_path: Path) -> None:
 def test_one_file_is_different(name: str, text: str, attribute: str, value: object, tmp_path: Path) -> None:
     host = machine.read(str(lay(tmp_path, {**HOST, name: text})))
     assert getattr(host, attribute) == value
+
+
+@pytest.mark.parametrize(
+    ("first", "pool", "core"),
+    [
+        ((0, 4), (1, 2, 5, 6), {1: (1, 5), 5: (1, 5), 2: (2, 6), 6: (2, 6)}),
+        ((0, 48), (24, 72), {24: (24, 72), 72: (24, 72)}),  # the second of two sockets
+        ((0, 1), (2, 3, 6, 7), {2: (2, 3), 3: (2, 3), 6: (6, 7), 7: (6, 7)}),
+        ((0,), (1, 3), {1: (1,), 3: (3,)}),
+        ((0, 4), (1, 2, 3), {1: (), 2: (), 3: ()}),  # no whole cores: their numbers mean something else
+        ((), (1, 2), {1: (), 2: ()}),
+        ((0, 4), (), {1: ()}),
+        ((0, 4), None, {1: ()}),
+    ],
+)
+def test_cores_go_by_how_the_first_one_is_numbered(
+    first: tuple[int, ...], pool: tuple[int, ...] | None, core: Mapping[int, tuple[int, ...]]
+) -> None:
+    host = machine.Machine(device=True, usable=True, pool=pool, pages=(), first_core=first, instance_id=None)
+    assert {cpu: host.core(cpu) for cpu in core} == core
 
 
 def test_a_page_count_that_is_no_number_is_none(tmp_path: Path) -> None:
