@@ -16,18 +16,34 @@ if TYPE_CHECKING:
 
 EXAMPLES = """nitroctl kms trail AWSLogs --records measurements.json
 aws cloudtrail lookup-events --lookup-attributes AttributeKey=EventSource,AttributeValue=kms.amazonaws.com | nitroctl kms trail -
-nitroctl kms trail AWSLogs --environment prod --json"""  # noqa: E501  (a command is one line)
+nitroctl kms trail AWSLogs --environment prod --json
+nitroctl kms trail --lookup --key arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"""  # noqa: E501  (a command is one line)
 
 
 def trail(
     *,
     files: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="CloudTrail's files (JSON, .gz), directories of them, or what lookup-events printed; - for stdin.",
             metavar="FILES...",
         ),
-    ],
+    ] = None,
+    lookup: Annotated[
+        bool,
+        typer.Option("--lookup", help="Ask AWS for CloudTrail's event history in place of files.", show_default=False),
+    ] = False,
+    region: Annotated[
+        list[str] | None,
+        typer.Option("--region", help="With --lookup: all that KMS did in this Region. Repeatable.", metavar="NAME"),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", help="With --lookup: from this time on; 90 days ago otherwise.", metavar="TIME"),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", help="With --lookup: up to this time; now otherwise.", metavar="TIME")
+    ] = None,
     records: Annotated[
         str | None, typer.Option("--records", help="The file of recorded measurements.", metavar="FILE")
     ] = None,
@@ -54,8 +70,10 @@ def trail(
 
     A key counts as bound to attestation when --key names it, when a logged policy of it names attestation, or when it
     was used with attestation. The answer is no when such a key was used without attestation, by an image that was not
-    recorded and active at the time, or in debug mode. Offline; with --json a line for each call.
+    recorded and active at the time, or in debug mode. Offline, but for --lookup, which asks for the events of the keys
+    that --key names, or of Regions. With --json a line for each call.
     """
+    from nitroctl.cli import kms_trail_lookup
     from nitroctl.cli.kms_trail_line import Writer
     from nitroctl.cli.kms_trail_summary import summary
     from nitroctl.cli.output import asked, canvas
@@ -68,13 +86,14 @@ def trail(
         raise UsageError("--no-records leaves nothing to choose from: leave the other options out", "usage.invalid")
     named = [key_id(text) for text in key or []]
     where, ledger = (None, None) if no_records else _ledger(records, component, environment)
-    read = Files(files)
+    looked_up = kms_trail_lookup.asked(files, lookup, region, key or [], since, until)
+    read = Files(files or [], looked_up.answers() if looked_up else ())
     followed = Trail(Images(ledger), named)
     writer = Writer(asked().form, canvas(), every=every)
     return Stream(
         chunks=_told(read, followed, writer),
         sanitise=False,
-        summary=lambda: summary(followed, read, where, ledger),
+        summary=lambda: summary(followed, read, where, ledger, looked_up),
     )
 
 

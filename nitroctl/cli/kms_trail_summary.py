@@ -9,6 +9,7 @@ from nitroctl.render.view import Block, Fields, Heading, Headline, Row, Text, Va
 
 if TYPE_CHECKING:
     from nitroctl.checks import Outcome
+    from nitroctl.cli.kms_trail_lookup import Lookup
     from nitroctl.kms.trail import Group, Key, Trail
     from nitroctl.kms.trail_files import Files
     from nitroctl.records import Ledger
@@ -39,10 +40,16 @@ _CHANGES: Final = {
     "trail.weakened": ("change that may let others in", "changes that may let others in"),
     "trail.changed": ("other change", "other changes"),
 }
+_OF_FILES: Final = (
+    "judged is what the files hold: a trail can leave out what KMS writes, and accounts and Regions have their own",
+    "not checked: that the files are whole and unchanged (aws cloudtrail validate-logs)",
+)
 _BOUND: Final = {"named": "named", "policy": "by its policy", "used": "by its use"}
 
 
-def summary(trail: "Trail", files: "Files", records: str | None, ledger: "Ledger | None") -> Result:
+def summary(
+    trail: "Trail", files: "Files", records: str | None, ledger: "Ledger | None", looked_up: "Lookup | None" = None
+) -> Result:
     """Return what the lines come to: refused when any is, trouble when none is and something was not looked at."""
     from nitroctl.checks import Outcome
 
@@ -54,10 +61,10 @@ def summary(trail: "Trail", files: "Files", records: str | None, ledger: "Ledger
         worst = Outcome.FAIL if trail.refused else Outcome.PASS if judged and ledger is not None else Outcome.WARN
     return Result(
         schema="kms.trail/1",
-        data=_data(trail, files, records, sentence),
+        data=_data(trail, files, records, sentence) | ({"looked_up": looked_up.as_json()} if looked_up else {}),
         view=_view(trail, sentence, worst, records),
         refused=trail.refused,
-        notes=_notes(trail, files, ledger),
+        notes=_notes(trail, files, ledger, looked_up),
         trouble=trouble,
     )
 
@@ -95,7 +102,7 @@ def _trouble(trail: "Trail", files: "Files") -> list[NitroctlError]:
             CannotAnswer(
                 f"{_counted(trail.unread, 'file or record', 'files or records')} could not be read",
                 "kms.trail-unread",
-                ["the lines that begin with a dash say why"],
+                ["the findings say why"],
             )
         )
     if trail.overflow:
@@ -133,14 +140,11 @@ def _trouble(trail: "Trail", files: "Files") -> list[NitroctlError]:
     return found
 
 
-def _notes(trail: "Trail", files: "Files", ledger: "Ledger | None") -> list[str]:
+def _notes(trail: "Trail", files: "Files", ledger: "Ledger | None", looked_up: "Lookup | None") -> list[str]:
     from nitroctl import pcr
 
     outcomes = {finding for _, finding in trail.counts}
-    notes = [
-        "judged is what the files hold: a trail can leave out what KMS writes, and accounts and Regions have their own",
-        "not checked: that the files are whole and unchanged (aws cloudtrail validate-logs)",
-    ]
+    notes = looked_up.notes() if looked_up else list(_OF_FILES)
     if ledger is None:
         notes.append("the images were not compared with any records")
     elif len({entry.environment for entry in ledger.active()}) > 1:

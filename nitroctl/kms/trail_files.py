@@ -8,16 +8,16 @@ Source: CloudTrail user guide, "CloudTrail log file examples".
 """
 
 import codecs
+import io
 import json
-import os
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import IO, Any, Final, NamedTuple
 
 from nitroctl import safefile, strict_json
-from nitroctl.errors import CannotAnswer, NitroctlError, UsageError
+from nitroctl.errors import AwsFailed, CannotAnswer, NitroctlError, UsageError
+from nitroctl.kms.trail_paths import below
 
 #: The most one record may have, in characters: CloudTrail cuts them at 256 KB, or 1 MB for some.
 RECORD_LIMIT: Final = 4 * 1024 * 1024
@@ -83,23 +83,43 @@ class Files:
     files. ``unfinished``: answers of AWS that say that there is more.
     """
 
-    def __init__(self, paths: Sequence[str]) -> None:
-        """Read ``paths``: files, directories, ``-`` once. Raises UsageError when standard input is named twice."""
+    def __init__(self, paths: Sequence[str], answers: Iterable[tuple[str, bytes]] = ()) -> None:
+        """Read ``paths``: files, directories, ``-`` once. Raises UsageError when standard input is named twice.
+
+        ``answers``: what AWS answered, each with the name to give it; read after the paths, one by one.
+        """
         if list(paths).count(safefile.STDIN) > 1:
             raise UsageError("standard input (-) is named twice, and can be read once", "usage.invalid")
         self._paths = paths
+        self._answers = answers
         self.files = self.records = self.digests = self.unfinished = 0
         self._name = ""  # of the file that is read, and the records before it
         self._before = 0
 
     def found(self) -> Iterator[Found | NitroctlError]:
-        """Yield the records that KMS wrote, and an error for whatever could not be read, in the order of the names."""
+        """Yield the records that KMS wrote, and an error for whatever could not be read, in the order of the names.
+
+        Raises what ``answers`` raises before the first of them; after that it is an error in its place.
+        """
         for argument in self._paths:
-            for path in _files(argument):
+            for path in below(argument):
                 if isinstance(path, NitroctlError):
                     yield path
                 else:
                     yield from self._file(path)
+        try:
+            for name, content in self._answers:
+                yield from self._answer(name, content)
+        except AwsFailed as error:
+            if not self.files:
+                raise
+            yield error
+
+    def _answer(self, name: str, content: bytes) -> Iterator[Found | NitroctlError]:
+        try:
+            yield from self._stream(name, io.BytesIO(content))
+        except CannotAnswer as error:
+            yield error
 
     def _file(self, path: str) -> Iterator[Found | NitroctlError]:
         name = "standard input" if path == safefile.STDIN else path
@@ -359,40 +379,3 @@ def _inflated(data: bytes, stream: IO[bytes]) -> Iterator[bytes]:
                     raise _Broken("the compressed data breaks off")
         data = member.unused_data or stream.read(_CHUNK)
         taken += len(data)
-
-
-def _files(argument: str) -> Iterator[str | NitroctlError]:
-    """Yield the file that an argument names, or those below a directory, depth first, by name."""
-    if not _is_directory(argument):
-        yield argument
-        return
-    waiting, found = [argument], False
-    while waiting:
-        path = waiting.pop()
-        if path != argument and not _is_directory(path):
-            found = True
-            yield path
-        elif path != argument and Path(path).is_symlink():
-            found = True
-            yield CannotAnswer(
-                f"{path}: a symbolic link to a directory, not followed",
-                "file.not-regular",
-                ["name the directory itself as well"],
-            )
-        else:
-            try:
-                names = sorted(os.listdir(path), reverse=True)  # noqa: PTH208  (names, as they are)
-            except OSError as error:
-                found = True
-                yield safefile.cannot_read(path, error)
-            else:
-                waiting.extend(os.path.join(path, name) for name in names)  # noqa: PTH118  (a Path would mend them)
-    if not found:
-        yield CannotAnswer(f"{argument}: there is no file in the directory", _UNREADABLE, ["check the path"])
-
-
-def _is_directory(path: str) -> bool:
-    try:
-        return path != safefile.STDIN and os.path.isdir(path)  # noqa: PTH112  (a name may hold anything)
-    except ValueError:
-        return False

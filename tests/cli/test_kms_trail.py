@@ -232,7 +232,7 @@ def test_what_could_not_be_read_is_no_yes(cli: Cli) -> None:
     assert "\n! 2 calls on 1 key bound to attestation, " in ran.stdout
     assert ran.stderr.endswith(
         "nitroctl: error: 2 files or records could not be read [kms.trail-unread]\n"
-        "nitroctl: hint: the lines that begin with a dash say why\n"
+        "nitroctl: hint: the findings say why\n"
     )
 
 
