@@ -9,9 +9,9 @@ or explained and not alive.
 
 The tests run once, watched for which functions they call; those that are slow, or do not pass twice, are left out and
 named. Then, in a copy of that process, a mutant's functions get its byte code, and the tests that call them run until
-one fails. What a copy cannot show (tables, defaults, what runs while the module is imported), and every mutant that is
-still alive, is tried in a process that imports it: first the tests that call the module, then the others. Each of the
-three runs at most ``--seconds`` of tests, the quickest first.
+one fails. A mutant that is still alive is tried in a process that imports it, with the tests of the files that call
+the module most; and what a copy cannot show at all (tables, defaults, what runs while the module is imported) with the
+others too. Each of these runs has at most ``--seconds`` of tests, the quickest first.
 
 ``--results FILE`` keeps what was measured; what a test noticed is not tried again while the module is the same.
 Linux only. One process at a time.
@@ -60,6 +60,10 @@ _PRELOADED: Final = (
     *("cryptography.hazmat.primitives.asymmetric.ec", "cryptography.hazmat.primitives.serialization"),
 )
 _ALL_DAY: Final = 86_400.0
+#: How much longer than with the module unchanged tests may take: seconds, and so many times as long.
+_GRACE, _SLACK = 10.0, 4.0
+#: The files whose tests are tried first where a module is imported.
+_FILES: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ class Row:
     mutant: str
     line: int
     verdict: str
-    test: str  # that noticed
+    test: str = ""  # that noticed
+    imported: bool = False  # or tried in a copy, which shows it
 
 
 @dataclass
@@ -81,8 +86,8 @@ class Record:
     file: Path
     rows: dict[tuple[str, str], Row] = field(default_factory=dict)
 
-    def put(self, subject: Subject, mutant: Mutant, verdict: str, test: str) -> None:
-        row = Row(subject.name, subject.sha256, mutant.name, mutant.line, verdict, test)
+    def put(self, subject: Subject, mutant: Mutant, verdict: str, test: str, *, imported: bool = False) -> None:
+        row = Row(subject.name, subject.sha256, mutant.name, mutant.line, verdict, test, imported)
         with self.file.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(asdict(row)) + "\n")
 
@@ -119,18 +124,18 @@ def measure(subjects: Sequence[Subject], tests: Sequence[str], record: Record, *
         first, then = _order(each, watched, seconds)
         left = record.open(each)
         began = time.monotonic()
-        if left:
-            for some in (first, then):
-                verdict, test = imported(each, each.module.code, some, watched.limit(some)) if some else (ALIVE, "")
-                if verdict != ALIVE:
-                    raise SystemExit(f"{each.name} unchanged: {test or 'its tests'} {verdict}: nothing can be believed")
+        limits = [_unchanged(each, some) for some in (first, then)] if left else []
         for mutant in left:
             code = each.module.mutated(mutant)
             verdict, test = ALIVE, ""
-            for some in (first, then):
+            runs = list(zip((first, then), limits, strict=True))
+            row = record.rows.get((each.name, mutant.name))
+            if row and not row.imported:  # the other tests that call it had a copy that shows it
+                runs = runs[:1]
+            for some, limit in runs:
                 if verdict == ALIVE and some:
-                    verdict, test = imported(each, code, some, watched.limit(some))
-            record.put(each, mutant, verdict, test)
+                    verdict, test = imported(each, code, some, limit)
+            record.put(each, mutant, verdict, test, imported=True)
             if test in first:  # what noticed one change may well notice the next
                 first.remove(test)
                 first.insert(0, test)
@@ -157,16 +162,26 @@ def _swapped(
     return Watched.from_json(json.loads(file.read_text(encoding="utf-8")))
 
 
+def _unchanged(subject: Subject, tests: Sequence[str]) -> float:
+    """Return how long these tests may take, after seeing that they pass where the module is imported unchanged."""
+    began = time.monotonic()
+    verdict, test = imported(subject, subject.module.code, tests, _ALL_DAY) if tests else (ALIVE, "")
+    if verdict != ALIVE:
+        raise SystemExit(f"{subject.name} unchanged: {test or 'its tests'} {verdict}: nothing can be believed")
+    return _GRACE + _SLACK * (time.monotonic() - began)
+
+
 def _order(subject: Subject, watched: Watched, seconds: float) -> tuple[list[str], list[str]]:
-    """Return the tests to run where a module is imported: those that call it, and then those that do not."""
+    """Return the tests to run where a module is imported: those of the files that call it most, and then the others."""
     believed = [test for test in watched.seconds if test not in watched.left_out]
     believed.sort(key=watched.seconds.__getitem__)
     calling = watched.calling(subject.path)
     stem = subject.name.rpartition(".")[2]
-    own = [test for test in believed if stem in test.partition("::")[0]]
-    first = [test for test in own if test in calling] or own
-    rest = [test for test in believed if test in calling and test not in set(first)]
-    rest += [test for test in believed if test not in calling and test not in set(first)]
+    files = Counter(test.partition("::")[0] for test in calling if "/cli/" not in test)
+    most = sorted(files, key=lambda file: (stem not in file, -files[file]))[:_FILES]
+    first = [test for test in believed if test in calling and test.partition("::")[0] in most]
+    rest = [test for test in believed if test in calling.difference(first)]
+    rest += [test for test in believed if test not in calling]
     return watched.within(first, seconds), watched.within(rest, seconds)
 
 

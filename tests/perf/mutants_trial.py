@@ -238,6 +238,8 @@ class Session:
             return self._run(session, tests, said)
 
         status, test = forked(work, self._watched.limit(tests))
+        if status == _PASSED:
+            self._put(subject, mutant, ALIVE, "")
         if status == _PASSED or (status != _TOO_LONG and not test):  # no test noticed, so importing it has to tell
             return
         self._wins[test, mutant.function] += 1
