@@ -142,6 +142,7 @@ class Kms:
         """Put the key into a state, and change other members of its description."""
         key = self._key(arn)
         key.key_state, key.enabled = name, name == "Enabled"
+        key.deletion_date = datetime(2026, 12, 24, tzinfo=UTC).replace(tzinfo=None)
         for member, value in members.items():
             setattr(key, member, value)
 
