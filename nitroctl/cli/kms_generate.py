@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import TypeVar
 
+    from nitroctl.cli.kms_generate_result import Layered, Made
+    from nitroctl.kms.generate_onto import Existing
     from nitroctl.kms.infrastructure import Form
     from nitroctl.kms.targets import Placement, Targets
     from nitroctl.kms.targets_file import KeyTargets
@@ -23,6 +25,7 @@ EXAMPLES = f"""
 nitroctl kms generate --enclave-role {_ROLE}/signer --admin-role {_ROLE}/admin --policy-writer {_ROLE}/policy
 nitroctl kms generate --targets targets.yaml --output policy.json
 nitroctl kms generate --targets targets.yaml --as terraform
+nitroctl kms generate --targets targets.yaml --onto current.json --output policy.json
 nitroctl kms generate --init --output new-targets.yaml
 """
 
@@ -96,6 +99,14 @@ def generate(
         str | None,
         typer.Option("--key", help="The key's ARN, for what is written; AWS is not asked.", metavar="ARN"),
     ] = None,
+    onto: Annotated[
+        str | None,
+        typer.Option(
+            "--onto",
+            help="A policy that is there: statements of yours stay as they are, nitroctl's are replaced; - is stdin.",
+            metavar="FILE",
+        ),
+    ] = None,
     form: Annotated[
         str | None,
         typer.Option(
@@ -115,7 +126,8 @@ def generate(
 
     One Allow for each active release, and explicit Denies that also hold against IAM policies and grants: no
     attestation, an image that is not recorded, debug mode, re-encryption, new grants. AWS is not asked anything.
-    An option takes the place of the field in --targets that it stands for.
+    An option takes the place of the field in --targets that it stands for. With --onto the answer is no (1), and
+    nothing is written, when a statement that stays shuts a release out or lets somebody else in.
     """
     from nitroctl import records as ledger
     from nitroctl import settings
@@ -124,7 +136,7 @@ def generate(
     from nitroctl.kms import infrastructure
 
     if init:
-        given = [targets, target, enclave_role, admin_role, policy_writer, key, form]
+        given = [targets, target, enclave_role, admin_role, policy_writer, key, form, onto]
         return result.start(output, alone=not compact and all(each is None for each in given))
     chosen = _form(form, compact=compact)
     name, found = _file(targets, target)
@@ -144,14 +156,35 @@ def generate(
         components=component or (found.components if found else ()),
         environment=environment or (found.environment if found else None),
     )
-    policy = kms.generate(entries, wanted)
+    existing = _existing(onto)
+    policy = kms.generate(entries, wanted, existing.kept) if existing else kms.generate(entries, wanted)
     text = infrastructure.write(policy, chosen, wanted, name=name or infrastructure.UNNAMED)
-    if output is not None:
+    made = result.Made(policy, text, chosen, wanted, entries, path, output)
+    layered = _layered(made, existing, onto) if existing and onto else None
+    if output is not None and (layered is None or layered.report.passed):
         from nitroctl import safefile
 
         safefile.replace(output, text.encode())
-    made = result.Made(policy, text, chosen, wanted, entries, path, output)
-    return result.generated(made, source={"file": targets, "name": name} if targets is not None else None)
+    source = {"file": targets, "name": name} if targets is not None else None
+    return result.generated(made, source=source, layered=layered)
+
+
+def _existing(path: str | None) -> "Existing | None":
+    if path is None:
+        return None
+    from nitroctl.kms import document, generate_onto
+
+    return generate_onto.split(document.read(path))
+
+
+def _layered(made: "Made", existing: "Existing", onto: str) -> "Layered":
+    from datetime import UTC, datetime
+
+    from nitroctl.cli.kms_generate_result import Layered
+    from nitroctl.kms import generate_judge
+
+    at = datetime.now(UTC).replace(microsecond=0)
+    return Layered(onto, existing, at, generate_judge.judge(made.policy, made.entries, made.targets, at=at))
 
 
 def _form(name: str | None, *, compact: bool) -> "Form":

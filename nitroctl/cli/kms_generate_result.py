@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING, Final
 
 from nitroctl.errors import CannotAnswer, UsageError
 from nitroctl.render.result import Result
-from nitroctl.render.view import Block, Fields, Headline, Raw, Text, Value
+from nitroctl.render.view import Block, Checks, Fields, Headline, Raw, Text, Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
+    from nitroctl.checks import Report
+    from nitroctl.kms.generate_onto import Existing
     from nitroctl.kms.infrastructure import Form
     from nitroctl.kms.key_policy import KeyPolicy
     from nitroctl.kms.targets import Targets
@@ -31,11 +34,44 @@ class Made:
     output: str | None
 
 
-def generated(made: Made, *, source: "Mapping[str, str | None] | None") -> Result:
+@dataclass(frozen=True, slots=True)
+class Layered:
+    """The policy that was written onto, and what is to be said of the two together, as of ``at``."""
+
+    file: str
+    existing: "Existing"
+    at: "datetime"
+    report: "Report"
+
+    def as_json(self, made: Made) -> dict[str, object]:
+        """Return which statements stayed, which were replaced, which went and which are new, and the checks."""
+        ours = [each.sid for each in made.policy.statements]
+        return {
+            "file": self.file,
+            "at": f"{self.at:%Y-%m-%dT%H:%M:%SZ}",
+            "kept": [
+                {"number": each.number, "sid": each.sid, "effect": each.effect.value}
+                for each in self.existing.statements
+            ],
+            "replaced": [sid for sid in self.existing.ours if sid in ours],
+            "swept": self.swept(made),
+            "added": [sid for sid in ours if sid not in self.existing.ours],
+            "report": self.report.as_json(),
+        }
+
+    def swept(self, made: Made) -> list[str]:
+        """Return the Sids of nitroctl's statements that are in the policy no more."""
+        ours = {each.sid for each in made.policy.statements}
+        return [sid for sid in self.existing.ours if sid not in ours]
+
+
+def generated(made: Made, *, source: "Mapping[str, str | None] | None", layered: Layered | None) -> Result:
     """Return the answer; ``source``: the targets file and the key's name in it."""
+    from nitroctl.kms import generate as kms
     from nitroctl.kms.key_policy import SIZE_LIMIT
 
     policy = made.policy
+    room = kms.room(policy, made.entries, made.targets)
     data: dict[str, object] = {
         "records": made.records,
         "releases": [entry.id for entry in made.entries],
@@ -49,7 +85,7 @@ def generated(made: Made, *, source: "Mapping[str, str | None] | None") -> Resul
         "size_bytes": policy.size,
         "limit_bytes": SIZE_LIMIT,
         "remaining_bytes": policy.left,
-        "remaining_releases": policy.room,
+        "remaining_releases": room,
     }
     if source is not None:
         data["targets"] = dict(source)
@@ -57,20 +93,61 @@ def generated(made: Made, *, source: "Mapping[str, str | None] | None") -> Resul
         data["key"] = made.targets.key
     if made.form in ("terraform", "cloudformation"):
         data["text"] = made.text
-    size = f"{policy.size} bytes as compact JSON; KMS takes {SIZE_LIMIT}, {policy.left} are left: {_room(policy.room)}"
+    size = f"{policy.size} bytes as compact JSON; KMS takes {SIZE_LIMIT}, {policy.left} are left: {_room(room)}"
     notes = _limits(made)
+    refused = layered is not None and not layered.report.passed
+    if layered is not None:
+        data["onto"] = layered.as_json(made)
+        notes = [*_told(layered), *notes]
+        if refused:
+            return _refused(layered, data)
     if made.output is None:
         view: list[Block] = [Raw(made.text if made.text.endswith("\n") else f"{made.text}\n")]
         return Result(schema="kms.generate/1", data=data, view=view, notes=[size, *notes])
     rows: list[tuple[str, Value]] = [("records", made.records), ("size", size)]
     if source is not None:
         rows.insert(0, ("targets", f"{source['file']}: {source['name']}"))
+    if layered is not None:
+        rows += _rows(layered, made)
     view = [
         Headline(f"wrote the key policy of {', '.join(entry.id for entry in made.entries)} to {made.output}"),
         Fields(rows),
         Fields([(each.sid, each.purpose) for each in policy.statements], title="Statements"),
     ]
     return Result(schema="kms.generate/1", data={**data, "output": made.output}, view=view, notes=notes)
+
+
+def _refused(layered: Layered, data: "Mapping[str, object]") -> Result:
+    """Return the no: a policy that does not hold is not written."""
+    from nitroctl.checks import Outcome, Report
+
+    told = [*layered.report.having(Outcome.FAIL), *layered.report.having(Outcome.WARN)]
+    told.sort(key=lambda check: not check.required)
+    view: list[Block] = [
+        Headline(f"not written: with the statements kept of {layered.file}, {told[0].detail}", Outcome.FAIL),
+        Text(""),
+        Checks(Report.of(told)),
+    ]
+    return Result(
+        schema="kms.generate/1", data=data, view=view, refused=True, report=layered.report, subject=layered.file
+    )
+
+
+def _rows(layered: Layered, made: Made) -> "list[tuple[str, Value]]":
+    kept = [each.label for each in layered.existing.statements]
+    return [
+        ("kept", ", ".join(kept) or f"nothing: {layered.file} has no statements but nitroctl's"),
+        ("swept", ", ".join(layered.swept(made)) or "nothing"),
+    ]
+
+
+def _told(layered: Layered) -> list[str]:
+    """Return what is open, or found, of the policy with the statements that stay."""
+    from nitroctl.checks import Outcome
+
+    checks = layered.report.having(Outcome.WARN)
+    told = [f"as of {layered.at:%Y-%m-%dT%H:%M:%SZ}, {layered.file}: {check.title}: {check.detail}" for check in checks]
+    return told or [f"as of {layered.at:%Y-%m-%dT%H:%M:%SZ}: what is kept of {layered.file} opens no way around"]
 
 
 def _room(count: int) -> str:
@@ -99,7 +176,7 @@ def _limits(made: Made) -> list[str]:
     size = len(made.text.encode())
     if made.form == "json" and size > SIZE_LIMIT:
         notes.insert(0, f"this form has {size} bytes, more than KMS takes: send the form that --compact prints")
-    notes += _boot_notes(made)
+    notes += _register_notes(made)
     accounts = {targets.account} if targets.account else {role.account for role in targets.admin_roles}
     foreign = sorted({role.arn for role in targets.enclave_roles if role.account not in accounts})
     if foreign:
@@ -126,8 +203,8 @@ def _form_notes(made: Made) -> list[str]:
     return ["apply it as a --policy-writer: KMS refuses a policy that would lock its caller out"]
 
 
-def _boot_notes(made: Made) -> list[str]:
-    """Return what the registers of NitroTPM releases do and do not say."""
+def _register_notes(made: Made) -> list[str]:
+    """Return what the registers that the releases are bound to do not say."""
     from nitroctl.records import NITRO_TPM
 
     releases = [entry for entry in made.entries if entry.platform == NITRO_TPM]

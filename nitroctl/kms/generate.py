@@ -10,6 +10,8 @@ principals and all paths:
   has, and that is absent from a request without one;
 - Deny of images that are not recorded: for each register that *every* release is bound to, a statement of its own
   (several keys in one negated operator would have to differ all at once) that lists the values of all releases;
+- where releases differ in what an image does not fix (signer, place, keys of Secure Boot), Deny of one release's image
+  with another's register;
 - Deny of PCR0 = 0, which an enclave in debug mode attests (a NitroTPM has no such mode);
 - Deny of the ways past attestation: ReEncryptFrom, which cannot carry any, CreateGrant, whose constraints do not know
   it, and ReplicateKey, whose replica has a policy of its own.
@@ -29,7 +31,17 @@ from typing import Final
 
 from nitroctl import pcr
 from nitroctl.errors import CannotAnswer
-from nitroctl.kms.generate_releases import Bound, anchor, bind, common, register_name, releases
+from nitroctl.kms.generate_releases import (
+    Bound,
+    Mixture,
+    anchor,
+    another,
+    bind,
+    common,
+    mixtures,
+    register_name,
+    releases,
+)
 from nitroctl.kms.key_policy import (
     EVERYBODY,
     NOTHING_KEPT,
@@ -56,6 +68,7 @@ __all__ = [
     "parse_action",
     "parse_context",
     "releases",
+    "room",
 ]
 
 #: Managing the key: nothing that touches data, no CreateGrant, no PutKeyPolicy, nothing that makes a second key of
@@ -104,26 +117,52 @@ def generate(entries: Sequence[Entry], targets: Targets, kept: Kept = NOTHING_KE
     """
     targets.hold()
     bound = bind(entries, targets.placement)
-    groups = {
-        platform: common(bound, platform) for platform in Platform if any(each.platform is platform for each in bound)
-    }
-    policy = KeyPolicy.of(tuple(_statements(bound, groups, targets)), kept)
+    groups = _groups(bound)
+    policy = _policy(bound, groups, targets, kept)
     if policy.left < 0:
-        raise _too_large(policy, bound, groups, targets)
+        raise _too_large(policy, bound, targets)
     return policy
 
 
-def _too_large(
-    policy: KeyPolicy, bound: Sequence[Bound], groups: Mapping[Platform, Sequence[int]], targets: Targets
-) -> CannotAnswer:
+def room(policy: KeyPolicy, entries: Sequence[Entry], targets: Targets) -> int:
+    """Return how many releases more would fit into ``policy``, which was made of the others.
+
+    Each as long as the longest there is, of an image of its own, with the same place, signer and Secure Boot keys.
+    """
+    bound = bind(entries, targets.placement)
+    groups = _groups(bound)
+    sizes = {len(json.dumps(_allow(each, targets).as_json())): each for each in bound}
+    longest = sizes[max(sizes)]
+
+    def full(count: int) -> bool:
+        more = [another(longest, number) for number in range(count)]
+        return _policy([*bound, *more], groups, targets, policy.kept).left < 0
+
+    most = max(0, policy.left) // len(json.dumps(_allow(longest, targets).as_json(), separators=(",", ":")))
+    return bisect.bisect_left(range(1, most + 1), x=True, key=full)
+
+
+def _groups(bound: Sequence[Bound]) -> Mapping[Platform, Sequence[int]]:
+    """Return for each platform of ``bound`` the registers of which all values are listed."""
+    return {
+        platform: common(bound, platform) for platform in Platform if any(each.platform is platform for each in bound)
+    }
+
+
+def _policy(
+    bound: Sequence[Bound], groups: Mapping[Platform, Sequence[int]], targets: Targets, kept: Kept
+) -> KeyPolicy:
+    return KeyPolicy.of(tuple(_statements(bound, groups, targets)), kept)
+
+
+def _too_large(policy: KeyPolicy, bound: Sequence[Bound], targets: Targets) -> CannotAnswer:
     """Return the error that says how much less would fit."""
 
     def fits(count: int) -> bool:
-        return KeyPolicy.of(tuple(_statements(bound[:count], groups, targets)), policy.kept).left >= 0
+        return _policy(bound[:count], _groups(bound[:count]), targets, policy.kept).left >= 0
 
     most = bisect.bisect_left(range(1, len(bound) + 1), x=True, key=lambda count: not fits(count))
-    foreign = len(json.dumps([*policy.kept.before, *policy.kept.after], ensure_ascii=False).encode())
-    kept = f", {foreign} of them the statements that are kept" if policy.kept.before or policy.kept.after else ""
+    kept = f", {policy.kept.size} of them the statements that are kept" if policy.kept.size else ""
     many = f"{len(bound) - most} releases too many" if most else "too much even for one release"
     return CannotAnswer(
         f"the policy of {len(bound)} releases has {policy.size} bytes{kept}; KMS takes {SIZE_LIMIT}: {many}",
@@ -151,6 +190,8 @@ def _statements(
     for platform, registers in groups.items():
         for index in registers:
             yield _deny_other(platform, index, bound, guard=anchors[platform] if mixed else None)
+        for number, mixture in enumerate(mixtures(bound, platform, registers), 1):
+            yield _deny_mixture(platform, mixture, number)
     if Platform.ENCLAVE in groups:
         yield _deny_debug()
     yield _deny_detours()
@@ -241,6 +282,18 @@ def _deny_other(platform: Platform, index: int, bound: Sequence[Bound], *, guard
     if guard is not None:
         conditions["Null"] = {platform.key(guard): ("false",)}
     return _deny(f"DenyOther{name}", conditions, f"no use with a {name} that no active release has")
+
+
+def _deny_mixture(platform: Platform, mixture: Mixture, number: int) -> Statement:
+    image, other = (register_name(platform, index) for index in (mixture.anchor, mixture.index))
+    return _deny(
+        f"DenyMixed{number}{other}",
+        {
+            "StringEqualsIgnoreCase": {platform.key(mixture.anchor): tuple(each.hex() for each in mixture.images)},
+            "StringNotEqualsIgnoreCase": {platform.key(mixture.index): tuple(each.hex() for each in mixture.values)},
+        },
+        f"no use with {image} of one release and {other} of another",
+    )
 
 
 def _deny_debug() -> Statement:

@@ -6,8 +6,9 @@ is the boot (PCR4) together with a command line that nobody added to (PCR12 zero
 service"; GHSA-xrv8-2pf5-f3q7 (a command line from outside shows in PCR12 alone).
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from nitroctl import pcr
@@ -189,6 +190,57 @@ def common(bound: Sequence[Bound], platform: Platform) -> tuple[int, ...]:
             ["images that are not recorded could not be denied; record the releases with the same registers pinned"],
         )
     return tuple(sorted(found))
+
+
+@dataclass(frozen=True, slots=True)
+class Mixture:
+    """Registers that no release has together: one of ``images`` under ``anchor`` with ``index`` not of ``values``."""
+
+    anchor: int
+    images: tuple[bytes, ...]
+    index: int
+    values: tuple[bytes, ...]
+
+
+def mixtures(bound: Sequence[Bound], platform: Platform, registers: Sequence[int]) -> tuple[Mixture, ...]:
+    """Return the mixtures of releases of ``platform`` that lists of the values of all, by register, would accept.
+
+    ``registers``: those of which all values are listed. What an image fixes by itself (PCR0 its PCR1 and PCR2) cannot
+    be mixed, and none is named for it; nor for a register that some release with the same image leaves open.
+    """
+    mine = [each.registers for each in bound if each.platform is platform]
+    image = next(index for index in _IMAGE[platform] if index in registers)
+    fixed = {0: {0, 1, 2}}.get(image, {image}) if platform is Platform.ENCLAVE else {image}
+    found: list[Mixture] = []
+    for index in sorted({index for each in mine for index in each} - fixed):
+        union = frozenset[bytes]().union(*(each.get(index, frozenset()) for each in mine))
+        allowed: dict[bytes, frozenset[bytes] | None] = {}
+        for each in mine:
+            for value in each[image]:
+                before, here = allowed.get(value, frozenset()), each.get(index)
+                allowed[value] = None if before is None or here is None else before | here
+        groups: dict[frozenset[bytes], list[bytes]] = {}
+        for value, values in sorted(allowed.items()):
+            if values is not None and not (index in registers and values == union):
+                groups.setdefault(values, []).append(value)
+        found += [Mixture(image, tuple(images), index, tuple(sorted(values))) for values, images in groups.items()]
+    return tuple(found)
+
+
+#: Which register stands for the image, where all releases are bound to it, the best first.
+_IMAGE: Final = {Platform.ENCLAVE: (0, 1), Platform.TPM: (_BOOT, _SECURE_BOOT)}
+
+
+def another(bound: Bound, number: int) -> Bound:
+    """Return a release like ``bound``, of an image of its own: what one more would look like in the policy."""
+    seed = f"{bound.entry.id}/{number}"
+    version = hashlib.sha256(seed.encode()).hexdigest()[: max(8, len(bound.entry.version))]
+    own = {0, 1, 2} if bound.platform is Platform.ENCLAVE else {_BOOT}
+    registers = {
+        index: frozenset({hashlib.sha384(f"{seed}/{index}".encode()).digest()}) if index in own else values
+        for index, values in bound.registers.items()
+    }
+    return Bound(replace(bound.entry, version=version), bound.platform, registers)
 
 
 def anchor(platform: Platform, registers: Sequence[int]) -> int:

@@ -81,13 +81,18 @@ def _plain(values: tuple[str, ...]) -> str | list[str]:
 class Kept:
     """What stays of a policy that is written anew: the operator's statements before and after ours, as they stand.
 
-    ``version``: of the policy language. ``id``: the policy's, empty when it has none.
+    ``version``: of the policy language, empty for none. ``id``: the policy's, empty when it has none.
     """
 
     before: tuple[Mapping[str, object], ...] = ()
     after: tuple[Mapping[str, object], ...] = ()
     version: str = VERSION
     id: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the statements in the compact form."""
+        return sum(len(_compact(each).encode()) + 1 for each in (*self.before, *self.after))
 
 
 #: A policy of our statements alone.
@@ -120,7 +125,7 @@ class KeyPolicy:
 
     def document(self) -> dict[str, object]:
         """Return the policy as JSON members."""
-        members: dict[str, object] = {"Version": self.kept.version}
+        members: dict[str, object] = {"Version": self.kept.version} if self.kept.version else {}
         if self.kept.id:
             members["Id"] = self.kept.id
         ours = (statement.as_json() for statement in self.statements)
@@ -143,25 +148,6 @@ class KeyPolicy:
     def left(self) -> int:
         """Bytes that the compact form may still grow; negative when KMS takes no policy as long."""
         return SIZE_LIMIT - self.size
-
-    @property
-    def room(self) -> int:
-        """How many more releases would fit, each as long as the longest there is, with registers of their own."""
-        shared = [each for each in self.statements if each.effect is Effect.DENY and _UNION in each.conditions]
-        longest = 0
-        for each in self.statements:
-            if each.entry:
-                listed = [deny for deny in shared if deny.conditions[_UNION].keys() <= each.conditions[_TUPLE].keys()]
-                longest = max(longest, len(_compact(each.as_json())) + 1 + _VALUE_BYTES * len(listed))
-        single = sum(len(values) == 1 for deny in shared for values in deny.conditions[_UNION].values())
-        return max(0, self.left - 2 * single) // longest if longest else 0
-
-
-#: The operators that compare registers: all of a release's in one Allow, one of all releases in a Deny.
-_TUPLE: Final = "StringEqualsIgnoreCase"
-_UNION: Final = "StringNotEqualsIgnoreCase"
-#: One more register in a list: quotes, a comma, and 96 digits.
-_VALUE_BYTES: Final = 99
 
 
 def _compact(value: object) -> str:

@@ -17,8 +17,11 @@ from nitroctl.kms.generate import (
     parse_action,
     parse_context,
     releases,
+    room,
 )
+from nitroctl.kms.key_policy import Kept
 from nitroctl.kms.principals import roles
+from nitroctl.kms.targets import Placement
 from nitroctl.records import Entry, Ledger, Status
 from tests.kms_truth import Request, allowed, attested, holds
 from tests.records import AT, active, entry, pcrs, register
@@ -265,6 +268,10 @@ def test_the_order_in_which_roles_and_actions_are_named_does_not_matter() -> Non
     assert one.compact() == two.compact()
 
 
+def test_the_order_in_which_releases_come_does_not_matter() -> None:
+    assert generate(BOTH, targets()).compact() == generate(tuple(reversed(BOTH)), targets()).compact()
+
+
 @pytest.mark.parametrize(("pin", "most"), [((0,), 71), ((0, 1, 2), 34)])
 def test_the_capacity_of_one_policy(pin: tuple[int, ...], most: int) -> None:
     many = [active("1.0.0", component=f"app{number:03}", pcrs=pcrs(number), pin=pin) for number in range(most + 1)]
@@ -272,6 +279,362 @@ def test_the_capacity_of_one_policy(pin: tuple[int, ...], most: int) -> None:
     with pytest.raises(CannotAnswer) as caught:
         generate(many, targets())
     assert caught.value.code == "kms.policy-too-large"
+
+
+def test_a_policy_that_is_too_large_says_by_how_many_releases() -> None:
+    many = [active("1.0.0", component=f"app{number:03}", pcrs=pcrs(number)) for number in range(40)]
+    with pytest.raises(CannotAnswer) as caught:
+        generate(many, targets())
+    size = caught.value.details["size_bytes"]
+    assert caught.value.message == f"the policy of 40 releases has {size} bytes; KMS takes 32768: 6 releases too many"
+    assert caught.value.details == {"size_bytes": size, "limit_bytes": 32768, "releases_too_many": 6}
+
+
+def test_what_is_kept_counts_towards_the_size_and_is_named() -> None:
+    long = {"Sid": "x" * 32_000, "Effect": "Deny", "Principal": "*", "Action": "kms:Sign"}
+    with pytest.raises(CannotAnswer) as caught:
+        generate(TWO, targets(), Kept(before=(long,)))
+    size = caught.value.details["size_bytes"]
+    assert caught.value.message == (
+        f"the policy of 2 releases has {size} bytes, 32063 of them the statements that are"
+        " kept; KMS takes 32768: too much even for one release"
+    )
+
+
+@pytest.mark.parametrize("pin", [(0,), (0, 1, 2), (1, 2)])
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_just_as_many_releases_fit_as_are_said_to(pin: tuple[int, ...], count: int) -> None:
+    def of(number: int) -> Entry:
+        return active("1.0.0", component=f"app{number:03}", pcrs=pcrs(number), pin=pin)
+
+    there = [of(number) for number in range(count)]
+    more = room(generate(there, targets()), there, targets())
+    generate([of(number) for number in range(count + more)], targets())
+    with pytest.raises(CannotAnswer):
+        generate([of(number) for number in range(count + more + 2)], targets())  # their names may be shorter
+
+
+# -- what an image does not fix
+
+
+def signed(version: str, certificate: str, **changes: Any) -> Entry:
+    return active(version, pcrs={**pcrs(version), 8: register(certificate)}, pin=(0, 8), **changes)
+
+
+MIXED = {
+    "two-signers": (
+        (signed("1", "a"), signed("2", "b")),
+        {**pcrs("1"), 8: register("b")},
+    ),
+    "one-unsigned": (
+        (active("1"), signed("2", "b")),
+        {**pcrs("2"), 8: pcr.ZERO},
+    ),
+    "without-pcr0": (
+        (active("1", pin=(1, 2)), active("2", pin=(1, 2))),
+        {0: register("mixed"), 1: pcrs("1")[1], 2: pcrs("2")[2]},
+    ),
+    "three-signers": (
+        (signed("1", "a"), signed("2", "a"), signed("3", "b")),
+        {**pcrs("2"), 8: register("b")},
+    ),
+}
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["alone", "with-iam-or-grant"])
+@pytest.mark.parametrize("name", MIXED)
+def test_registers_of_two_releases_do_not_mix_through_iam_or_grants_either(*, name: str, elsewhere: bool) -> None:
+    releases_, mixed = MIXED[name]
+    document = policy(*releases_)
+    assert not allowed(document, attested(ENCLAVE, mixed), elsewhere=elsewhere)
+    for each in releases_:
+        assert allowed(document, attested(ENCLAVE, each.pcrs))
+
+
+def test_where_nothing_can_be_mixed_there_is_no_statement_about_it() -> None:
+    for releases_ in (TWO, (signed("1", "a"), signed("2", "a")), (signed("1", "a"),)):
+        assert "Mixed" not in str(policy(*releases_))
+
+
+def test_images_of_one_signer_share_a_statement() -> None:
+    found = [each for each in generate(MIXED["three-signers"][0], targets()).statements if "Mixed" in each.sid]
+    images = [each.conditions["StringEqualsIgnoreCase"]["kms:RecipientAttestation:PCR0"] for each in found]
+    assert sorted(len(listed) for listed in images) == [1, 2]
+
+
+def test_an_image_that_two_releases_have_may_have_the_registers_of_both() -> None:
+    same = (signed("1", "a"), active("2", pcrs={**pcrs("1"), 8: register("b")}, pin=(0, 8)))
+    for each in same:
+        assert allowed(policy(*same), attested(ENCLAVE, each.pcrs))
+
+
+# -- NitroTPM
+
+
+def tpm(version: str, *pin: int, **changes: Any) -> Entry:
+    registers = {index: pcr.ZERO if index == 12 else register((version, index)) for index in pin}
+    return active(version, platform="nitro-tpm", **({"pcrs": registers, "pin": pin} | changes))
+
+
+def booted(principal: str, registers: dict[int, bytes], action: str = "kms:Decrypt") -> Request:
+    keys = {f"kms:RecipientAttestation:NitroTPMPCR{index}": value.hex() for index, value in registers.items()}
+    return Request(principal, action, keys)
+
+
+STANDARD = (tpm("1", 4, 12), tpm("2", 4, 12))
+SECURE = (tpm("1", 7), tpm("2", 4, 7))
+
+
+def registers_of(entry: Entry) -> dict[int, bytes]:
+    return dict(entry.pcrs)
+
+
+@pytest.mark.parametrize("releases", [STANDARD, SECURE], ids=["standard-boot", "secure-boot"])
+def test_a_nitrotpm_instance_may_use_the_key_with_a_recorded_boot(releases: tuple[Entry, ...]) -> None:
+    for each in releases:
+        assert allowed(policy(*releases), booted(ENCLAVE, registers_of(each)))
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["alone", "with-iam-or-grant"])
+@pytest.mark.parametrize("action", ATTESTED_ACTIONS)
+@pytest.mark.parametrize("releases", [STANDARD, SECURE], ids=["standard-boot", "secure-boot"])
+class TestNobodyBoots:
+    """The key of NitroTPM releases is closed to whatever is not one of them."""
+
+    def test_without_attestation(self, *, releases: tuple[Entry, ...], action: str, elsewhere: bool) -> None:
+        for principal in EVERYONE:
+            assert not allowed(policy(*releases), Request(principal, action), elsewhere=elsewhere)
+
+    def test_with_another_boot(self, *, releases: tuple[Entry, ...], action: str, elsewhere: bool) -> None:
+        other = {index: register(("other", index)) for index in (4, 7)} | {12: pcr.ZERO}
+        assert not allowed(policy(*releases), booted(ENCLAVE, other, action), elsewhere=elsewhere)
+
+    def test_from_an_enclave_with_the_same_numbers(
+        self, *, releases: tuple[Entry, ...], action: str, elsewhere: bool
+    ) -> None:
+        registers = {0: register("0")} | registers_of(releases[0])
+        assert not allowed(policy(*releases), attested(ENCLAVE, registers, action), elsewhere=elsewhere)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["alone", "with-iam-or-grant"])
+@pytest.mark.parametrize("added", [register("console=ttyS0"), None], ids=["another", "absent"])
+def test_a_command_line_from_outside_the_image_is_refused(*, elsewhere: bool, added: bytes | None) -> None:
+    """GHSA-xrv8-2pf5-f3q7: PCR4 alone does not see it."""
+    registers = {4: STANDARD[0].pcrs[4]} | ({12: added} if added else {})
+    assert not allowed(policy(*STANDARD), booted(ENCLAVE, registers), elsewhere=elsewhere)
+
+
+def test_a_release_without_a_recorded_command_line_is_bound_to_none_all_the_same() -> None:
+    found = policy(tpm("1", 4))["Statement"][2]["Condition"]["StringEqualsIgnoreCase"]
+    assert found["kms:RecipientAttestation:NitroTPMPCR12"] == "0" * 96
+
+
+def test_under_secure_boot_no_command_line_is_asked_for_unless_it_is_pinned() -> None:
+    line = register("the recorded command line")
+    pinned = tpm("1", 7, 12, pcrs={7: register("keys"), 12: line})
+    assert "NitroTPMPCR12" not in str(policy(tpm("1", 4, 7)))
+    assert line.hex() in str(policy(pinned))
+
+
+def test_the_statements_of_a_nitrotpm_key_and_their_order() -> None:
+    assert [each.sid for each in generate(STANDARD, targets()).statements] == [
+        "NitroctlAdmin",
+        "NitroctlPolicyWriter",
+        "NitroctlAllowSigner1Proddc5b3b7b",
+        "NitroctlAllowSigner2Prodacfe2732",
+        "NitroctlDenyUnattested",
+        "NitroctlDenyOtherNitroTPMPCR4",
+        "NitroctlDenyOtherNitroTPMPCR12",
+        "NitroctlDenyDetours",
+    ]
+
+
+UNIDENTIFIED = {
+    "no-boot": (tpm("1", 8), "signer-1@prod pins neither PCR4 nor PCR7, so any image could have its registers"),
+    "zero-boot": (
+        tpm("1", 4, pcrs={4: pcr.ZERO}),
+        "signer-1@prod pins a PCR4 of zero: nothing was measured",
+    ),
+    "zero-keys": (
+        tpm("1", 4, 7, pcrs={4: register(4), 7: pcr.ZERO}),
+        "signer-1@prod pins a PCR7 of zero: nothing was measured",
+    ),
+    "command-line": (
+        tpm("1", 4, pcrs={4: register(4), 12: register(12)}),
+        (
+            "signer-1@prod has a PCR12 that is not zero: a command line or credentials from outside the image were"
+            " measured"
+        ),
+    ),
+    "no-key-of-kms": (tpm("1", 4, 24), "signer-1@prod pins PCR24, for which KMS has no condition key"),
+}
+
+
+@pytest.mark.parametrize("name", UNIDENTIFIED)
+def test_a_nitrotpm_release_that_nothing_identifies_is_refused(name: str) -> None:
+    entry_, message = UNIDENTIFIED[name]
+    with pytest.raises(CannotAnswer) as caught:
+        generate([entry_], targets())
+    assert (caught.value.code, caught.value.message) == ("kms.tpm-registers", message)
+
+
+def test_standard_boot_and_secure_boot_have_no_register_in_common() -> None:
+    with pytest.raises(CannotAnswer) as caught:
+        generate([tpm("1", 4, 12), tpm("2", 7)], targets())
+    assert caught.value.message == (
+        "the active releases have no image register in common: neither PCR4 (with PCR12) nor PCR7 is pinned by all"
+    )
+
+
+# -- a key for both
+
+
+BOTH = (*TWO, *(dataclasses.replace(each, component="vm") for each in STANDARD))
+
+
+def test_a_mixed_key_opens_to_both_platforms() -> None:
+    document = policy(*BOTH)
+    for each in BOTH:
+        asks = attested(ENCLAVE, each.pcrs) if each.platform == "nitro-enclave" else booted(ENCLAVE, dict(each.pcrs))
+        assert allowed(document, asks)
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["alone", "with-iam-or-grant"])
+def test_a_mixed_key_is_closed_to_all_else_on_both_platforms(*, elsewhere: bool) -> None:
+    document = policy(*BOTH)
+    vm = dict(STANDARD[0].pcrs)
+    for asked in (
+        Request(ENCLAVE),
+        attested(ENCLAVE, pcrs("3")),
+        attested(ENCLAVE, {**TWO[0].pcrs, 1: register("other")}),
+        attested(ENCLAVE, dict.fromkeys((0, 1, 2, 8), pcr.ZERO)),
+        booted(ENCLAVE, {**vm, 4: register("other")}),
+        booted(ENCLAVE, {**vm, 12: register("other")}),
+        booted(ENCLAVE, {4: vm[4]}),
+        booted(ENCLAVE, {12: pcr.ZERO}),
+    ):
+        assert not allowed(document, asked, elsewhere=elsewhere)
+
+
+def test_each_deny_of_a_mixed_key_waits_for_its_own_platform() -> None:
+    found = statements(policy(*BOTH))
+    key = "kms:RecipientAttestation:"
+    assert found["NitroctlDenyUnattested"]["Condition"] == {
+        "Null": {f"{key}PCR0": "true", f"{key}NitroTPMPCR4": "true"}
+    }
+    for sid, guard in (
+        ("NitroctlDenyOtherPCR0", "PCR0"),
+        ("NitroctlDenyOtherPCR2", "PCR0"),
+        ("NitroctlDenyOtherNitroTPMPCR4", "NitroTPMPCR4"),
+        ("NitroctlDenyOtherNitroTPMPCR12", "NitroTPMPCR4"),
+    ):
+        assert found[sid]["Condition"]["Null"] == {f"{key}{guard}": "false"}
+
+
+# -- where enclaves may run
+
+
+PARENT, INSTANCE = f"{ACCOUNT}:role/parent", "i-0123456789abcdef0"
+SIGNED = register("certificate")
+
+
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["alone", "with-iam-or-grant"])
+@pytest.mark.parametrize(
+    ("placement", "index", "right"),
+    [
+        (Placement(parent_roles=(PARENT,)), 3, pcr.for_role(PARENT)),
+        (Placement(instances=(INSTANCE,)), 4, pcr.for_instance(INSTANCE)),
+        (Placement(signers=(SIGNED,)), 8, SIGNED),
+    ],
+    ids=["role", "instance", "signer"],
+)
+def test_an_enclave_elsewhere_is_refused(*, placement: Placement, index: int, right: bytes, elsewhere: bool) -> None:
+    document = policy(*TWO, placement=placement)
+    assert allowed(document, attested(ENCLAVE, {**TWO[0].pcrs, index: right}))
+    for other in ({}, {index: register("elsewhere")}, {index: pcr.ZERO}):
+        assert not allowed(document, attested(ENCLAVE, {**TWO[0].pcrs, **other}), elsewhere=elsewhere)
+
+
+def test_of_several_places_any_one_is_right() -> None:
+    two = (PARENT, f"{PARENT}-2")
+    document = policy(*TWO, placement=Placement(parent_roles=two))
+    for arn in two:
+        assert allowed(document, attested(ENCLAVE, {**TWO[0].pcrs, 3: pcr.for_role(arn)}))
+    reverse = policy(*TWO, placement=Placement(parent_roles=tuple(reversed(two))))
+    assert reverse == document
+
+
+def test_several_places_of_two_kinds_would_accept_every_pair() -> None:
+    with pytest.raises(UsageError) as caught:
+        policy(*TWO, placement=Placement(parent_roles=(PARENT, f"{PARENT}-2"), instances=(INSTANCE, "i-01234567")))
+    assert caught.value.code == "kms.placement"
+    assert caught.value.message == (
+        "PCR3 and PCR4 may each have several values, and every combination would be accepted"
+    )
+
+
+def test_a_release_that_pins_its_place_is_held_to_it_and_may_not_contradict() -> None:
+    pinned = active("1", pcrs={**pcrs("1"), 8: SIGNED})
+    both = Placement(signers=(SIGNED, register("next certificate")))
+    document = policy(pinned, placement=both)
+    assert allowed(document, attested(ENCLAVE, pinned.pcrs))
+    assert not allowed(document, attested(ENCLAVE, {**pinned.pcrs, 8: register("next certificate")}))
+    with pytest.raises(UsageError) as caught:
+        policy(pinned, placement=Placement(signers=(register("next certificate"),)))
+    assert caught.value.message == "signer-1@prod pins another PCR8 than the targets' signers"
+
+
+def test_the_registers_of_a_nitrotpm_do_not_say_where_it_runs() -> None:
+    with pytest.raises(UsageError) as caught:
+        policy(*STANDARD, placement=Placement(parent_roles=(PARENT,)))
+    assert caught.value.code == "kms.placement"
+
+
+# -- who prepares the secrets
+
+
+PROVISIONER = f"{ACCOUNT}:role/provisioner"
+
+
+def written(**changes: Any) -> dict[str, Any]:
+    context = {"encryption_context": {"app": "signer"}}
+    return policy(*TWO, **({"data_writers": roles([PROVISIONER], option="")} | context | changes))
+
+
+@pytest.mark.parametrize("action", ["kms:Encrypt", "kms:GenerateDataKeyWithoutPlaintext"])
+def test_a_data_writer_encrypts_for_the_purpose_and_for_no_other(action: str) -> None:
+    context = {"kms:EncryptionContext:app": "signer"}
+    assert allowed(written(), Request(PROVISIONER, action, context))
+    assert not allowed(written(), Request(PROVISIONER, action))
+    assert not allowed(written(), Request(PROVISIONER, action, {"kms:EncryptionContext:app": "other"}))
+    assert not allowed(written(), Request(ENCLAVE, action, context))
+
+
+@pytest.mark.parametrize("action", [*ATTESTED_ACTIONS, "kms:ReEncryptFrom", "kms:ReEncryptTo", "kms:CreateGrant"])
+def test_a_data_writer_reads_nothing_and_learns_no_data_key(action: str) -> None:
+    request = Request(PROVISIONER, action, {"kms:EncryptionContext:app": "signer"})
+    assert not allowed(written(), request)
+
+
+@pytest.mark.parametrize(
+    ("changes", "code"),
+    [
+        ({"encryption_context": {}}, "kms.data-writer"),
+        ({"encryption_context": {}, "actions": ("kms:DeriveSharedSecret",)}, "kms.data-writer"),
+        ({"data_writers": roles([ENCLAVE], option="")}, "kms.separation"),
+        ({"data_writers": roles([WRITER], option="")}, "kms.separation"),
+    ],
+)
+def test_a_data_writer_that_could_do_more_is_refused(changes: dict[str, Any], code: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        written(**changes)
+    assert caught.value.code == code
+
+
+def test_a_key_of_another_partition_is_refused() -> None:
+    with pytest.raises(UsageError) as caught:
+        policy(*TWO, key="arn:aws-cn:kms:cn-north-1:111122223333:key/k")
+    assert caught.value.code == "kms.principal"
 
 
 # -- what it is made from
