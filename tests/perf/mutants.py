@@ -180,8 +180,7 @@ def _order(subject: Subject, watched: Watched, seconds: float) -> tuple[list[str
     files = Counter(test.partition("::")[0] for test in calling if "/cli/" not in test)
     most = sorted(files, key=lambda file: (stem not in file, -files[file]))[:_FILES]
     first = [test for test in believed if test in calling and test.partition("::")[0] in most]
-    rest = [test for test in believed if test in calling.difference(first)]
-    rest += [test for test in believed if test not in calling]
+    rest = sorted(set(believed).difference(first), key=lambda test: (test not in calling, watched.seconds[test]))
     return watched.within(first, seconds), watched.within(rest, seconds)
 
 

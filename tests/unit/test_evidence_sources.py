@@ -411,6 +411,20 @@ def test_what_was_read_is_not_kept() -> None:
         assert peak < 3 * MAX_FILE, name
 
 
+def test_what_headers_say_is_not_kept() -> None:
+    """Neither the members of an archive nor what its global headers say of all that follows them."""
+    with Path("a.tar").open("wb") as archive:
+        for number in range(1000):
+            archive.write(tarfile.TarInfo.create_pax_global_header({f"key{number}": "x" * 1000}))
+            archive.write(tarfile.TarInfo(f"{number}").tobuf())
+        archive.write(bytes(1024))
+    tracemalloc.start()
+    assert sum(1 for _ in documents(["a.tar"])) == 1000
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < MAX_FILE // 2
+
+
 def test_the_largest_member_and_a_sparse_one() -> None:
     tar("a.tar", [("largest", b"\x84" * MAX_FILE)], "w", special("sparse", tarfile.GNUTYPE_SPARSE))
     assert found("a.tar") == [("a.tar!largest", b"\x84" * MAX_FILE), ("a.tar!sparse", NOT_REGULAR)]
