@@ -16,23 +16,31 @@ if TYPE_CHECKING:
     from nitroctl.kms.lint_sources import Source
 
 EXAMPLES = """
-nitroctl kms lint policy.json
 nitroctl kms lint policy.json --records measurements.json --facts key.json --grants grants.json
 nitroctl kms lint plan.json template.yaml --format sarif
 nitroctl kms lint policy.json --fix --dry-run
+nitroctl kms lint --key arn:aws:kms:eu-west-1:111122223333:alias/signer --records measurements.json
 """
 
 
 def lint(
     files: Annotated[
-        list[str],
+        list[str] | None,
         typer.Argument(
             help="Key policies as aws kms get-key-policy prints them, Terraform plans (terraform show -json),"
             " CloudFormation templates; - is stdin.",
             metavar="FILE...",
         ),
-    ],
+    ] = None,
     *,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key",
+            help="In place of files: this key in AWS, its policies, grants and description.",
+            metavar="ARN",
+        ),
+    ] = None,
     facts: Annotated[
         list[str] | None,
         typer.Option(
@@ -79,27 +87,30 @@ def lint(
 ) -> Result:
     """Say what is wrong with key policies that are meant to be bound to attestation.
 
-    Rules KP001 to KP052 (docs/kms-lint.md), each finding with statement, line, reason and fix. Only files are read: AWS
-    is not asked, and what was not given is not judged. No finding is no proof: ask kms simulate about requests.
+    Rules KP001 to KP052 (docs/kms-lint.md), each finding with statement, line, reason and fix. Without --key only files
+    are read, and what was not given is not judged. No finding is no proof: ask kms prove, or kms simulate of a request.
     """
     from nitroctl.cli import kms_lint_view as view
     from nitroctl.kms.lint_rules import Severity
 
     if fail_on not in list(Severity):
         raise UsageError(f"--fail-on: not one of {', '.join(Severity)}: {fail_on!r}", "usage.invalid")
-    if [*files, *(facts or []), grants].count("-") > 1:
-        raise UsageError("several files are standard input", "usage.invalid", ["name all but one of them"])
-    if dry_run and not fix:
-        raise UsageError("--dry-run is for --fix: without it nothing is written", "usage.invalid")
-    if fix and len(files) > 1:
-        raise UsageError("--fix is for one policy", "usage.invalid", ["name one file"])
+    files = files or []
+    about = _About(tuple(facts or []), grants)
+    _refuse_contradictions(files, about, fix=fix, dry_run=dry_run)
+    if key is not None and (files or facts or grants is not None or parameter or fix):
+        hint = "leave files, --facts, --grants, --parameter and --fix out"
+        raise UsageError("--key is judged by itself: AWS says what files would", "usage.invalid", [hint])
+    if key is None and not files:
+        raise UsageError("no policy to judge", "usage.invalid", ["name a file, or a key in AWS: --key ARN"])
     judged = view.Asked(
         fail_on=Severity(fail_on),
         accepted=tuple(_rule(text) for text in accept or []),
         wanted=_wanted(policy_writer, records, debug=allow_debug),
     )
+    if key is not None:
+        return _live(key, judged)
     parameters = _parameters(parameter or [])
-    about = _About(tuple(facts or []), grants)
     if fix:
         return _fixed(files[0], about, judged, dry_run=dry_run)
     if len(files) == 1:
@@ -113,6 +124,39 @@ def lint(
                 raise
             answers.append(Subject(path, [], refused=False, trouble=error))
     return view.several(answers, judged)
+
+
+def _refuse_contradictions(files: "Sequence[str]", about: "_About", *, fix: bool, dry_run: bool) -> None:
+    if [*files, *about.facts, about.grants].count("-") > 1:
+        raise UsageError("several files are standard input", "usage.invalid", ["name all but one of them"])
+    if dry_run and not fix:
+        raise UsageError("--dry-run is for --fix: without it nothing is written", "usage.invalid")
+    if fix and len(files) > 1:
+        raise UsageError("--fix is for one policy", "usage.invalid", ["name one file"])
+
+
+def _live(key: str, judged: "Asked") -> Result:
+    """Return what the rules say of every policy of a key in AWS, with all that AWS tells of the key."""
+    import dataclasses
+
+    from nitroctl import aws
+    from nitroctl.cli import kms_lint_view as view
+    from nitroctl.kms.lint_sources import Source, Subject
+
+    live = aws.keys.read(key)
+    facts = dataclasses.replace(live.facts(), judged=live.names())
+    subjects = [
+        Subject(name=name if len(live.policies) > 1 else "", document=document, key=facts)
+        for name, document in zip(live.names(), live.documents(), strict=True)
+    ]
+    answer = view.one(view.linted(Source(path=live.arn, kind="key", subjects=tuple(subjects)), judged), judged)
+    read_at = live.read_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    notes = [f"the key is judged as AWS told of it at {read_at}; lines are those of the policy as KMS prints it"]
+    if live.state != "Enabled":
+        notes.append(f"the key is {live.state}: KMS does not use it for data now")
+    if live.replicas:
+        notes.append(f"not judged: the same key, with a policy of its own each, in {', '.join(live.replicas)}")
+    return dataclasses.replace(answer, notes=[*notes, *answer.notes])
 
 
 @dataclass(frozen=True, slots=True)

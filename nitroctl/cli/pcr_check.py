@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """
 nitroctl pcr check --eif app.eif --component signer --environment prod
-nitroctl pcr check --eif app.eif --environment prod --format github
+nitroctl pcr check --eif app.eif --key arn:aws:kms:eu-west-1:111122223333:alias/signer --environment prod
 nitroctl pcr check --running --key-policy policy.json --component signer --environment prod
 nitroctl pcr check --document signer.cbor --at document --component signer --environment prod
 """
@@ -46,6 +46,10 @@ def check(
     key_policy: Annotated[
         str | None, typer.Option("--key-policy", help="The key policy, for the images that it names.", metavar="FILE")
     ] = None,
+    key: Annotated[
+        str | None,
+        typer.Option("--key", help="The policies of this key in AWS, in place of --key-policy.", metavar="ARN"),
+    ] = None,
     pcr: Annotated[
         list[str] | None,
         typer.Option("--pcr", help="Compare this register. Repeatable.", metavar="PCR=HEX"),
@@ -64,13 +68,15 @@ def check(
     from nitroctl.records.compare import compare
 
     refuse_without_document(document, at, root)
-    if measurements is not None or running or document or key_policy is not None:
+    if key is not None and key_policy is not None:
+        raise UsageError("--key and --key-policy are one policy each", "usage.invalid", ["leave one of the two out"])
+    if measurements is not None or running or document or key_policy is not None or key is not None:
         from nitroctl.cli import pcr_threeway
 
         if pcr:
             raise UsageError("--pcr is compared alone", "usage.invalid", ["leave out what it was given with"])
         path = ledger_path(records)
-        asked = pcr_threeway.Asked(eif, measurements, running, document or (), at, root or (), key_policy)
+        asked = pcr_threeway.Asked(eif, measurements, running, document or (), at, root or (), key_policy, key)
         return pcr_threeway.check(asked, path, component, environment)
     registers = dict[int, bytes]()
     if eif is not None:

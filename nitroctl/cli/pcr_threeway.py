@@ -11,10 +11,15 @@ from nitroctl.render.view import Block, Cell, Checks, Fields, Headline, Style, T
 
 if TYPE_CHECKING:
     from nitroctl.errors import NitroctlError
+    from nitroctl.kms.live import LiveKey
+    from nitroctl.kms.named import Named
     from nitroctl.records import Entry
     from nitroctl.records.threeway import Account, View
 
     _Matches = Sequence[tuple[Account, Sequence[Entry]]]
+
+
+_TIME = "%Y-%m-%dT%H:%M:%SZ"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +33,7 @@ class Asked:
     at: str
     root: Sequence[str]
     key_policy: str | None
+    key: str | None = None
 
 
 def check(asked: Asked, path: str, component: str | None, environment: str | None) -> Result:
@@ -39,8 +45,41 @@ def check(asked: Asked, path: str, component: str | None, environment: str | Non
     ledger = records.load(path).concerning(component, environment)
     accounts, notes, trouble = _accounts(asked)
     key = named.read(asked.key_policy) if asked.key_policy is not None else None
+    live = None
+    if asked.key is not None:
+        from nitroctl import aws
+
+        live = aws.keys.read(asked.key)
+        key = _of_key(live)
+        notes += _notes(live)
     answer = _result(View(ledger, accounts, key), asked, path, (component, environment), trouble)
-    return dataclasses.replace(answer, notes=[*notes, *answer.notes])
+    read = {"key": {"arn": live.arn, "read_at": live.read_at.strftime(_TIME)}} if live else {}
+    return dataclasses.replace(answer, data={**answer.data, **read}, notes=[*notes, *answer.notes])
+
+
+def _of_key(live: "LiveKey") -> "tuple[Named, ...]":
+    """Return the statements of a key's policies, those of the second one called so. Raises CannotAnswer."""
+    from nitroctl.kms import named
+    from nitroctl.kms.live import DEFAULT
+
+    found: list[Named] = []
+    for name in live.names():
+        statements = named.parse(live.policies[name], where=live.place(name))
+        prefix = "" if name == DEFAULT else f"{name}: "
+        found += [dataclasses.replace(each, label=f"{prefix}{each.label}") for each in statements]
+    return tuple(found)
+
+
+def _notes(live: "LiveKey") -> list[str]:
+    notes = [f"the policies are those that AWS told of {live.arn} at {live.read_at.strftime(_TIME)}"]
+    if live.state != "Enabled":
+        notes.append(f"the key is {live.state}: KMS does not use it for data now")
+    if live.grants:
+        count = f"{len(live.grants)} grant{'' if len(live.grants) == 1 else 's'}"
+        notes.append(f"the key has {count}, bound to no image: nitroctl kms show --key {live.arn}")
+    if live.replicas:
+        notes.append(f"not looked at: the same key, with a policy of its own each, in {', '.join(live.replicas)}")
+    return notes
 
 
 def _accounts(asked: Asked) -> "tuple[list[Account], list[str], list[NitroctlError]]":

@@ -18,7 +18,7 @@ _LIMIT: Final = 16 * 1024 * 1024
 class KeyFacts:
     """``usage``: ENCRYPT_DECRYPT, KEY_AGREEMENT … ``origin``: AWS_KMS, EXTERNAL … ``policies``: names of the key's.
 
-    ``bypass``: the policy is to be put without the lockout check.
+    ``bypass``: the policy is to be put without the lockout check. ``judged``: of the policies, those that are judged.
     """
 
     arn: str = ""
@@ -28,6 +28,7 @@ class KeyFacts:
     grants: tuple[Grant, ...] | None = None
     policies: tuple[str, ...] | None = None
     bypass: bool | None = None
+    judged: tuple[str, ...] = ()
 
     @property
     def account(self) -> str:

@@ -84,9 +84,12 @@ def ram_policy(reading: Reading) -> Iterator[Finding]:
     """KP045: a key shared through RAM has a second policy, which allows as much as this one."""
     others = sorted(set(reading.key.policies or ()) - {"default"})
     if others:
+        looked = (
+            "which is judged beside this one" if set(others) <= {*reading.key.judged} else "which was not looked at"
+        )
         yield found(
             "KP045",
-            f"the key has a second policy, {', '.join(others)}, which was not looked at",
+            f"the key has a second policy, {', '.join(others)}, {looked}",
             "read it (aws kms get-key-policy --policy-name AWS_RAM) and lint it too, or end the sharing",
         )
 
