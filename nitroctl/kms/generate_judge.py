@@ -25,6 +25,8 @@ from nitroctl.kms.truth import Truth
 from nitroctl.records import Entry, Ledger
 
 _EVERYTHING: Final = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
+#: Who else may replace the policy is told, and no reason to refuse: that is for the operator to keep.
+_PROPERTIES: Final = (prove.Property.NO_UNATTESTED_DECRYPT, prove.Property.ONLY_RECORDED)
 _STATEMENTS: Final = "change or take out the statement that is kept"
 
 
@@ -95,7 +97,7 @@ def _nobody_else(policy: PolicyDocument, entries: Sequence[Entry], key: str, at:
         Policies(key=(policy,)),
         at=at,
         key=key,
-        properties=tuple(prove.Property),
+        properties=_PROPERTIES,
         recorded=Ledger.of(entries),
     )
     if proof.holds is Truth.YES:
