@@ -312,7 +312,7 @@ class _Reading:
         return value
 
 
-def signer(text: str, *, beside: str = "", option: str = "x") -> bytes:
+def signer(text: str, *, beside: str = "", option: str = _HERE) -> bytes:
     """Return PCR8 for a signer: ``text`` is the register in hexadecimal, or a certificate's PEM file.
 
     ``beside``: the file that names it, to which the name is relative. Raises CannotAnswer ``file.*`` or
