@@ -7,6 +7,8 @@ Source: boto3 guide, "Configuration" and "Retries"; AWS KMS API Reference, "Comm
 """
 
 import contextlib
+import functools
+import os
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -85,7 +87,7 @@ def not_an_arn(text: str, hints: Sequence[str] = ()) -> UsageError:
 def client(service: str, region: str) -> Any:  # noqa: ANN401  (boto3 makes its classes when they are asked for)
     """Return boto3's client of an AWS service in a region. Raises CannotAnswer ``aws.library``, AwsFailed ``aws.*``."""
     try:
-        import boto3  # noqa: PLC0415  (a third of a second)
+        import boto3  # noqa: PLC0415, F401  (a third of a second)
         from botocore.config import Config  # noqa: PLC0415
     except ImportError as error:
         raise CannotAnswer(
@@ -98,7 +100,20 @@ def client(service: str, region: str) -> Any:  # noqa: ANN401  (boto3 makes its 
         user_agent_extra=f"nitroctl/{__version__}",
     )
     with calling(f"making a client of {service} in {region}", "AWS"):
-        return boto3.session.Session().client(service, region_name=region, config=config)
+        return _session(_environment()).client(service, region_name=region, config=config)
+
+
+def _environment() -> frozenset[tuple[str, str]]:
+    """Return what of the environment decides about a session."""
+    return frozenset((name, value) for name, value in os.environ.items() if name.startswith("AWS_") or name == "HOME")
+
+
+@functools.lru_cache(maxsize=1)
+def _session(_environment: frozenset[tuple[str, str]]) -> Any:  # noqa: ANN401  (boto3's class)
+    """Return boto3's session; the same one while the environment is the same, for it reads large files each time."""
+    import boto3  # noqa: PLC0415
+
+    return boto3.session.Session()
 
 
 @contextlib.contextmanager
