@@ -494,8 +494,8 @@ def test_the_schema_takes_what_the_reader_takes() -> None:
     "name",
     [
         "no-form", "no-keys", "no-key", "a-name-with-a-dot", "unknown-field", "field-at-the-top", "no-roles",
-        "a-number", "one-role-as-text", "no-role", "a-session", "an-alias", "an-empty-context", "a-context-beyond-ascii",
-        "a-component-that-cannot-be", "an-empty-placement",
+        "a-number", "one-role-as-text", "no-role", "a-session", "an-alias", "an-empty-context",
+        "a-context-beyond-ascii", "a-component-that-cannot-be", "an-empty-placement",
     ],
 )  # fmt: skip
 def test_the_schema_refuses_what_it_can_say(name: str) -> None:
