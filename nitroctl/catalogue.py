@@ -1586,6 +1586,68 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("a certificate in place of a key", "a key of another kind", "a private key where a public one belongs"),
         "Make one: openssl genpkey -algorithm ed25519 -out ledger.key; openssl pkey -in ledger.key -pubout.",
     ),
+    "sigstore.missing": _E(
+        "A sigstore bundle is verified by the library sigstore, which is not installed, or does not start.",
+        ("nitroctl was installed without the optional dependency", "the library, or one that it needs, is damaged"),
+        "pip install 'nitroctl[sigstore]'. Without it: a key of your own (pcr sign, pcr verify --key), or cosign.",
+    ),
+    "sigstore.trusted-root": _E(
+        "The file does not name those who are trusted to vouch: it is no trusted root of sigstore.",
+        ("the bundle given for it", "a signing configuration, or TUF metadata", "a newer form than the library knows"),
+        "Give trusted_root.json: gh attestation trusted-root writes one of each line, cosign trusted-root create one.",
+    ),
+    "sigstore.bundle": _E(
+        "The bundle is one that the sigstore library can verify.",
+        (
+            "cosign's own older form, without a proof that the log has the signature",
+            "a bundle without a log's entry, as GitHub makes them for private repositories",
+            "several bundles in one file (gh attestation download): give one line of it",
+            "a damaged bundle, or one made to be misread",
+        ),
+        "Sign in the newer form (cosign 3, or --new-bundle-format), or take one bundle out of the file.",
+    ),
+    "sigstore.signature": _E(
+        "The certificate comes from an authority of the trusted root and is in a certificate log, the signature is by its "
+        "key, and a log of the trusted root has it from when the certificate was good for.",
+        (
+            "the trusted root of another sigstore (a private one, GitHub's, staging)",
+            "a log's key that is newer than the trusted root that came with the library",
+            "the bundle or what it signs was changed",
+            "the certificate had run out when the log got the signature, or no log says when that was",
+        ),
+        "Give the trusted root of the sigstore that signed (--trusted-root); otherwise get the bundle again.",
+    ),
+    "sigstore.identity": _E(
+        "The certificate is that of the identity that was asked for, whole and exact.",
+        ("another workflow, branch or person signed", "a part of the identity was given: patterns are not matched"),
+        "See in the answer who signed. If that is who should, give it as it stands: --identity.",
+    ),
+    "sigstore.issuer": _E(
+        "The identity was vouched for by the issuer that was asked for: another could vouch for the same name.",
+        ("another identity provider", "the issuer of the login page in place of that of the token"),
+        "See in the answer who vouched. If that is who should, give it as it stands: --issuer.",
+    ),
+    "sigstore.predicate": _E(
+        "What is attested is an in-toto statement of the type that was asked for; otherwise it says something else, be it "
+        "that the file failed its tests. Known are SLSA provenance and, with --entry, what pcr export prints.",
+        ("another attestation of the same file", "a signature where an attestation was asked for"),
+        "Name the type that says what you want to hear: --predicate-type URI.",
+    ),
+    "sigstore.subject": _E(
+        "What is signed or attested is the file of recorded measurements as it is, or with --entry the entry's image.",
+        (
+            "the file changed since it was signed",
+            "a bundle of the image in place of one of the file, or the other way round",
+            "the image was built again",
+        ),
+        "Sign the file as it is, or say whose image the bundle is about: --entry ENTRY.",
+    ),
+    "sigstore.statement": _E(
+        "What the signed statement says of the image is what is recorded: registers, pins, source, build, signer. More "
+        "may have been filled in, or reproduced, since.",
+        ("the ledger was edited after the statement was signed", "the statement is of another environment or version"),
+        "Restore the entry (pcr verify --against what was signed), or export and sign it again.",
+    ),
     "records.no-artifact": _E(
         "The version was recorded without its image file, so there is no digest that a statement could be about.",
         ("it was imported from registers alone",),
@@ -1897,6 +1959,16 @@ CATALOGUE: Final[dict[str, Explanation]] = {
             "a condition that no reader can evaluate",
         ),
         "Give it: --iam-policy FILE or --no-iam-policy, --key ARN, --context KEY=VALUE, --absent KEY, --pcr PCR=HEX.",
+    ),
+    "kms.unproved": _E(
+        "Whether the policy lets anybody by was neither proved nor refuted; the message says what it depends on.",
+        (
+            "a condition compares one key of the request with another (a policy variable)",
+            "a condition that no reader can evaluate, or a principal that is an AWS service",
+            "resources that name a key, and --key was not given",
+            "a policy that tells more apart than can be tried in the steps that are allowed",
+        ),
+        "Write what it names so that it can be decided, name the key with --key ARN, or ask kms simulate.",
     ),
     "kp001.unattested-allow": _E(
         "An Allow lets somebody use data without attesting a named image, and no Deny closes it.",

@@ -20,6 +20,11 @@ app = lazy_noun(
             "explain",
             "Say why KMS refuses an attested call, and what to do about it.",
         ),
+        "prove": (
+            "kms_prove",
+            "prove",
+            "Prove that a key policy gives data to nobody who attests none of its images, or show who gets by.",
+        ),
         "lint": (
             "kms_lint",
             "lint",

@@ -27,6 +27,9 @@ IamPolicy = Annotated[
     list[str] | None, typer.Option("--iam-policy", help="An IAM policy of the caller. Repeatable.", metavar="FILE")
 ]
 NoIamPolicy = Annotated[bool, typer.Option("--no-iam-policy", help="The caller has no IAM policy.", show_default=False)]
+AnyIamPolicy = Annotated[
+    bool, typer.Option("--any-iam-policy", help="The caller's IAM policies allow everything.", show_default=False)
+]
 RamPolicy = Annotated[
     str | None,
     typer.Option("--ram-policy", help="The key's other policy, AWS_RAM, when it is shared.", metavar="FILE"),
@@ -53,16 +56,22 @@ def policies(
     iam_policy: "Sequence[str] | None",
     no_iam_policy: bool,
     grant_file: str | None,
+    any_iam_policy: bool = False,
 ) -> "Policies":
     """Return what decides, read from the files that were named. Raises UsageError, and CannotAnswer for a file."""
     from nitroctl.kms.authorize import Policies
     from nitroctl.kms.document import Kind, read
 
-    if no_iam_policy and iam_policy:
-        raise UsageError("--no-iam-policy and --iam-policy contradict each other", "usage.invalid")
+    if no_iam_policy and (iam_policy or any_iam_policy):
+        other = "--iam-policy" if iam_policy else "--any-iam-policy"
+        raise UsageError(f"--no-iam-policy and {other} contradict each other", "usage.invalid")
     identity = None
-    if iam_policy is not None or no_iam_policy:
+    if iam_policy is not None or no_iam_policy or any_iam_policy:
         identity = tuple(read(path, kind=Kind.IDENTITY) for path in iam_policy or [])
+    if any_iam_policy:
+        from nitroctl.kms.everything import everything
+
+        identity = (*(identity or ()), everything())
     return Policies(
         key=tuple(read(path) for path in (policy, ram_policy) if path is not None),
         identity=identity,

@@ -53,6 +53,7 @@ def simulate(
     key: options.KeyArn = None,
     iam_policy: options.IamPolicy = None,
     no_iam_policy: options.NoIamPolicy = False,
+    any_iam_policy: options.AnyIamPolicy = False,
     ram_policy: options.RamPolicy = None,
     grants: options.Grants = None,
     context: options.Context = None,
@@ -85,7 +86,12 @@ def simulate(
     attested = kms_attested.attested(source)
     encryption = options.encryption_context(encryption_context, asked)
     policies = options.policies(
-        file, ram_policy=ram_policy, iam_policy=iam_policy, no_iam_policy=no_iam_policy, grant_file=grants
+        file,
+        ram_policy=ram_policy,
+        iam_policy=iam_policy,
+        no_iam_policy=no_iam_policy,
+        any_iam_policy=any_iam_policy,
+        grant_file=grants,
     )
     request = Request(
         caller=who,

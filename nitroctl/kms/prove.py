@@ -12,8 +12,12 @@ ONLY_RECORDED
     The same of images that are not active in the ledger: the document matches no active entry in all that the entry
     pins, or is of an image that is revoked.
 
-Who may replace the gate itself (PutKeyPolicy) or make a second key of the same material (ReplicateKey) is told, and is
-no violation: somebody has to. IAM policies are taken at their worst: every caller has one that allows everything.
+ONLY_WRITERS
+    Nobody but some roles that are named may replace the policy (PutKeyPolicy).
+
+Who may replace the gate (PutKeyPolicy) or make a second key of the same material (ReplicateKey) is told anyway, and is
+no violation unless ONLY_WRITERS is asked for: somebody has to. IAM policies are taken at their worst: every caller has
+one that allows everything.
 """
 
 import itertools
@@ -23,6 +27,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from nitroctl.kms import caller as callers
 from nitroctl.kms.authorize import Decision, Policies, Verdict, decide
 from nitroctl.kms.classes import OPERATIONS
 from nitroctl.kms.classes_budget import Budget, Exhausted
@@ -62,6 +67,7 @@ class Property(StrEnum):
 
     NO_UNATTESTED_DECRYPT = "no-unattested-decrypt"
     ONLY_RECORDED = "only-recorded"
+    ONLY_WRITERS = "only-writers"
 
 
 class Kind(StrEnum):
@@ -74,6 +80,7 @@ class Kind(StrEnum):
     DEBUG = "debug-mode"
     IMAGE = "another-image"
     TPM = "another-nitrotpm"
+    WRITER = "replaces-the-policy"
 
 
 #: Kinds that differ by property: those with a document.
@@ -151,21 +158,22 @@ def prove(  # noqa: PLR0913  (what is asked, and of what)
     key: str = "",
     properties: Sequence[Property] = (Property.NO_UNATTESTED_DECRYPT,),
     recorded: "Ledger | None" = None,
+    writers: Sequence[str] = (),
     work: int = WORK,
 ) -> Proof:
     """Return whether the ``properties`` hold under ``policies``, whose IAM policies are taken at their worst.
 
     ``at``: requests are made then or later. ``key``: ARN of the key; empty when it is not known. ``recorded``: the
-    ledger, for ONLY_RECORDED. ``work``: steps after which the answer is OPEN.
+    ledger, for ONLY_RECORDED. ``writers``: ARNs of roles, for ONLY_WRITERS. ``work``: steps after
+    which the answer is OPEN.
     """
     budget = Budget(work)
     found = _Found()
     try:
-        _look(
-            Search(policies, at=at, key=key, budget=budget, asked=ASKED),
-            found,
-            _forbidden(policies, properties, recorded),
-        )
+        search = Search(policies, at=at, key=key, budget=budget, asked=ASKED)
+        _look(search, found, _forbidden(policies, properties, recorded))
+        if Property.ONLY_WRITERS in properties:
+            _writers(search, found, writers)
     except Exhausted:
         found.open.setdefault(f"the search, which stopped after {work} steps: the policy tells too much apart")
     ordered = sorted(found.bypasses, key=lambda each: list(Kind).index(each.kind))
@@ -210,9 +218,9 @@ def _forbidden(
     for each in properties:
         if each is Property.NO_UNATTESTED_DECRYPT:
             found[each] = unnamed(named_registers(policies.key))
-        elif recorded is None:
-            raise ValueError("only recorded images: of which ledger?")
-        else:
+        elif each is Property.ONLY_RECORDED:
+            if recorded is None:
+                raise ValueError("only recorded images: of which ledger?")
             found[each] = unrecorded(recorded)
     return found
 
@@ -224,7 +232,7 @@ def _look(search: Search, found: _Found, forbidden: Mapping[Property, Forbidden]
             for mode in search.modes(group, action):
                 for asked, clauses in forbidden.items():
                     _one(search, found, group, action, mode, asked, clauses)
-    for action in READS:
+    for action in READS if forbidden else ():
         found.open.update(dict.fromkeys(search.strangers(action)))
     if search.callers.incomplete:
         found.open.setdefault(search.callers.incomplete)
@@ -346,6 +354,28 @@ def _granting(
 
 def _keys(search: Search) -> set[str]:
     return {each.variable for rule in search.rules for each in rule.atoms}
+
+
+def _writers(search: Search, found: _Found, writers: Sequence[str]) -> None:
+    """Look whether somebody else may replace the policy."""
+    action = "kms:PutKeyPolicy"
+    known = {(caller.partition, caller.account, caller.name.lower()) for caller in map(callers.parse, writers)}
+    for group in search.groups:
+        others = [
+            each
+            for each in group.members
+            if (each.caller.partition, each.caller.account, each.caller.name.lower()) not in known
+            or each.caller.kind is not callers.Is.ROLE
+        ]
+        for mode in search.modes(group, action) if others else ():
+            told = search.way(replace(group, first=others[0]), action, mode)
+            if told.found is None:
+                found.told(action, Kind.WRITER, told)
+            elif not any(each.kind is Kind.WRITER for each in found.bypasses):
+                found.bypasses.append(
+                    _bypass(told.found, replace(group, first=others[0]), Kind.WRITER, Property.ONLY_WRITERS)
+                )
+    found.open.update(dict.fromkeys(search.strangers(action)))
 
 
 def _openings(search: Search, found: _Found) -> None:

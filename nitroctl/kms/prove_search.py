@@ -22,8 +22,8 @@ from nitroctl.kms.authorize import Decision, Policies, Verdict, about_action, de
 from nitroctl.kms.classes import CONTEXT, CONTEXT_KEYS
 from nitroctl.kms.classes_budget import Budget
 from nitroctl.kms.classes_callers import FROM_CALLER, CallerClass
-from nitroctl.kms.document import Kind as PolicyKind
-from nitroctl.kms.document import PolicyDocument, Principal, parse
+from nitroctl.kms.document import Principal
+from nitroctl.kms.everything import everything
 from nitroctl.kms.grants import Grant
 from nitroctl.kms.key_policy import Effect
 from nitroctl.kms.operators import Presence, present
@@ -33,18 +33,11 @@ from nitroctl.kms.prove_scene import About, Mode, Rule, Scene, Values, about, al
 from nitroctl.kms.request import Platform, Request, account_of_key
 from nitroctl.kms.truth import Truth
 
-#: An IAM policy that allows everything: the worst that a caller can have.
-EVERYTHING: Final = '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"*","Resource":"*"}}'
 #: Requests that are put to ``decide`` for one way, when the first turn out not to be allowed.
 _TRIED: Final = 16
 DIRECT, SERVICE = Mode(), Mode(via=True)
 DEBUG, IMAGE = Mode(Platform.ENCLAVE, debug=True), Mode(Platform.ENCLAVE)
 TPM = Mode(Platform.TPM)
-
-
-def everything() -> PolicyDocument:
-    """Return the IAM policy that allows everything."""
-    return parse(EVERYTHING, where="an IAM policy that allows everything", kind=PolicyKind.IDENTITY)
 
 
 #: Cuts a box further.
