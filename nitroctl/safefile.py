@@ -12,7 +12,6 @@ import os
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Final
@@ -128,6 +127,8 @@ def replacing(path: str, *, mode: int = 0o644) -> Iterator[IO[bytes]]:
     An existing file keeps its owner, mode and extended attributes, and a symbolic link stays one (its target is
     replaced). A new file gets ``mode`` less the umask. Raises CannotAnswer ``file.unwritable``.
     """
+    import tempfile  # noqa: PLC0415  (start-up: every command reads files, and few write one)
+
     target = _target(path)
     try:
         descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)

@@ -95,10 +95,8 @@ def read(der: bytes) -> RevocationList:
 def check(links: Sequence[Certificate], lists: Sequence[bytes], at: datetime) -> Check:
     """Return ``chain.revocation``: what the given lists (DER) say about each link at ``at``.
 
-    ``links``: the chain, root first. The root is pinned, not certified, and so on no list.
+    ``links``: the chain, root first. The root is pinned, not certified, and so on no list. ``lists``: at least one.
     """
-    if not lists:
-        return _nothing_given(links)
     given = [read(der) for der in lists]
     covered: dict[int, str] = {}
     unused: list[tuple[int, str]] = []
@@ -131,12 +129,6 @@ def _summary(links: Sequence[Certificate], covered: dict[int, str], unused: list
     if not covered:
         return rule.unknown("no list that was given is by an issuer of this chain")
     return rule.passed("; ".join([*covered.values(), *left]))
-
-
-def _nothing_given(links: Sequence[Certificate]) -> Check:
-    addresses = [address for link in links for address in link.crl_addresses]
-    where = f"; the certificates name {' and '.join(addresses)}" if addresses else ""
-    return rules.CHAIN_REVOCATION.unknown(f"AWS's text says that it must not be{where}")
 
 
 def _revoked(links: Sequence[Certificate], number: int, found: RevocationList) -> Check:
