@@ -1594,7 +1594,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     "sigstore.trusted-root": _E(
         "The file does not name those who are trusted to vouch: it is no trusted root of sigstore.",
         ("the bundle given for it", "a signing configuration, or TUF metadata", "a newer form than the library knows"),
-        "Give trusted_root.json: gh attestation trusted-root writes one of each line, cosign trusted-root create one.",
+        "Give one trusted_root.json: a line of what gh attestation trusted-root prints, or what cosign makes.",
     ),
     "sigstore.bundle": _E(
         "The bundle is one that the sigstore library can verify.",
@@ -1604,11 +1604,11 @@ CATALOGUE: Final[dict[str, Explanation]] = {
             "several bundles in one file (gh attestation download): give one line of it",
             "a damaged bundle, or one made to be misread",
         ),
-        "Sign in the newer form (cosign 3, or --new-bundle-format), or take one bundle out of the file.",
+        "Sign in the newer form (cosign 3, or cosign 2 with --new-bundle-format), or take one bundle out of the file.",
     ),
     "sigstore.signature": _E(
-        "The certificate comes from an authority of the trusted root and is in a certificate log, the signature is by its "
-        "key, and a log of the trusted root has it from when the certificate was good for.",
+        "The certificate comes from an authority of the trusted root and is in a certificate log, the signature is by "
+        "its key, and a log of the trusted root got it while the certificate was good.",
         (
             "the trusted root of another sigstore (a private one, GitHub's, staging)",
             "a log's key that is newer than the trusted root that came with the library",
@@ -1628,7 +1628,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "See in the answer who vouched. If that is who should, give it as it stands: --issuer.",
     ),
     "sigstore.predicate": _E(
-        "What is attested is an in-toto statement of the type that was asked for; otherwise it says something else, be it "
+        "What is attested is an in-toto statement of the type that was asked for; another says something else, be it "
         "that the file failed its tests. Known are SLSA provenance and, with --entry, what pcr export prints.",
         ("another attestation of the same file", "a signature where an attestation was asked for"),
         "Name the type that says what you want to hear: --predicate-type URI.",
@@ -2254,6 +2254,49 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ("--fix on something else than the policy's own document",),
         "Change it where the policy is written; without --fix the findings say what.",
     ),
+    "verify.policy": _E(
+        "The key in AWS says what the policy that was wanted says, however KMS writes it.",
+        (
+            "the policy was not put on the key, or not spread yet (--wait)",
+            "somebody changed it by hand, or another tool owns it",
+        ),
+        "Put it on the key again (nitroctl kms apply), or find who changed it: nitroctl kms trail --lookup.",
+    ),
+    "verify.proof": _E(
+        "The policies and grants of the key let nobody have data without attesting an image that they name.",
+        ("a statement for the account's root", "a Deny that does not reach everybody", "a live grant"),
+        "nitroctl kms prove shows the request that gets by; nitroctl kms generate writes a policy that holds.",
+    ),
+    "verify.decrypt": _E(
+        "KMS refused this caller's Decrypt without attestation, as a dry run. It says nothing of other callers.",
+        ("failed: the policy gives this caller data without attestation", "skipped: KMS could not answer"),
+        "Deny unattested use to everybody: nitroctl kms generate writes that Deny.",
+    ),
+    "verify.data-key": _E(
+        "KMS refused this caller's GenerateDataKey without attestation, as a dry run; of others it says nothing.",
+        ("failed: the policy gives this caller data keys without attestation", "skipped: KMS could not answer"),
+        "Deny unattested use to everybody: nitroctl kms generate writes that Deny.",
+    ),
+    "verify.data-key-pair": _E(
+        "KMS refused this caller's GenerateDataKeyPair without attestation, as a dry run; of others it says nothing.",
+        ("failed: the policy gives this caller private keys without attestation", "skipped: KMS could not answer"),
+        "Deny unattested use to everybody: nitroctl kms generate writes that Deny.",
+    ),
+    "verify.state": _E(
+        "The key is enabled, so that its policy is what decides.",
+        ("the key was disabled", "its deletion is scheduled"),
+        "Enable it (aws kms enable-key), or cancel its deletion, if it is still wanted.",
+    ),
+    "kms.no-probe": _E(
+        "No operation of the key gives data that KMS could be asked for without attestation.",
+        ("a key for signatures, MACs or key agreement",),
+        "Leave out --live; nitroctl kms prove and kms lint judge the key's policy.",
+    ),
+    "kms.no-dry-run": _E(
+        "The installed botocore does not know how to ask for a dry run of Decrypt without a ciphertext.",
+        ("botocore is older than DryRunModifiers",),
+        "Upgrade boto3, or give something that was encrypted under the key with --ciphertext.",
+    ),
     "explain.authentic": _E(
         "The bytes of the call are not an attestation document that AWS signed, or were changed since.",
         ("random bytes, or base64 in place of bytes", "a document of a test root", "a byte was lost on the way"),
@@ -2566,6 +2609,16 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "The key exists in several Regions, each with a policy of its own, and nobody said which to write to.",
         ("a multi-Region key",),
         "Say --replicas all or --replicas none; a replica that keeps a weaker policy opens the same material.",
+    ),
+    "kms.not-of-key": _E(
+        "The version that was named is of another component or environment than the key is for.",
+        ("the wrong entry", "the wrong key of several in the targets"),
+        "Name an entry of the key's component and environment, or another key with --target.",
+    ),
+    "kms.records-changed": _E(
+        "While the key was written, somebody else changed the records that were to follow it.",
+        ("another rollout, or pcr revoke, at the same time",),
+        "Look at the records, then run the same command again: the key is left as it is where it fits.",
     ),
     "kms.changed-meanwhile": _E(
         "Between reading the key's policy and writing it, somebody else replaced it; so it was not written.",

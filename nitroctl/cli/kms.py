@@ -45,7 +45,22 @@ app = lazy_noun(
             "apply",
             "Give a key in AWS the policy in a file, after looking at what it opens and whom it locks out.",
         ),
+        "rollout": (
+            "kms_rollout",
+            "rollout",
+            "Open a key to a candidate beside what it is open to, then make the candidate active in the records.",
+        ),
+        "finalize": (
+            "kms_rollout",
+            "finalize",
+            "Close a key to every other active version of the same component, then retire those in the records.",
+        ),
         "undo": ("kms_undo", "undo", "Give a key the policy back that kms apply, rollout or finalize replaced."),
+        "verify": (
+            "kms_verify",
+            "verify",
+            "Say whether a key in AWS has the policy that was wanted, and gives nobody data without attestation.",
+        ),
         "trail": (
             "kms_trail",
             "trail",

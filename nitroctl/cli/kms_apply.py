@@ -57,7 +57,9 @@ def apply(
         ledger = ledgers.load(records)
 
     def want(_live: "LiveKey") -> "Wanted":
-        return kms_apply_run.Wanted(source=side.where, document=side.document, text=compact(side.document))
+        return kms_apply_run.Wanted(
+            source=side.where, file=side.file, document=side.document, text=compact(side.document)
+        )
 
     done = kms_apply_run.run(key, want, options, options.wish(ledger), at=datetime.now(UTC))
     return kms_apply_view.result("kms.apply/1", done, options)

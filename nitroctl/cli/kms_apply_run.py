@@ -8,12 +8,13 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nitroctl.checks import Report
 from nitroctl.cli import kms_diff_view, kms_live, progress
 from nitroctl.cli.output import asked, is_coloured, width_of
 from nitroctl.errors import AwsFailed, CannotAnswer, Declined, NitroctlError, UsageError
@@ -48,23 +49,29 @@ DONE = (Outcome.WRITTEN, Outcome.UNCHANGED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """The policy that a key should have, and where it is from. ``text``: as it would be sent."""
+    """The policy that a key should have, and where it is from. ``text``: as it would be sent.
+
+    ``file``: what ``kms diff`` can be given, empty when it was made here. ``checks``: what was asked of it besides.
+    """
 
     source: str
+    file: str = ""
     document: "PolicyDocument"
     text: str
+    checks: Report = field(default_factory=lambda: Report(()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
     """One key, what is planned for it, and what became of it.
 
-    ``backup``: path of the policy that was replaced. ``found``: what the key has in place of the new policy.
+    ``source``, ``file``: as of :class:`Wanted`. ``backup``: path of the policy that was replaced. ``found``: what the key has in place of the new policy.
     ``trouble``: why it could not be written, or not be read back.
     """
 
     plan: "Plan"
     source: str
+    file: str
     outcome: Outcome
     backup: str = ""
     found: "PolicyDocument | None" = None
@@ -104,7 +111,8 @@ def run(key: str, want: Want, options: "Options", wish: "Wish", *, at: datetime,
         for each in keys:
             wanted = want(each)
             plan = apply.plan(each, wanted.document, wanted.text, who=who, wish=wish, at=at)
-            targets.append(Target(plan=plan, source=wanted.source, outcome=_planned(plan)))
+            plan = replace(plan, report=plan.report + wanted.checks)
+            targets.append(Target(plan=plan, source=wanted.source, file=wanted.file, outcome=_planned(plan)))
         if options.dry_run or any(target.outcome is Outcome.REFUSED for target in targets):
             return Run(caller=who, targets=tuple(targets))
         if any(target.outcome is Outcome.PLANNED for target in targets):
@@ -153,7 +161,6 @@ def _locked(keys: "Sequence[LiveKey]", lock_dir: str, options: "Options") -> Ite
 def preview(targets: Sequence[Target]) -> list[Block]:
     """Return what would be written to each key, and what is to be known of it."""
     from nitroctl.checks import Outcome as Found
-    from nitroctl.checks import Report
 
     blocks: list[Block] = []
     for target in targets:

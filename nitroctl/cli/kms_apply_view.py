@@ -1,5 +1,6 @@
 """What ``kms apply`` and its like answer: what became of each key, and how to get back."""
 
+import shlex
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -141,5 +142,6 @@ def _fields(target: Target, options: "Options") -> Fields:
     else:
         rows.append(("to go back", _undo(target, options)))
     if target.outcome not in DONE:
-        rows.append(("to look again", f"nitroctl kms diff {target.source} --key {plan.live.arn}"))
+        look = f"diff {shlex.quote(target.file)}" if target.file else "show"
+        rows.append(("to look again", f"nitroctl kms {look} --key {plan.live.arn}"))
     return Fields(rows)

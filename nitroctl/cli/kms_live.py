@@ -18,10 +18,11 @@ KeyOption = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A policy and where it is from. ``text``: as it would be sent, compact when it comes from a file."""
+    """A policy and where it is from. ``file``: the path when it is a file that can be read again."""
 
     where: str
     document: "PolicyDocument"
+    file: str = ""
 
     def as_json(self) -> Mapping[str, object]:
         """Return what identifies the policy (``$defs/side`` of the schemas)."""
@@ -40,7 +41,7 @@ def of_file(path: str) -> Side:
     from nitroctl.kms import document
 
     read = document.read(path)
-    return Side(read.where, read)
+    return Side(read.where, read, "" if path == "-" else path)
 
 
 def of_key(live: "LiveKey") -> Side:

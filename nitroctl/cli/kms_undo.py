@@ -54,7 +54,9 @@ def undo(
     def want(live: "LiveKey") -> "Wanted":
         backup = _named(from_, live) if from_ is not None else _newest(options.backup_dir, live)
         taken[live.arn] = {"backup": backup.path, "saved_at": backup.saved_at, "saved_by": backup.saved_by}
-        return kms_apply_run.Wanted(source=backup.path, document=backup.policy, text=compact(backup.policy))
+        return kms_apply_run.Wanted(
+            source=backup.path, file=backup.path, document=backup.policy, text=compact(backup.policy)
+        )
 
     done = kms_apply_run.run(key, want, options, options.wish(), at=datetime.now(UTC))
     return kms_apply_view.result("kms.undo/1", done, options, data={"taken": taken})

@@ -1,0 +1,297 @@
+"""``nitroctl kms rollout|finalize``: a recorded version becomes what a key opens to, in the key and in the records.
+
+The key is written first, and the records follow when the key was seen to have its new policy. Whatever stops between
+the two leaves a key that opens to what the records do not call active yet (rollout), or no longer to what they still
+call active (finalize): in neither case is anything called accepted that the key refuses to what is new, and the same
+command run again finishes the work. Records first would call a version active whose enclaves the key refuses.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from nitroctl.cli.kms_apply_options import Accept, BackupDir, DryRun, Replicas, Wait, Yes
+from nitroctl.cli.pcr_options import EntryName, Records
+from nitroctl.errors import CannotAnswer, NitroctlError, UsageError
+from nitroctl.render.result import Result
+from nitroctl.render.view import Block, Headline, Table
+
+if TYPE_CHECKING:
+    from nitroctl.cli.kms_apply_options import Options
+    from nitroctl.cli.kms_apply_run import Wanted
+    from nitroctl.kms.live import LiveKey
+    from nitroctl.kms.targets_file import KeyTargets
+    from nitroctl.records import Entry, Ledger, Step
+
+EXAMPLES = {
+    "rollout": """
+nitroctl kms rollout signer-1.4.3@prod --targets targets.yaml --dry-run
+nitroctl kms rollout signer-1.4.3@prod --targets targets.yaml --yes
+""",
+    "finalize": """
+nitroctl kms finalize signer-1.4.3@prod --targets targets.yaml --dry-run
+nitroctl kms finalize signer-1.4.3@prod --targets targets.yaml --yes
+""",
+}
+
+_Take = Callable[["Ledger", "Entry", datetime], "tuple[Step, ...]"]
+TargetsOption = Annotated[
+    str,
+    typer.Option("--targets", help="Roles, context and releases of keys: YAML or JSON.", metavar="FILE"),
+]
+Target = Annotated[
+    str | None, typer.Option("--target", help="The key in --targets, when it has several.", metavar="NAME")
+]
+Key = Annotated[
+    str | None,
+    typer.Option("--key", help="The key in AWS, when --targets does not say it: its ARN.", metavar="ARN"),
+]
+
+
+def rollout(
+    entry: EntryName,
+    *,
+    targets: TargetsOption,
+    target: Target = None,
+    key: Key = None,
+    records: Records = None,
+    accept: Accept = None,
+    replicas: Replicas = None,
+    backup_dir: BackupDir = None,
+    wait: Wait = 60,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> Result:
+    """Open a key to a candidate beside what it is open to, then make the candidate active in the records.
+
+    The policy is made as kms generate --onto makes it: of all active versions and this one, onto what the key has, so
+    that statements of yours stay. It is judged, shown, kept and seen as by kms apply. The records change only when the
+    key was seen to have it. Then replace what runs, and kms finalize.
+    """
+    from nitroctl.cli import kms_apply_options as given
+    from nitroctl.records import lifecycle
+
+    options = given.options(
+        accept=accept, bypass=False, yes=yes, dry_run=dry_run, wait=wait, backup_dir=backup_dir, replicas=replicas
+    )
+    return _carried_out("rollout", lifecycle.rollout, _Asked(entry, targets, target, key, records), options)
+
+
+def finalize(
+    entry: EntryName,
+    *,
+    targets: TargetsOption,
+    target: Target = None,
+    key: Key = None,
+    records: Records = None,
+    accept: Accept = None,
+    replicas: Replicas = None,
+    backup_dir: BackupDir = None,
+    wait: Wait = 60,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> Result:
+    """Close a key to every other active version of the same component, then retire those in the records.
+
+    ENTRY is the one that stays. Enclaves of the others cannot use the key from then on: replace what runs first. The
+    rest is as by kms rollout.
+    """
+    from nitroctl.cli import kms_apply_options as given
+    from nitroctl.records import lifecycle
+
+    options = given.options(
+        accept=accept, bypass=False, yes=yes, dry_run=dry_run, wait=wait, backup_dir=backup_dir, replicas=replicas
+    )
+    return _carried_out("finalize", lifecycle.finalize, _Asked(entry, targets, target, key, records), options)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The options that say what for: the version, the file of targets and the key in it, the key, the records."""
+
+    entry: str
+    targets: str
+    target: str | None
+    key: str | None
+    records: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """What a verb is about to do: ``steps`` in the records, after which ``entries`` are what the key opens to."""
+
+    chosen: "Entry"
+    found: "KeyTargets"
+    steps: "tuple[Step, ...]"
+    entries: "tuple[Entry, ...]"
+
+    @property
+    def changed(self) -> "list[Step]":
+        """The steps that change something."""
+        return [step for step in self.steps if not step.unchanged]
+
+
+def _carried_out(verb: str, take: _Take, asked: _Asked, options: "Options") -> Result:
+    from nitroctl import records as ledgers
+    from nitroctl.cli import kms_apply_run, kms_apply_view
+    from nitroctl.cli.pcr_options import ledger_path, one
+    from nitroctl.records.lifecycle import changed
+
+    at, path = datetime.now(UTC), ledger_path(asked.records)
+    found = _targets(asked)
+    ledger = ledgers.load(path)
+    chosen = one(ledger, asked.entry, path)
+    steps = take(ledger, chosen, at)
+    after = ledger.replacing(changed(steps))
+    planned = _Planned(chosen, found, steps, _releases(after, chosen, found))
+    if not options.dry_run:
+        _require_writable(path)
+    done = kms_apply_run.run(
+        asked.key or found.targets.key,
+        lambda live: _wanted(live, planned, asked.targets, at),
+        options,
+        options.wish(after),
+        at=at,
+        question=_question(verb, planned, path),
+    )
+    trouble: list[NitroctlError] = []
+    follow = done.done and not options.dry_run
+    if follow:
+        try:
+            ledgers.change(path, lambda now: _again(now, planned, take(now, one(now, chosen.id, path), at), path))
+        except NitroctlError as error:
+            trouble.append(_left(error, path))
+    written = follow and not trouble
+    return kms_apply_view.result(
+        f"kms.{verb}/1",
+        done,
+        options,
+        data={
+            "releases": [entry.id for entry in planned.entries],
+            "ledger": {
+                "records": path,
+                "written": written and bool(planned.changed),
+                "changed": [_step(step) for step in planned.changed],
+            },
+        },
+        view=_view(planned, path, written=written, dry_run=options.dry_run),
+        trouble=trouble,
+    )
+
+
+def _step(step: "Step") -> dict[str, object]:
+    before = step.before.status.value if step.before else None
+    return {"entry": step.after.id, "before": before, "after": step.after.status.value}
+
+
+def _targets(asked: _Asked) -> "KeyTargets":
+    """Return the targets of the key that is meant. Raises UsageError ``kms.key`` when its ARN is said nowhere."""
+    from nitroctl.kms import targets_file
+
+    file = targets_file.read(asked.targets)
+    name = file.choose(asked.target)
+    found = file.keys[name]
+    if asked.key is None and not found.targets.key:
+        raise UsageError(
+            f"{asked.targets}: {name} has no key: which key in AWS is not said", "kms.key", ["--key ARN, or key: in it"]
+        )
+    return found
+
+
+def _releases(after: "Ledger", chosen: "Entry", found: "KeyTargets") -> "tuple[Entry, ...]":
+    """Return the versions that the key is to open to, ``chosen`` among them. Raises UsageError ``kms.not-of-key``."""
+    from nitroctl.kms.generate import releases
+
+    components = found.components or (chosen.component,)
+    environment = found.environment or chosen.environment
+    if chosen.component not in components or chosen.environment != environment:
+        raise UsageError(
+            f"{chosen.id} is not what the key is for: {', '.join(components)} in {environment}",
+            "kms.not-of-key",
+            ["name another entry, or another key of the targets: --target NAME"],
+        )
+    return releases(after, components=components, environment=environment)
+
+
+def _wanted(live: "LiveKey", planned: _Planned, file: str, at: datetime) -> "Wanted":
+    """Return the policy that ``live`` should have: ours made anew, everybody else's as it is."""
+    import dataclasses
+
+    from nitroctl.checks import Report
+    from nitroctl.cli.kms_apply_run import Wanted
+    from nitroctl.kms import document, generate, generate_judge, generate_onto
+
+    said, entries = planned.found.targets.key, planned.entries
+    if said and (live.account, _id(live.arn)) != (said.split(":")[4], _id(said)):
+        raise UsageError(f"--key: {file} says another key: {said}", "kms.other-key", ["leave --key out"])
+    targets = dataclasses.replace(planned.found.targets, key=live.arn)
+    policy = generate.generate(entries, targets, generate_onto.split(live.documents()[0]).kept)
+    judged = generate_judge.judge(policy, entries, targets, at=at)
+    return Wanted(
+        source=f"{file}, for {', '.join(entry.id for entry in entries)}",
+        document=document.parse(policy.compact(), where="the policy that would be written"),
+        text=policy.compact(),
+        checks=Report.of(check for check in judged if check.id.startswith("generated.")),
+    )
+
+
+def _id(arn: str) -> str:
+    """Return a key's id, which is the same in every Region."""
+    return arn.rpartition("/")[2]
+
+
+def _require_writable(path: str) -> None:
+    """Refuse before the key is written when the records could not follow. Raises CannotAnswer ``file.unwritable``."""
+    import errno
+    import os
+    from pathlib import Path
+
+    from nitroctl import safefile
+
+    if not os.access(Path(os.path.realpath(path)).parent, os.W_OK | os.X_OK):
+        error = PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        raise safefile.cannot_write(path, error) from error
+
+
+def _again(now: "Ledger", planned: _Planned, steps: "tuple[Step, ...]", path: str) -> "tuple[Step, ...]":
+    """Return ``steps`` of the records as they are now, when they lead to what the key was written for."""
+    from nitroctl.records.lifecycle import changed
+
+    if _releases(now.replacing(changed(steps)), planned.chosen, planned.found) != planned.entries or changed(
+        steps
+    ) != changed(planned.steps):
+        raise CannotAnswer(
+            f"{path}: changed by somebody else meanwhile", "kms.records-changed", ["look at it: nitroctl pcr list"]
+        )
+    return steps
+
+
+def _left(error: NitroctlError, path: str) -> NitroctlError:
+    """Return the error of records that did not follow the key, with what that means."""
+    hints = [
+        f"the key has its new policy, and {path} has not followed",
+        "run the same command again: it leaves the key as it is where that fits the records",
+        *error.hints,
+    ]
+    return CannotAnswer(error.message, error.code, hints, error.details)
+
+
+def _question(verb: str, planned: _Planned, path: str) -> str:
+    names = ", ".join(step.after.id for step in planned.changed)
+    what = "make active" if verb == "rollout" else "retire"
+    return f" and {what} {names} in {path}" if names else ""
+
+
+def _view(planned: _Planned, path: str, *, written: bool, dry_run: bool) -> list[Block]:
+    steps = planned.changed
+    if not steps:
+        return [Headline(f"{path} says so already")]
+    rows = [(step.after.id, step.before.status.value if step.before else "", step.after.status.value) for step in steps]
+    if written:
+        return [Headline(f"{path} follows"), Table(("version", "was", "is"), rows)]
+    if dry_run:
+        return [Headline(f"{path} would follow"), Table(("version", "is", "would be"), rows)]
+    return [Headline(f"{path} was not changed")]
