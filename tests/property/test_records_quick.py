@@ -1,6 +1,7 @@
 """The fast reader of ledgers never says more than the careful one."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -29,7 +30,8 @@ def careful(text: str, monkeypatch: pytest.MonkeyPatch) -> Ledger | None:
 @given(ledgers)
 def test_what_is_written_is_read_fast(ledger: Ledger) -> None:
     text = form.dumps(ledger)
-    if "\\" not in text and '" ' not in text:
+    beginning_with_a_colon = re.search(r'(?:: |^ *)":', text, re.MULTILINE)  # looks like the end of a key
+    if "\\" not in text and '" ' not in text and not beginning_with_a_colon:
         assert quick.ledger(text, form.SCHEMA) == ledger
 
 
