@@ -12,7 +12,6 @@ from nitroctl.render.view import Block, Cell, Checks, Fields, Headline, Style, T
 if TYPE_CHECKING:
     from nitroctl.errors import NitroctlError
     from nitroctl.kms.live import LiveKey
-    from nitroctl.kms.named import Named
     from nitroctl.records import Entry
     from nitroctl.records.threeway import Account, View
 
@@ -48,26 +47,14 @@ def check(asked: Asked, path: str, component: str | None, environment: str | Non
     live = None
     if asked.key is not None:
         from nitroctl import aws
+        from nitroctl.kms import live_named
 
         live = aws.keys.read(asked.key)
-        key = _of_key(live)
+        key = live_named.read(live)
         notes += _notes(live)
     answer = _result(View(ledger, accounts, key), asked, path, (component, environment), trouble)
     read = {"key": {"arn": live.arn, "read_at": live.read_at.strftime(_TIME)}} if live else {}
     return dataclasses.replace(answer, data={**answer.data, **read}, notes=[*notes, *answer.notes])
-
-
-def _of_key(live: "LiveKey") -> "tuple[Named, ...]":
-    """Return the statements of a key's policies, those of the second one called so. Raises CannotAnswer."""
-    from nitroctl.kms import named
-    from nitroctl.kms.live import DEFAULT
-
-    found: list[Named] = []
-    for name in live.names():
-        statements = named.parse(live.policies[name], where=live.place(name))
-        prefix = "" if name == DEFAULT else f"{name}: "
-        found += [dataclasses.replace(each, label=f"{prefix}{each.label}") for each in statements]
-    return tuple(found)
 
 
 def _notes(live: "LiveKey") -> list[str]:

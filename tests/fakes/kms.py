@@ -235,6 +235,11 @@ class Kms:
     def _generate_data_key(self, body: dict[str, Any], region: str) -> Answer:
         return self._used("GenerateDataKey", "Plaintext", body, region)
 
+    def _generate_data_key_pair(self, body: dict[str, Any], region: str) -> Answer:
+        """Answer a dry run: moto makes no pairs."""
+        assert body.get("DryRun"), body
+        return self._used("GenerateDataKeyPair", "", {**body, "KeySpec": "AES_256"}, region)
+
     def _used(self, operation: str, member: str, body: dict[str, Any], region: str) -> Answer:
         """Use a key for data: authorised, attested if the request says so, and answered accordingly."""
         arn = self._target(body, region)
