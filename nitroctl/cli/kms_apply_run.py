@@ -65,8 +65,8 @@ class Wanted:
 class Target:
     """One key, what is planned for it, and what became of it.
 
-    ``source``, ``file``: as of :class:`Wanted`. ``backup``: path of the policy that was replaced. ``found``: what the key has in place of the new policy.
-    ``trouble``: why it could not be written, or not be read back.
+    ``source``, ``file``: as of :class:`Wanted`. ``backup``: path of the policy that was replaced. ``found``: what the
+    key has in place of the new policy. ``trouble``: why it could not be written, or not be read back.
     """
 
     plan: "Plan"
