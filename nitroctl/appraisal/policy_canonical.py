@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def digest(canonical: Mapping[str, object]) -> str:
     """Return the SHA-256, in hex, of a canonical form: ASCII JSON, sorted names, no white space."""
-    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    text = json.dumps(canonical, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 

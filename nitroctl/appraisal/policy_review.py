@@ -230,8 +230,8 @@ def _contents(found: PolicyFile) -> list[tuple[str, Content | None]]:
     return [("user data", found.policy.user_data), ("public key", found.policy.public_key)]
 
 
-def _content_words(content: Content | None) -> str:
-    if content is None or content.absent:
+def _content_words(content: Content) -> str:
+    if content.absent:
         return "absent"
     parts = []
     if isinstance(content, KeyContent) and content.type:

@@ -64,15 +64,12 @@ class Values:
     ) -> Mapping[str, object]:
         """Return a map with names from ``known`` only. ``scalars``: the words that could stand in its place."""
         found = self.mapping(value, path, scalars)
-        unknown = [name for name in found if name not in known]
-        for name in unknown:
+        for name in (each for each in found if each not in known):
             hint = near(name, known) or f"known here: {', '.join(known)}"
             self.note((*path, name), "unknown field", hint, _FIELD)
         absent = [name for name in required if name not in found]
         if absent:
             self.refuse(path, f"missing: {', '.join(absent)}", code=_FIELD)
-        if unknown and path:
-            raise Refused
         return found
 
     def mapping(self, value: object, path: Path, scalars: str = "") -> Mapping[str, object]:

@@ -140,7 +140,6 @@ def _member(name: str, member: tarfile.TarInfo, onward: _Onward) -> Iterator[Sou
     if not member.isreg() or member.issparse():
         yield not_regular(name, hint="put a copy of the file itself into the archive")
         return
-    onward.seek(member.offset_data)
     lower = member.name.lower()
     if lower.endswith(ARCHIVES):
         yield fault(name, "an archive in an archive is not read", "evidence.unreadable", ["unpack the outer one"])

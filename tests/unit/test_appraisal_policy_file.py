@@ -390,6 +390,30 @@ def test_an_unknown_field_says_what_may_be_meant(name: str, meant: str) -> None:
     assert [each.hint for each in faults] == [f"did you mean {meant}?"]
 
 
+@pytest.mark.parametrize(
+    ("fields", "hint"),
+    [
+        ({"debug": "allowed"}, "did you mean allow?"),
+        ({"kind": "nitro-tpm"}, "did you mean nitrotpm?"),
+        ({"user_data": "pressent"}, "did you mean present?"),
+        ({"kind": "sgx"}, ""),
+        ({"debug": True}, ""),
+    ],
+)
+def test_a_word_that_is_no_choice_says_which_may_be_meant(fields: dict[str, Any], hint: str) -> None:
+    _, faults = policy_file.form(Text({"schema": SCHEMA, **fields}, {}), where="p")
+    assert [each.hint for each in faults] == [hint]
+
+
+def test_what_stands_beside_an_unknown_field_is_judged_too() -> None:
+    key = {"kind": "rsa", "minimum_bits": "many"}
+    _, faults = policy_file.form(Text({"schema": SCHEMA, "public_key": key}, {}), where="p")
+    assert [(each.place, each.message) for each in faults] == [
+        ("/public_key/kind: ", "unknown field"),
+        ("/public_key/minimum_bits: ", 'not a number of bits: "many"'),
+    ]
+
+
 JSON = st.recursive(
     st.none()
     | st.booleans()
