@@ -39,7 +39,7 @@ def demo(
         typer.Option(help="Keep the worked project and its files in DIR (new or empty).", metavar="DIR"),
     ] = None,
 ) -> Stream:
-    """Watch the whole life of an enclave: build, measure, record, write the key policy, run, attest, verify, refuse.
+    """Watch the whole life of an enclave: build, measure, record, bind a key and prove it, run, attest, verify, refuse.
 
     Needs no AWS account, no Nitro hardware and no network: nitro-cli and the hypervisor are a stand-in, whose
     attestation documents are signed under a test root. Nothing accepts that root unless it is named.
@@ -104,6 +104,9 @@ class _Demonstration:
 
     def _story(self) -> Iterator[bytes]:
         verify = f"nitroctl attest verify {{}} --records measurements.json --nonce {_NONCE} --root standin-root.pem"
+        simulate = (
+            f"nitroctl kms simulate policy.json --principal {_ROLE}/signer --document {{}} --root standin-root.pem"
+        )
         yield self._say(
             "A stand-in host: its nitro-cli, sysfs and NSM are nitroctl's own; the commands are the real ones."
         )
@@ -122,6 +125,10 @@ class _Demonstration:
             f"nitroctl kms generate --enclave-role {_ROLE}/signer --admin-role {_ROLE}/kms-admin "
             f"--policy-writer {_ROLE}/kms-policy-writer --output policy.json",
         )
+        yield from self._step(
+            "Prove of it that nobody gets data who does not attest the image, whatever IAM policies they have.",
+            "nitroctl kms prove policy.json",
+        )
         yield from self._step("See what the host can give.", "nitroctl allocator show")
         yield from self._step(
             "Run it: only an active record may.",
@@ -131,6 +138,9 @@ class _Demonstration:
         yield from self._attestation("document.cbor")
         yield from self._step(
             "Verify it: who signed it, when, and is it the recorded image?", verify.format("document.cbor")
+        )
+        yield from self._step(
+            "Would KMS let it use the key? This statement, these registers.", simulate.format("document.cbor")
         )
         yield from self._step(
             "Without the test root named, the same document is refused.",
@@ -150,6 +160,11 @@ class _Demonstration:
         yield from self._step(
             "In debug mode nothing attests the image, so its document is refused.",
             verify.format("debug.cbor"),
+            expect=ExitCode.REFUSED,
+        )
+        yield from self._step(
+            "KMS would not let it either, and these statements say so.",
+            simulate.format("debug.cbor"),
             expect=ExitCode.REFUSED,
         )
         yield from self._step("Terminate it.", "nitroctl enclave terminate signer")

@@ -18,17 +18,20 @@ STEPS = [
     ("nitroctl eif measure", 0, "PCR0"),
     ("nitroctl pcr record", 0, "recorded signer-1.0.0@prod in measurements.json: active"),
     ("nitroctl kms generate", 0, "wrote the key policy of signer-1.0.0@prod to policy.json"),
+    ("nitroctl kms prove", 0, "✓ proved: no-unattested-decrypt"),
     ("nitroctl allocator show", 0, "the allocator will reserve 2048 MiB and 4 CPUs"),
     ("nitroctl enclave run", 0, "✓ signer is running and measures as signer.eif does"),
     ("nitroctl enclave describe", 0, "signer-1.0.0@prod"),
     ("python3 signer/parent/client.py", 0, "document: document.cbor"),
     ("nitroctl attest verify document.cbor", 0, "not an AWS root, accepted because --root names it) and acceptable"),
+    ("nitroctl kms simulate policy.json", 0, "✓ yes: NitroctlAllowSigner"),
     ("nitroctl attest verify document.cbor", 1, "which is not an accepted root"),
     ("nitroctl attest verify tampered.cbor", 1, "the signature is not this document's"),
     ("nitroctl enclave terminate signer", 0, "✓ signer is terminated"),
     ("nitroctl enclave run", 0, "DEBUG MODE"),
     ("python3 signer/parent/client.py", 0, "document: debug.cbor"),
     ("nitroctl attest verify debug.cbor", 1, "the enclave runs in debug mode"),
+    ("nitroctl kms simulate policy.json", 1, "NitroctlDenyDebug"),
     ("nitroctl enclave terminate signer", 0, "✓ signer is terminated"),
     ("nitroctl enclave describe", 0, "no enclave is running"),
 ]
@@ -63,7 +66,7 @@ def test_people_see_the_commands_and_what_they_printed(cli: Cli) -> None:
     assert [command for command, _, _ in STEPS] == [
         command[: len(start)] for command, (start, _, _) in zip(commands, STEPS, strict=True)
     ]
-    assert ran.stdout.endswith("\nDone: 18 commands, each ended as it should.\n")
+    assert ran.stdout.endswith("\nDone: 21 commands, each ended as it should.\n")
     assert re.search(r"\x1b", ran.stdout) is None
 
 
