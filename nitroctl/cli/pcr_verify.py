@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from nitroctl.cli import pcr_verify_bundle
 from nitroctl.cli.pcr_options import ledger_path
 from nitroctl.errors import UsageError
 from nitroctl.render.result import Result
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 EXAMPLES = """
 nitroctl pcr verify --key ledger.pub
 git show origin/main:measurements.json | nitroctl pcr verify --against - --format github
+nitroctl pcr verify --bundle ledger.sigstore.json --identity ci@example.com --issuer https://accounts.example.com
 """
 
 
@@ -42,12 +44,22 @@ def verify(
             "--signature", help="With --key: the signature; otherwise the file's name and .sig.", metavar="FILE"
         ),
     ] = None,
+    bundle: pcr_verify_bundle.Bundle = None,
+    identity: pcr_verify_bundle.Identity = None,
+    issuer: pcr_verify_bundle.Issuer = None,
+    trusted_root: pcr_verify_bundle.TrustedRoot = None,
+    entry: pcr_verify_bundle.EntryOption = None,
+    predicate_type: pcr_verify_bundle.PredicateType = None,
 ) -> Result:
     """Say whether a file of recorded measurements is in order, and what another may have become.
 
     In order: it is read strictly, keeps every rule, and is written in the one canonical form. With --against: nothing
     that OLD recorded is gone or changed, and statuses only went forward. With --key: pcr sign, or openssl, signed these
     bytes with that key. A file that cannot be read is no answer (exit 3).
+
+    With --bundle: who signed is --identity, vouched for by --issuer, and what is signed or attested is this file
+    (cosign sign-blob, actions/attest), or the image of --entry (what pcr export printed, too). It needs the optional
+    dependency sigstore (pip install 'nitroctl[sigstore]') and no network.
     """
     from nitroctl import records
     from nitroctl.checks import Outcome, Report
@@ -60,6 +72,15 @@ def verify(
         raise UsageError("--signature is verified with a key", "usage.invalid", ["add --key PEM"])
     if key is not None and path == "-" and signature is None:
         raise UsageError("standard input has no signature beside it", "usage.invalid", ["add --signature FILE"])
+    asked = pcr_verify_bundle.Asked(
+        bundle=bundle,
+        identity=identity,
+        issuer=issuer,
+        trusted_root=trusted_root,
+        entry=entry,
+        predicate_type=predicate_type,
+    )
+    asked.require(path, against, key, signature)
     known: Known = {}
     checks, ledger, text = _canonical(path, known)
     report, notes = Report.of(checks), list[str]()
@@ -68,6 +89,11 @@ def verify(
 
         signed = signatures.check(text.encode("utf-8"), signature or f"{path}.sig", key)
         report += Report.of([signed])
+    vouched = None
+    if bundle is not None:
+        vouched = pcr_verify_bundle.answer(asked, text.encode("utf-8"), ledger, path)
+        report += Report.of(vouched.judged.checks)
+        notes += vouched.notes
     if against is not None:
         before = _before(against, known)
         if not len(before):
@@ -76,19 +102,28 @@ def verify(
     counts = {status.value: len(ledger.select(status=status)) for status in records.Status}
     if report.passed:
         headline = Headline(
-            f"yes: {path} is in order" + (f" and follows {_called(against)}" if against else ""), Outcome.PASS
+            f"yes: {path} is in order"
+            + (f" and follows {_called(against)}" if against else "")
+            + (f"; {vouched.said}" if vouched else ""),
+            Outcome.PASS,
         )
     else:
         headline = Headline(f"no: {path}: {report.refusals[0].detail or report.refusals[0].title}", Outcome.FAIL)
     view: list[Block] = [
         headline,
-        Fields([("entries", f"{len(ledger)}: " + ", ".join(f"{count} {status}" for status, count in counts.items()))]),
+        Fields(
+            [
+                ("entries", f"{len(ledger)}: " + ", ".join(f"{count} {status}" for status, count in counts.items())),
+                *(vouched.fields if vouched else ()),
+            ]
+        ),
         Checks(report),
     ]
     data = {
         "records": path,
         "against": against,
         "key": key,
+        "bundle": vouched.as_json() if vouched else None,
         "entries": len(ledger),
         "statuses": counts,
         "report": report.as_json(),
