@@ -86,8 +86,10 @@ def prove(
     instant, arn, writers = options.instant(at), options.key_arn(key), _writers(policy_writer)
     found = sources.read(file, ram_policy=ram_policy, grants=grants)
     proof = search(found.policies, at=instant, key=arn, properties=asked, recorded=ledger, writers=writers)
-    counted = "" if ledger is None else _counted(ledger, component, environment)
-    return view.result(proof, Files(file, ram_policy, grants), found.files, counted)
+    counted, files = "", found.files
+    if ledger is not None:
+        counted, files = _counted(ledger, component, environment), (*files, sources.records(records))
+    return view.result(proof, Files(file, ram_policy, grants), files, counted)
 
 
 def _counted(ledger: "Ledger", component: str | None, environment: str | None) -> str:

@@ -49,6 +49,16 @@ def read(policy: str, *, ram_policy: str | None, grants: str | None) -> Sources:
     return Sources(Policies(key=tuple(key), grants=known), tuple(files))
 
 
+def records(option: str | None) -> Source:
+    """Return the ledger's file, which was read before. Raises CannotAnswer ``file.*``."""
+    from nitroctl import safefile
+    from nitroctl.cli.pcr_options import ledger_path
+    from nitroctl.records.store import SIZE_LIMIT
+
+    path = ledger_path(option)
+    return _source("records", path, safefile.read_text(path, limit=SIZE_LIMIT))
+
+
 def where(path: str) -> str:
     """Return how a file is called."""
     return "standard input" if path == "-" else path

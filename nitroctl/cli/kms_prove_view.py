@@ -92,14 +92,14 @@ def _headline(proof: Proof) -> Headline:
     worst = proof.bypass
     kinds = len(proof.bypasses)
     more = f", and there {'is one more way' if kinds == 2 else f'are {kinds - 1} more ways'}" if kinds > 1 else ""  # noqa: PLR2004
-    return Headline(f"no: {worst.request.action} is allowed to who {KINDS[worst.kind]}{more}", Outcome.FAIL)
+    return Headline(f"no: {worst.request.action} is allowed to a caller who {KINDS[worst.kind]}{more}", Outcome.FAIL)
 
 
 def _rows(proof: Proof, sources: Sequence[Source], records: str) -> list[tuple[str, Value]]:
     rows: list[tuple[str, Value]] = [(each.value, MEANINGS[each]) for each in proof.properties]
     for each in sources:
         rows += [(each.what, each.path), ("  sha256", each.sha256)]
-    rows += [("records", records)] if records else []
+    rows += [("that count", records)] if records else []
     rows.append(("requests from", _time(proof.at)))
     words = {
         Truth.YES: "closed to them: Denies take back what any grant gives",

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 #: The one variable behind the two keys of the time of a call.
 TIME: Final = "time"
-_TIMES: Final = ("aws:currenttime", "aws:epochtime")
+TIMES: Final = ("aws:currenttime", "aws:epochtime")
 CONTEXT: Final = "kms:encryptioncontext:"
 CONTEXT_KEYS: Final = "kms:encryptioncontextkeys"
 OPERATIONS: Final = "kms:grantoperations"
@@ -90,7 +90,7 @@ def atom(policy: PolicyDocument, condition: Condition) -> Atom:
     """Return a condition taken apart."""
     place = register(condition.key)
     name = condition.key.lower()
-    variable = place[0].key(place[1]).lower() if place else TIME if name in _TIMES else name
+    variable = place[0].key(place[1]).lower() if place else TIME if name in TIMES else name
     operator = condition.operator.name.lower()
     family = next((kind for prefix, kind in _FAMILIES.items() if operator.startswith(prefix)), "none")
     names = set[str]()
@@ -111,7 +111,7 @@ class Choice:
         """Return what the condition's key has in a request with this value."""
         if self.at is None:
             return self.actual
-        return present(_instant(self.at) if atom.condition.key.lower() == _TIMES[0] else str(int(self.at.timestamp())))
+        return present(_instant(self.at) if atom.condition.key.lower() == TIMES[0] else str(int(self.at.timestamp())))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

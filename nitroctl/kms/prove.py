@@ -59,7 +59,7 @@ GATE: Final[Mapping[str, str]] = {
 CREATE_GRANT: Final = "kms:CreateGrant"
 ASKED: Final = (*READS, CREATE_GRANT, *GATE)
 #: Steps of the search, after which the answer is that it is not decided.
-WORK: Final = 3_000_000
+WORK: Final = 10_000_000
 
 
 class Property(StrEnum):

@@ -18,6 +18,7 @@ from nitroctl.kms.classes import (
     CONTEXT,
     CONTEXT_KEYS,
     TIME,
+    TIMES,
     Atom,
     Choice,
     Domain,
@@ -60,6 +61,8 @@ _OF_GRANTS: Final = (
     "kms:grantoperations",
     "kms:retiringprincipal",
 )
+#: Steps that a comparison of a type takes, where it is more than text takes.
+_COSTLY: Final = {"address": 20, "date": 8, "number": 4, "binary": 4}
 #: What a variable stands for whose value the request is free to choose.
 _GUESS: Final = "other"
 
@@ -129,7 +132,8 @@ class Values:
         """Return the bits of the values for which a condition holds, and of those for which it does not."""
         found = self._answers.get((key, atom, values))
         if found is None:
-            self.budget.spend(2 * len(values.choices) * (4 + len(atom.condition.values)))
+            costs = _COSTLY.get(atom.family, 2)
+            self.budget.spend(costs * len(values.choices) * (4 + len(atom.condition.values)))
             truths = [judged(atom, choice, lookup).truth for choice in values.choices]
             found = (
                 sum(1 << at for at, truth in enumerate(truths) if truth is Truth.YES),
@@ -162,6 +166,7 @@ class Scene:
             for one in each.rule.atoms:
                 self._by.setdefault(one.variable, []).append(one)
         self._domains: dict[str, Domain] = {}
+        self._own = (who.caller, action, mode)  # what the values of policy variables hang on
         self.names = {name for atoms in self._by.values() for each in atoms for name in each.names}
 
     @property
@@ -185,7 +190,7 @@ class Scene:
                 each.place and each.place[0] is self.mode.platform for each in self._by.get(variable, ())
             )
             return None if free else ABSENT
-        if variable == TIME:
+        if variable in (TIME, *TIMES):
             return None
         if variable in _VIA:
             return None if self.mode.via else ABSENT
@@ -211,8 +216,7 @@ class Scene:
         if fixed is not None:
             return self.values.of((variable, fixed), lambda: Domain((Choice(fixed),)))
         atoms = self._by.get(variable, [])
-        own = self.who if any(each.names for each in atoms) else None
-        key = (variable, frozenset(atoms), own and own.caller)
+        key = (variable, frozenset(atoms), self._own if any(each.names for each in atoms) else None)
         budget = self.values.budget
         if variable == TIME:
             return self.values.of(key, lambda: times(atoms, self.values.at))
@@ -231,12 +235,12 @@ class Scene:
 
     def context_name(self, variable: str) -> str:
         """Return the name of an encryption context's member as the policy writes it."""
-        return self._by[variable][0].condition.key[len(CONTEXT) :]
+        atoms = self._by.get(variable)
+        return (atoms[0].condition.key if atoms else variable)[len(CONTEXT) :]
 
     def lookup(self, key: str) -> str | Unresolved:
         """Return the text of a policy variable: as the caller has it, or a guess where the request may choose."""
-        variable = TIME if key.lower() in ("aws:currenttime", "aws:epochtime") else key.lower()
-        fixed = self.fixed(variable)
+        fixed = self.fixed(key.lower())
         if fixed is None:
             return _GUESS
         if fixed.presence is Presence.ABSENT:
@@ -249,7 +253,7 @@ class Scene:
         ``strict``: what is open is neither; otherwise it is both.
         """
         values = self.domain(atom.variable)
-        yes, no = self.values.answers(self.who.caller if atom.names else None, atom, values, self.lookup)
+        yes, no = self.values.answers(self._own if atom.names else None, atom, values, self.lookup)
         if strict:
             return yes, no
         if values.incomplete or self.opaque(atom):
@@ -262,7 +266,7 @@ class Scene:
 
     def start(self) -> dict[str, int]:
         """Return the box of all values that the mode allows."""
-        box = {variable: self.domain(variable).all for variable in self._by}
+        box = {variable: self.domain(variable).all for variable in dict.fromkeys([*self._by, *self._chosen()])}
         for variable in box:
             values = self.domain(variable)
             place = register(variable)
@@ -272,6 +276,10 @@ class Scene:
                 zero = values.where(lambda choice: choice.register == pcr.ZERO)
                 box[variable] &= zero if self.mode.debug else ~zero
         return box
+
+    def _chosen(self) -> Iterator[str]:
+        """Yield the keys that policy variables name and the request is free to have."""
+        yield from (name for name in sorted(self.names) if name not in TIMES and self.fixed(name) is None)
 
     def request(self, box: Mapping[str, int], constrained: Mapping[str, str]) -> Request:
         """Return a request that has a value of the box for each key, and an encryption context as ``constrained``."""
@@ -314,6 +322,9 @@ class Scene:
         """Return one of the values: that the key is absent if it may be, but of a register one that nothing names."""
         choices = self.domain(variable).choices
         last = choices[-1]
+        if variable in self.names:
+            guess = self.domain(variable).where(lambda one: one.actual.values == (_GUESS,))
+            bits = bits & guess or bits
         absent = last.actual.presence is Presence.ABSENT and last.at is None and not register(variable)
         if absent and bits >> (len(choices) - 1) & 1:
             return last

@@ -3,9 +3,10 @@
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, Final
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from nitroctl import pcr
@@ -14,7 +15,7 @@ from nitroctl.kms.authorize import Policies, Verdict
 from nitroctl.kms.document import Kind
 from nitroctl.kms.operators import ABSENT, present
 from nitroctl.kms.prove import Proof, prove
-from nitroctl.kms.request import Platform, Request
+from nitroctl.kms.request import Attested, Platform, Request
 from nitroctl.kms.truth import Truth
 from tests.kms_requests import (
     ACCOUNT,
@@ -24,7 +25,6 @@ from tests.kms_requests import (
     ROLE,
     ROOT,
     SESSION,
-    attested,
     identity,
     policy,
     request,
@@ -133,7 +133,7 @@ def world(members: list[Members]) -> Iterator[Request]:
         asked = request(who, action, given=given)
         yield asked
         for document in documents if action == "kms:Decrypt" else ():
-            yield asked.attesting(attested(**{f"PCR{index}": value for index, value in document.items()}))
+            yield asked.attesting(Attested(platform=Platform.ENCLAVE, pcrs=document, complete=True))
 
 
 def proof(members: list[Members]) -> Proof:
@@ -155,3 +155,192 @@ def test_a_search_of_a_small_world_agrees(members: list[Members]) -> None:
         assert found.holds is not Truth.YES or not undecided
     for each in found.bypasses:
         assert authorize.decide(each.request, each.policies).verdict is Verdict.ALLOWED
+
+
+# A wide world, of which thousands of requests are drawn -------------------------------------------------------------
+
+TPM = "kms:RecipientAttestation:NitroTPMPCR"
+NUMBERS, TIMES = ("5", "7.5", "-1"), ("2026-11-20T12:00:00Z", "2027-01-01T00:00:00Z", "2025-01-01T00:00:00Z")
+ADDRESSES: Final = ("10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "2001:db8::/32")
+ARNS: Final = (f"arn:aws:iam::{ACCOUNT}:role/*", "arn:aws:iam::*:role/a*", ROLE, f"arn:aws:iam::{OTHER}:*")
+SERVICES: Final = ("s3.eu-west-1.amazonaws.com", "*.amazonaws.com", "ec2.*")
+VARIED: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
+    PCR0: (STRINGS, REGISTERS),
+    "kms:RecipientAttestation:ImageSha384": (STRINGS, REGISTERS),
+    "kms:RecipientAttestation:PCR1": (STRINGS, REGISTERS),
+    "kms:RecipientAttestation:PCR2": (STRINGS, REGISTERS),
+    "kms:RecipientAttestation:PCR16": (STRINGS, REGISTERS),
+    f"{TPM}4": (STRINGS, REGISTERS),
+    f"{TPM}7": (STRINGS, REGISTERS),
+    f"{TPM}12": (STRINGS, REGISTERS),
+    TAG: (STRINGS, (*WORDS, "${kms:EncryptionContext:app}", "${aws:PrincipalAccount}")),
+    TEAM: (STRINGS, (*WORDS, ACCOUNT)),
+    "kms:EncryptionContextKeys": (STRINGS, ("app", "other", "App", "a*")),
+    "aws:MultiFactorAuthAge": (("NumericLessThan", "NumericGreaterThanEquals", "NumericNotEquals"), NUMBERS),
+    "aws:CurrentTime": (("DateLessThan", "DateGreaterThanEquals", "DateEquals"), TIMES),
+    "aws:MultiFactorAuthPresent": (("Bool",), ("true", "false")),
+    "aws:SourceIp": (("IpAddress", "NotIpAddress"), ADDRESSES),
+    "aws:PrincipalArn": (("ArnLike", "ArnNotLike", "StringLike", "ArnNotEquals"), ARNS),
+    "kms:CallerAccount": (STRINGS[:2], (ACCOUNT, OTHER)),
+    "kms:ViaService": (STRINGS, SERVICES),
+    "aws:ViaAWSService": (("Bool",), ("true", "false")),
+    "aws:PrincipalType": (STRINGS[:2], ("AssumedRole", "User")),
+}
+NAMED: Final = (
+    ROLE,
+    SESSION,
+    ADMIN,
+    ROOT,
+    ACCOUNT,
+    "*",
+    OTHER,
+    f"arn:aws:iam::{OTHER}:role/x",
+    f"arn:aws:iam::{ACCOUNT}:user/u",
+)
+CALLERS: Final = (
+    *WHO,
+    SESSION,
+    f"{SESSION}1",
+    ROOT,
+    f"arn:aws:iam::{ACCOUNT}:user/u",
+    f"arn:aws:iam::{OTHER}:role/team/abc",
+    f"arn:aws:iam::{ACCOUNT}:role/abc",
+)
+VALUES: Final[dict[str, tuple[str, ...]]] = {
+    TAG: ("x", "X", "y", "xz", "other", ACCOUNT, ""),
+    "aws:MultiFactorAuthAge": ("4", "5", "6", "7.5", "8", "-2"),
+    "aws:MultiFactorAuthPresent": ("true", "false"),
+    "aws:SourceIp": ("10.1.2.3", "10.1.0.1", "10.9.9.9", "192.0.2.1", "2001:db8::1"),
+    "kms:ViaService": ("s3.eu-west-1.amazonaws.com", "ec2.eu-west-1.amazonaws.com", "example.com"),
+}
+#: What the two words of an encryption context may be.
+CONTEXTS: Final[tuple[dict[str, str], ...]] = (
+    {},
+    {"app": "x"},
+    {"app": "X"},
+    {"other": "y"},
+    {"app": ACCOUNT, "abc": "q"},
+    {"App": "y", "other": "x"},
+)
+
+
+@st.composite
+def wide_conditions(draw: st.DrawFn) -> Members:
+    found: Members = {}
+    for _ in range(draw(st.integers(0, 3))):
+        key = draw(st.sampled_from([PCR0, PCR0, *VARIED]))
+        names, values = VARIED[key]
+        if draw(st.integers(0, 3)) == 0:
+            found.setdefault("Null", {})[key] = draw(st.sampled_from(["true", "false"]))
+            continue
+        prefixes = ["", "", "ForAllValues:", "ForAnyValue:"] if names is STRINGS else [""]
+        operator = (
+            draw(st.sampled_from(prefixes)) + draw(st.sampled_from(names)) + draw(st.sampled_from(["", "", "IfExists"]))
+        )
+        found.setdefault(operator, {})[key] = draw(st.lists(st.sampled_from(values), min_size=1, max_size=2))
+    return found
+
+
+@st.composite
+def wide_statements(draw: st.DrawFn) -> Members:
+    effect = draw(st.sampled_from(["Allow", "Deny", "Deny"]))
+    who = {"AWS": draw(st.lists(st.sampled_from(NAMED), min_size=1, max_size=3, unique=True))}
+    if effect == "Deny" and draw(st.booleans()):
+        who = {"AWS": ["*"]}
+    inverted = draw(st.integers(0, 9)) == 0
+    action = draw(st.sampled_from(["kms:Decrypt", "kms:*", "kms:ReEncryptFrom", "kms:De*", "kms:CreateGrant"]))
+    changes: Members = {
+        "Principal": None,
+        "NotPrincipal" if inverted else "Principal": who,
+        "Action": action,
+        "Condition": draw(wide_conditions()),
+        "Resource": draw(st.sampled_from(["*", "*", KEY, f"arn:aws:kms:*:{ACCOUNT}:key/*"])),
+    }
+    return statement(effect, **changes)
+
+
+#: What closes most of a policy: each of them is there or not.
+CLOSING: Final = (
+    statement("Deny", Principal={"AWS": ["*"]}, Action="kms:*", Condition={"Null": {PCR0: "true"}}),
+    statement("Deny", Principal={"AWS": ["*"]}, Condition={"StringNotEqualsIgnoreCase": {PCR0: [A.hex()]}}),
+    statement("Deny", Principal={"AWS": ["*"]}, Condition={"StringEquals": {PCR0: [pcr.ZERO.hex()]}}),
+    statement("Deny", Principal={"AWS": ["*"]}, Action="kms:ReEncryptFrom", Condition={}),
+)
+closing = st.lists(st.sampled_from(CLOSING), min_size=2, max_size=4)
+
+
+def exempt(members: list[Members], platform: Platform, document: dict[int, bytes]) -> bool:
+    """Whether the policy names the document's image."""
+    prefix = "" if platform is Platform.ENCLAVE else "NitroTPM"
+
+    def names(index: int) -> bool:
+        keys = {f"kms:recipientattestation:{prefix}pcr{index}".lower()}
+        keys |= {"kms:recipientattestation:imagesha384"} if (prefix, index) == ("", 0) else set()
+        values = {
+            value.lower()
+            for each in members
+            for operator, under in each["Condition"].items()
+            for key, listed in under.items()
+            for value in listed
+            if key.lower() in keys and operator != "Null" and ("Not" in operator) == (each["Effect"] == "Deny")
+        }
+        value = document.get(index, b"").hex()
+        return value in values and (any(document[index]) or (prefix, index) == ("NitroTPM", 12))
+
+    sets = ((0,), (1, 2)) if platform is Platform.ENCLAVE else ((7,), (4, 12))
+    return any(all(names(index) for index in identity) for identity in sets)
+
+
+@st.composite
+def wide_requests(draw: st.DrawFn) -> Request:
+    action = draw(st.sampled_from(["kms:Decrypt", "kms:Decrypt", "kms:ReEncryptFrom"]))
+    given: dict[str, Any] = {"aws:viaawsservice": present("false")}
+    via = action == "kms:ReEncryptFrom" or draw(st.integers(0, 5)) == 0
+    for key, values in VALUES.items():
+        given[key.lower()] = draw(st.sampled_from([ABSENT, *(present(value) for value in values)]))
+    if via and given["kms:viaservice"] is not ABSENT:
+        given["aws:viaawsservice"] = present("true")
+    else:
+        given["kms:viaservice"] = ABSENT
+    who = draw(st.sampled_from(CALLERS))
+    if ":sts:" in who:
+        given["aws:principalarn"] = present(ROLE)
+    asked = request(who, action, given=given, encryption_context=draw(st.sampled_from(CONTEXTS)))
+    hours = draw(st.sampled_from([0, 1, 2, 3, 20_000]))
+    asked = replace(asked, at=AT + timedelta(hours=hours))
+    if action != "kms:Decrypt" or via or draw(st.booleans()):
+        return asked
+    platform = draw(st.sampled_from(list(Platform)))
+    indexes = (0, 1, 2, 16) if platform is Platform.ENCLAVE else (4, 7, 12)
+    registers = {index: draw(st.sampled_from([A, B, FRESH, LIKE_A])) for index in indexes}
+    if platform is Platform.ENCLAVE and draw(st.booleans()):
+        registers |= dict.fromkeys((0, 1, 2), pcr.ZERO)
+    if draw(st.booleans()):
+        registers[indexes[-1]] = pcr.ZERO
+    if draw(st.booleans()):
+        del registers[indexes[-1]]
+    document = Attested(platform=platform, pcrs=registers, complete=True)
+    return replace(asked, attested=document)
+
+
+@given(
+    st.lists(wide_statements(), min_size=1, max_size=5),
+    st.just([]) | closing,
+    st.lists(wide_requests(), min_size=20, max_size=40),
+)
+def test_what_is_proved_no_request_walks_around(
+    members: list[Members], closed: list[Members], drawn: list[Request]
+) -> None:
+    members = [*members, *closed]
+    document = policy(*members)
+    found = prove(Policies(key=(document,)), at=AT, key=KEY)
+    for each in found.bypasses:
+        assert authorize.decide(each.request, each.policies).verdict is Verdict.ALLOWED
+    for asked in drawn:
+        if asked.attested and exempt(members, asked.attested.platform, dict(asked.attested.pcrs)):
+            continue
+        verdict = authorize.decide(asked, Policies(key=(document,), identity=EVERYTHING)).verdict
+        if verdict is Verdict.ALLOWED:
+            assert found.holds is Truth.NO
+        elif verdict is Verdict.UNDECIDED:
+            assert found.holds is not Truth.YES
