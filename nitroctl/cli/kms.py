@@ -43,7 +43,7 @@ app = lazy_noun(
         "apply": (
             "kms_apply",
             "apply",
-            "Give a key in AWS the policy in a file, after looking at what it opens and whom it locks out.",
+            "Give a key in AWS another policy, after looking at what it opens and whom it locks out.",
         ),
         "rollout": (
             "kms_rollout",

@@ -14,6 +14,17 @@ KeyOption = Annotated[
     str,
     typer.Option("--key", help="The key in AWS: its ARN, or the ARN of an alias.", metavar="ARN", show_default=False),
 ]
+#: The same where something else may say which key.
+Key = Annotated[
+    str | None, typer.Option("--key", help="The key in AWS: its ARN, or the ARN of an alias.", metavar="ARN")
+]
+Targets = Annotated[
+    str | None,
+    typer.Option("--targets", help="Roles, context and releases of keys: YAML or JSON.", metavar="FILE"),
+]
+Target = Annotated[
+    str | None, typer.Option("--target", help="The key in --targets, when it has several.", metavar="NAME")
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nitroctl.cli.kms_apply_options import Accept, BackupDir, DryRun, Replicas, Wait, Yes
+from nitroctl.cli.kms_live import Key, Target
 from nitroctl.cli.pcr_options import EntryName, Records
 from nitroctl.errors import CannotAnswer, NitroctlError, UsageError
 from nitroctl.render.result import Result
@@ -21,8 +22,6 @@ from nitroctl.render.view import Block, Headline, Table
 
 if TYPE_CHECKING:
     from nitroctl.cli.kms_apply_options import Options
-    from nitroctl.cli.kms_apply_run import Wanted
-    from nitroctl.kms.live import LiveKey
     from nitroctl.kms.targets_file import KeyTargets
     from nitroctl.records import Entry, Ledger, Step
 
@@ -41,13 +40,6 @@ _Take = Callable[["Ledger", "Entry", datetime], "tuple[Step, ...]"]
 TargetsOption = Annotated[
     str,
     typer.Option("--targets", help="Roles, context and releases of keys: YAML or JSON.", metavar="FILE"),
-]
-Target = Annotated[
-    str | None, typer.Option("--target", help="The key in --targets, when it has several.", metavar="NAME")
-]
-Key = Annotated[
-    str | None,
-    typer.Option("--key", help="The key in AWS, when --targets does not say it: its ARN.", metavar="ARN"),
 ]
 
 
@@ -136,12 +128,12 @@ class _Planned:
 
 def _carried_out(verb: str, take: _Take, asked: _Asked, options: "Options") -> Result:
     from nitroctl import records as ledgers
-    from nitroctl.cli import kms_apply_run, kms_apply_view
+    from nitroctl.cli import kms_apply_run, kms_apply_view, kms_made
     from nitroctl.cli.pcr_options import ledger_path, one
     from nitroctl.records.lifecycle import changed
 
     at, path = datetime.now(UTC), ledger_path(asked.records)
-    found = _targets(asked)
+    found, key = kms_made.targets(asked.targets, asked.target, asked.key)
     ledger = ledgers.load(path)
     chosen = one(ledger, asked.entry, path)
     steps = take(ledger, chosen, at)
@@ -150,8 +142,8 @@ def _carried_out(verb: str, take: _Take, asked: _Asked, options: "Options") -> R
     if not options.dry_run:
         _require_writable(path)
     done = kms_apply_run.run(
-        asked.key or found.targets.key,
-        lambda live: _wanted(live, planned, asked.targets, at),
+        key,
+        lambda live: kms_made.wanted(live, planned.entries, found, asked.targets, at),
         options,
         options.wish(after),
         at=at,
@@ -187,20 +179,6 @@ def _step(step: "Step") -> dict[str, object]:
     return {"entry": step.after.id, "before": before, "after": step.after.status.value}
 
 
-def _targets(asked: _Asked) -> "KeyTargets":
-    """Return the targets of the key that is meant. Raises UsageError ``kms.key`` when its ARN is said nowhere."""
-    from nitroctl.kms import targets_file
-
-    file = targets_file.read(asked.targets)
-    name = file.choose(asked.target)
-    found = file.keys[name]
-    if asked.key is None and not found.targets.key:
-        raise UsageError(
-            f"{asked.targets}: {name} has no key: which key in AWS is not said", "kms.key", ["--key ARN, or key: in it"]
-        )
-    return found
-
-
 def _releases(after: "Ledger", chosen: "Entry", found: "KeyTargets") -> "tuple[Entry, ...]":
     """Return the versions that the key is to open to, ``chosen`` among them. Raises UsageError ``kms.not-of-key``."""
     from nitroctl.kms.generate import releases
@@ -214,33 +192,6 @@ def _releases(after: "Ledger", chosen: "Entry", found: "KeyTargets") -> "tuple[E
             ["name another entry, or another key of the targets: --target NAME"],
         )
     return releases(after, components=components, environment=environment)
-
-
-def _wanted(live: "LiveKey", planned: _Planned, file: str, at: datetime) -> "Wanted":
-    """Return the policy that ``live`` should have: ours made anew, everybody else's as it is."""
-    import dataclasses
-
-    from nitroctl.checks import Report
-    from nitroctl.cli.kms_apply_run import Wanted
-    from nitroctl.kms import document, generate, generate_judge, generate_onto
-
-    said, entries = planned.found.targets.key, planned.entries
-    if said and (live.account, _id(live.arn)) != (said.split(":")[4], _id(said)):
-        raise UsageError(f"--key: {file} says another key: {said}", "kms.other-key", ["leave --key out"])
-    targets = dataclasses.replace(planned.found.targets, key=live.arn)
-    policy = generate.generate(entries, targets, generate_onto.split(live.documents()[0]).kept)
-    judged = generate_judge.judge(policy, entries, targets, at=at)
-    return Wanted(
-        source=f"{file}, for {', '.join(entry.id for entry in entries)}",
-        document=document.parse(policy.compact(), where="the policy that would be written"),
-        text=policy.compact(),
-        checks=Report.of(check for check in judged if check.id.startswith("generated.")),
-    )
-
-
-def _id(arn: str) -> str:
-    """Return a key's id, which is the same in every Region."""
-    return arn.rpartition("/")[2]
 
 
 def _require_writable(path: str) -> None:

@@ -270,3 +270,41 @@ def test_every_replica_is_rolled_out(cli: Cli, kms_service: "Kms") -> None:
     assert (ran.status, [each["outcome"] for each in ran.json["data"]["targets"]]) == (0, ["written", "written"])
     assert images(kms_service.policy(arn=replica)) == pcr0("1.4.2", "1.4.3")
     assert statuses()[ENTRY] == "active"
+
+
+def test_diff_and_apply_hold_the_key_to_its_targets(cli: Cli, kms_service: "Kms") -> None:
+    kms_service.create(START)
+    write_records(records.active("1.4.2"), records.active("1.4.3"))
+    source = f"targets.yaml, for signer-1.4.2@prod, {ENTRY}"
+    ran = cli("kms", "diff", "--targets", "targets.yaml")
+    assert (ran.status, ran.stdout.splitlines()[0]) == (1, f"✗ {KEY} and {source} differ: 10 statements added")
+    ran = cli("kms", "apply", "--targets", "targets.yaml", "--yes", "--quiet")
+    assert (ran.status, ran.stdout.splitlines()[1]) == (0, f"from           {source}")
+    ran = cli("kms", "diff", "--targets", "targets.yaml")
+    assert (ran.status, ran.stdout, ran.stderr) == (0, f"✓ {KEY} and {source} say the same\n", "")
+
+
+def test_after_a_revocation_apply_closes_the_key(cli: Cli, kms_service: "Kms") -> None:
+    kms_service.create(START)
+    write_records(records.active("1.4.2"), records.active("1.4.3"))
+    cli("kms", "apply", "--targets", "targets.yaml", "--yes")
+    revoke_the_old_one()
+    assert cli("kms", "apply", "--targets", "targets.yaml", "--yes").status == 0
+    assert images(kms_service.policy()) == pcr0("1.4.3")
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["apply", "policy.json", "--targets", "targets.yaml"], "POLICY and --targets are two policies"),
+        (["apply", "policy.json"], "what is to be given to which key: write POLICY and --key ARN, or --targets"),
+        (["apply", "--key", KEY], "what is to be given to which key: write POLICY and --key ARN, or --targets"),
+        (["apply", "p", "--key", KEY, "--target", "x"], "--target names a key of --targets, which is not given"),
+        (["diff", "policy.json", "--targets", "targets.yaml"], "POLICY and --targets are two policies"),
+        (["diff", "p", "--key", KEY, "--records", "r"], "--target and --records are for --targets, which is not given"),
+    ],
+)
+def test_what_is_given_is_one_policy(cli: Cli, kms_service: "Kms", argv: list[str], message: str) -> None:
+    ran = cli("kms", *argv)
+    assert (ran.status, ran.stdout, kms_service.requests) == (2, "", [])
+    assert ran.stderr.startswith(f"nitroctl: error: {message} [usage.invalid]\n")

@@ -1,0 +1,203 @@
+"""What is asked of a policy before a key gets it: each question's no, and what is told and does not refuse."""
+
+import dataclasses
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from nitroctl.checks import Check, Outcome
+from nitroctl.kms import apply, document, prove
+from nitroctl.kms.apply import Plan, Wish
+from nitroctl.kms.live import LiveKey
+from nitroctl.kms.prove import Proof
+from nitroctl.kms.truth import Truth
+from tests.kms_live import KEY, ROLE, SESSION, WRITER, A, B, Policy, default, good
+from tests.kms_requests import PCR0, ROOT, statement
+
+OTHER_SESSION = SESSION.replace("/policy/", "/policies/")
+BOB = "arn:aws:sts::111122223333:federated-user/bob"
+AT = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
+
+
+def live(policy: Policy, **changes: Any) -> LiveKey:
+    key = LiveKey(
+        asked=KEY, arn=KEY, partition="aws", account="111122223333", region="eu-west-1", state="Enabled",
+        usage="ENCRYPT_DECRYPT", spec="SYMMETRIC_DEFAULT", origin="AWS_KMS", manager="CUSTOMER", multi_region=False,
+        region_type="", replicas=(), policies={"default": json.dumps(policy)}, grants=(), read_at=AT,
+    )  # fmt: skip
+    return dataclasses.replace(key, **changes)
+
+
+def plan(after: Policy, *, who: str = SESSION, wish: Wish | None = None, **changes: Any) -> Plan:
+    text = json.dumps(after)
+    return apply.plan(
+        live(good(A), **changes), document.parse(text, where="new"), text, who=who, wish=wish or Wish(), at=AT
+    )
+
+
+def check(found: Plan, check_id: str) -> Check:
+    return next(each for each in found.report if each.id == check_id)
+
+
+def refusals(found: Plan) -> list[str]:
+    return [each.id for each in found.report.refusals]
+
+
+def test_a_good_policy_passes_every_question() -> None:
+    found = plan(good(A, B))
+    assert [(each.id, each.outcome) for each in found.report] == [
+        (name, Outcome.PASS)
+        for name in (
+            *("apply.customer-key", "apply.state", "apply.size", "apply.lockout", "apply.findings", "apply.proof"),
+        )
+    ]
+    assert (found.needed, found.report.passed) == (True, True)
+    assert check(found, "apply.lockout").detail == f"{SESSION} may call kms:PutKeyPolicy"
+
+
+def test_what_the_key_says_already_needs_nothing() -> None:
+    assert not plan(good(A)).needed
+
+
+#: Who calls, the statement about the writer, and what the question about the lockout answers.
+LOCKOUT: dict[str, tuple[str, dict[str, Any], Outcome, str]] = {
+    "a role that is named": (WRITER, {}, Outcome.PASS, f"{WRITER} may call kms:PutKeyPolicy"),
+    "a role that is not": (
+        ROLE, {}, Outcome.FAIL,
+        f"{ROLE} may not call kms:PutKeyPolicy under the new policy: no statement allows it",
+    ),
+    "a session of another name": (
+        OTHER_SESSION, {}, Outcome.FAIL,
+        f"{OTHER_SESSION} may not call kms:PutKeyPolicy under the new policy: no statement allows it",
+    ),
+    "nobody any more": (SESSION, {"Writer": None}, Outcome.FAIL,
+        f"{SESSION} may not call kms:PutKeyPolicy under the new policy: no statement allows it"),
+    "a denial": (
+        SESSION,
+        {"No": statement("Deny", Sid="No", Principal="*", Action="kms:Put*")},
+        Outcome.FAIL,
+        f"{SESSION} may not call kms:PutKeyPolicy under the new policy: No denies it",
+    ),
+    "the account's IAM policies": (
+        SESSION,
+        {"Writer": statement(Sid="Writer", Principal={"AWS": ROOT}, Action="kms:PutKeyPolicy")},
+        Outcome.WARN,
+        f"for {SESSION} it depends on the IAM policies of the caller, which were not given; KMS asks it too",
+    ),
+    "the account itself": (
+        ROOT,
+        {"Writer": statement(Sid="Writer", Principal={"AWS": ROOT}, Action="kms:PutKeyPolicy")},
+        Outcome.PASS,
+        f"{ROOT} may call kms:PutKeyPolicy",
+    ),
+    "only without the bypass": (
+        SESSION,
+        {
+            "Writer": statement(
+                Sid="Writer",
+                Principal={"AWS": WRITER},
+                Action="kms:PutKeyPolicy",
+                Condition={"Bool": {"kms:BypassPolicyLockoutSafetyCheck": "true"}},
+            )
+        },
+        Outcome.FAIL,
+        f"{SESSION} may not call kms:PutKeyPolicy under the new policy: no statement allows it",
+    ),
+    "a federated user": (
+        BOB, {}, Outcome.WARN,
+        f"whether it can was not judged: {BOB} is neither a role, a user nor an account's root; KMS asks it",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOCKOUT)
+def test_the_caller_is_not_locked_out(name: str) -> None:
+    who, changes, outcome, detail = LOCKOUT[name]
+    found = check(plan(good(A, **changes), who=who), "apply.lockout")
+    assert (found.outcome, found.detail) == (outcome, detail)
+
+
+def test_a_final_policy_is_told_of_and_not_refused() -> None:
+    found = plan(good(A, Writer=None), wish=Wish(bypass=True))
+    assert check(found, "apply.lockout").outcome is Outcome.WARN
+    assert check(found, "kp052.lockout-bypass").outcome is Outcome.WARN
+    assert found.report.passed
+
+
+@pytest.mark.parametrize(("state", "outcome"), [("Enabled", Outcome.PASS), ("Disabled", Outcome.WARN)])
+def test_the_state_is_told_and_does_not_refuse(state: str, outcome: Outcome) -> None:
+    found = plan(good(A), state=state)
+    assert (check(found, "apply.state").outcome, found.report.passed) == (outcome, True)
+
+
+def test_a_key_of_an_aws_service_is_refused() -> None:
+    assert refusals(plan(good(A), manager="AWS")) == ["apply.customer-key"]
+
+
+@pytest.mark.parametrize(("more", "outcome"), [(0, Outcome.PASS), (1, Outcome.FAIL)])
+def test_the_size_is_held_to_the_byte(more: int, outcome: Outcome) -> None:
+    policy = good(A)
+    rest = 32_768 - len(json.dumps(policy | {"Id": ""}, separators=(",", ":")))
+    found = plan(policy | {"Id": "x" * (rest + more)})
+    assert (check(found, "apply.size").outcome, found.after.size) == (outcome, 32_768 + more)
+
+
+def test_characters_are_counted_in_bytes() -> None:
+    policy = good(A)
+    rest = 32_768 - len(json.dumps(policy | {"Id": ""}, separators=(",", ":")))
+    assert check(plan(policy | {"Id": "é" * (rest // 2 + 1)}), "apply.size").outcome is Outcome.FAIL
+
+
+def test_the_default_policy_is_refused_for_each_reason() -> None:
+    assert refusals(plan(default())) == [
+        "kp002.root-delegation", "kp005.create-grant", "kp006.reencrypt-from", "apply.proof",
+    ]  # fmt: skip
+
+
+def test_what_is_accepted_is_told_and_does_not_refuse() -> None:
+    wish = Wish(accepted=("KP002", "KP005", "KP006", "proof"))
+    found = plan(default(), wish=wish)
+    assert found.report.passed
+    assert check(found, "kp002.root-delegation").detail.startswith("critical, accepted: ")
+    assert check(found, "apply.proof").detail.endswith("; accepted")
+
+
+def test_one_that_was_not_accepted_refuses_still() -> None:
+    assert refusals(plan(default(), wish=Wish(accepted=("KP002", "KP006", "proof")))) == ["kp005.create-grant"]
+
+
+def test_a_grant_that_the_new_policy_leaves_open_refuses() -> None:
+    grant = {"GrantId": "g-1", "GranteePrincipal": ROLE, "Operations": ["Decrypt"]}
+    assert refusals(plan(good(A), grants=(grant,))) == []
+    assert refusals(plan(good(A, Unattested=None, Other=None), grants=(grant,))) == ["kp044.live-grants", "apply.proof"]
+
+
+def test_the_second_policy_takes_part_in_the_proof() -> None:
+    shared = {
+        "Version": "2012-10-17",
+        "Statement": [statement(Sid="Shared", Action="kms:GenerateDataKeyWithoutPlaintext")],
+    }
+    policies = {"default": json.dumps(good(A)), "AWS_RAM": json.dumps(shared)}
+    found = plan(good(A), policies=policies)
+    assert check(found, "kp045.ram-policy").outcome is Outcome.WARN
+    opening = {"Version": "2012-10-17", "Statement": [statement(Sid="Shared")]}
+    without = good(A, Unattested=None, Other=None)
+    found = plan(without, policies={"default": json.dumps(without), "AWS_RAM": json.dumps(opening)})
+    assert "apply.proof" in refusals(found)
+
+
+def test_a_proof_that_is_open_is_told_and_does_not_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    def undecided(*_: object, **__: object) -> Proof:
+        return Proof(properties=(), at=AT, holds=Truth.OPEN, open=("the weather", "the hour"))
+
+    monkeypatch.setattr(prove, "prove", undecided)
+    found = plan(good(A))
+    assert check(found, "apply.proof").detail == "not proved: it depends on the weather; the hour"
+    assert (check(found, "apply.proof").outcome, found.report.passed) == (Outcome.WARN, True)
+
+
+def test_a_condition_on_a_register_that_can_be_absent_is_refused() -> None:
+    loose = statement(Sid="Use", Condition={"StringEqualsIfExists": {PCR0: A}})
+    assert "kp007.if-exists" in refusals(plan(good(A, Use=loose, Unattested=None, Other=None)))
