@@ -1,11 +1,15 @@
 """``nitroctl kms explain``: why KMS refuses an attested call, and what to do about it."""
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from nitroctl.cli import kms_options as options
+from nitroctl.errors import UsageError
 from nitroctl.render.result import Result
+
+if TYPE_CHECKING:
+    from nitroctl.kms.live import LiveKey
 
 _ROLE = "arn:aws:iam::111122223333:role"
 
@@ -13,6 +17,7 @@ EXAMPLES = f"""
 nitroctl kms explain signer.cbor --policy policy.json --principal {_ROLE}/signer
 nitroctl kms explain signer.cbor --policy policy.json --principal {_ROLE}/signer --at 2026-11-20T10:00:00Z --json
 nitroctl kms explain signer.cbor --policy policy.json --principal {_ROLE}/signer --iam-policy signer-iam.json
+nitroctl kms explain signer.cbor --key arn:aws:kms:eu-west-1:111122223333:alias/signer --principal {_ROLE}/signer
 """
 
 
@@ -23,13 +28,20 @@ def explain(
     ],
     *,
     policy: Annotated[
-        str,
+        str | None,
         typer.Option("--policy", help="The key policy, as aws kms get-key-policy prints it.", metavar="FILE"),
-    ],
+    ] = None,
     principal: options.Principal,
     action: options.Action = "Decrypt",
     encryption_context: options.EncryptionContext = None,
-    key: options.KeyArn = None,
+    key: Annotated[
+        str | None,
+        typer.Option(
+            "--key",
+            help="The key; KMS compares its account. Without --policy its policies and grants are read in AWS.",
+            metavar="ARN",
+        ),
+    ] = None,
     iam_policy: options.IamPolicy = None,
     no_iam_policy: options.NoIamPolicy = False,
     ram_policy: options.RamPolicy = None,
@@ -50,7 +62,8 @@ def explain(
 
     For an AccessDeniedException or ValidationException: the document itself and its age, the statement that would have
     let the call in and what of it does not fit, the register that differs and since which recorded version, and every
-    Deny. What files cannot show is said as possible. Offline; what was not given and matters is no answer (exit 3).
+    Deny. What files cannot show is said as possible. AWS is asked only where --policy is left out. What was not given
+    and matters is no answer (exit 3).
     """
     from nitroctl.cli import attest_file, kms_attested, kms_explained
     from nitroctl.cli import attest_options as judging
@@ -61,20 +74,43 @@ def explain(
 
     options.one_stdin([document, policy, ram_policy, grants, *(iam_policy or [])])
     asked = actions.parse(action)
+    who, at_ = caller.parse(principal), options.instant(at)
+    context_sent, given = options.encryption_context(encryption_context, asked), options.given(context, absent)
+    live = None
+    if policy is None:
+        own = options.identity(iam_policy, no_iam_policy=no_iam_policy)
+        live = _live(key, ram_policy, grants)
+        policies = live.decisive(own)
+    else:
+        policies = options.policies(
+            policy, ram_policy=ram_policy, iam_policy=iam_policy, no_iam_policy=no_iam_policy, grant_file=grants
+        )
     request = Request(
-        caller=caller.parse(principal),
+        caller=who,
         action=asked,
-        at=options.instant(at),
-        key=options.key_arn(key),
-        encryption_context=options.encryption_context(encryption_context, asked),
-        given=options.given(context, absent),
-    )
-    policies = options.policies(
-        policy, ram_policy=ram_policy, iam_policy=iam_policy, no_iam_policy=no_iam_policy, grant_file=grants
+        at=at_,
+        key=live.arn if live else options.key_arn(key),
+        encryption_context=context_sent,
+        given=given,
     )
     ledger = kms_attested.ledger(
         kms_attested.Asked(None, None, None, [], None, debug_mode=False, root=[], records=records)
     )
     name = "standard input" if document == "-" else document
     presented = present(attest_file.unwrap(document).cbor, where=name, at=request.at, roots=judging.roots(root or None))
-    return kms_explained.result(explained(presented, request, policies, ledger), policies, ledger, name)
+    return kms_explained.result(explained(presented, request, policies, ledger), policies, ledger, name, live)
+
+
+def _live(key: str | None, ram_policy: str | None, grants: str | None) -> "LiveKey":
+    """Return the key in AWS. Raises UsageError when there is none to read, or files would say the same."""
+    if key is None:
+        raise UsageError(
+            "no key policy to go by", "usage.invalid", ["name its file with --policy, or a key in AWS with --key ARN"]
+        )
+    if ram_policy is not None or grants is not None:
+        raise UsageError(
+            "AWS says what --ram-policy and --grants would", "usage.invalid", ["leave them out, or add --policy FILE"]
+        )
+    from nitroctl import aws
+
+    return aws.keys.read(key)

@@ -16,6 +16,7 @@ from nitroctl.render.view import Block, Cell, Fields, Heading, Headline, Row, Te
 
 if TYPE_CHECKING:
     from nitroctl.kms.explain_document import Presented
+    from nitroctl.kms.live import LiveKey
     from nitroctl.records import Entry, Ledger
 
 _OUTCOMES: Final = {Verdict.ALLOWED: Outcome.PASS, Verdict.DENIED: Outcome.FAIL, Verdict.UNDECIDED: Outcome.WARN}
@@ -25,16 +26,22 @@ _HEADINGS: Final = {
     Bearing.ALSO: "What does not let it in either",
     Bearing.POSSIBLE: "What the files cannot show",
 }
+_TIME: Final = "%Y-%m-%dT%H:%M:%SZ"
 #: Expected values of one register that people are shown.
 _SHOWN: Final = 3
 
 
-def result(found: Explanation, policies: Policies, ledger: "Ledger", file: str) -> Result:
-    """Return the answer: one sentence, the reasons in order, and the trace. ``file``: of the document."""
+def result(
+    found: Explanation, policies: Policies, ledger: "Ledger", file: str, live: "LiveKey | None" = None
+) -> Result:
+    """Return the answer: one sentence, the reasons in order, and the trace. ``file``: of the document.
+
+    ``live``: the key in AWS whose policies were read; None for files.
+    """
     decision = found.decision
     others = would_allow(decision, policies) if decision else ()
     nearest = traced.nearest(decision, ledger) if decision and not found.recorded else None
-    not_looked_at = traced.not_looked_at(decision, policies) if decision else []
+    not_looked_at = traced.not_looked_at(decision, policies, live=live is not None) if decision else []
     what = f"{file}, made {_made(found)}" if found.presented.authentic else f"{file}, not authentic"
     data: dict[str, object] = {
         "answer": found.sentence,
@@ -48,6 +55,7 @@ def result(found: Explanation, policies: Policies, ledger: "Ledger", file: str) 
         "policies": _decided(decision, others, ledger) if decision else None,
         "without_document": _without(found),
         "not_looked_at": not_looked_at,
+        **({"key": _key(live)} if live else {}),
     }
     view: list[Block] = [
         Headline(found.sentence, _OUTCOMES[found.verdict]),
@@ -64,7 +72,7 @@ def result(found: Explanation, policies: Policies, ledger: "Ledger", file: str) 
         data=data,
         view=view,
         refused=found.verdict is not Verdict.ALLOWED,
-        notes=_notes(found),
+        notes=[*_of_key(live), *_notes(found)],
         trouble=[traced.undecided(decision)] if decision and open_ else [],
     )
 
@@ -84,6 +92,18 @@ def _notes(found: Explanation) -> list[str]:
     return [*notes, *(traced.case_notes(found.decision) if found.decision else [])]
 
 
+def _of_key(live: "LiveKey | None") -> list[str]:
+    """Return what is to be known of the key in AWS beside its policies."""
+    if live is None:
+        return []
+    notes = [f"the policies and grants are those that AWS told of {live.arn} at {live.read_at.strftime(_TIME)}"]
+    if live.state != "Enabled":
+        notes.append(f"the key is {live.state}: KMS refuses every use of it, with an error of its own")
+    if live.replicas:
+        notes.append(f"the same key, with a policy of its own each, is {', '.join(live.replicas)}")
+    return notes
+
+
 # For machines -----------------------------------------------------------------------------------------------------
 
 
@@ -100,6 +120,10 @@ def _document(presented: "Presented", file: str) -> dict[str, object]:
         "made_at": instant(document.time) if document else None,
         "pcrs": as_hex(document.pcrs) if document else None,
     }
+
+
+def _key(live: "LiveKey") -> dict[str, object]:
+    return {"arn": live.arn, "state": live.state, "read_at": live.read_at.strftime(_TIME)}
 
 
 def _reason(reason: Reason) -> dict[str, object]:

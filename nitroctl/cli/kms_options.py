@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from nitroctl.kms.authorize import Policies
+    from nitroctl.kms.document import PolicyDocument
     from nitroctl.kms.grants import Grant
     from nitroctl.kms.operators import Actual
 
@@ -60,23 +61,33 @@ def policies(
 ) -> "Policies":
     """Return what decides, read from the files that were named. Raises UsageError, and CannotAnswer for a file."""
     from nitroctl.kms.authorize import Policies
+    from nitroctl.kms.document import read
+
+    own = identity(iam_policy, no_iam_policy=no_iam_policy, any_iam_policy=any_iam_policy)
+    return Policies(
+        key=tuple(read(path) for path in (policy, ram_policy) if path is not None),
+        identity=own,
+        grants=None if grant_file is None else _grants(grant_file),
+    )
+
+
+def identity(
+    iam_policy: "Sequence[str] | None", *, no_iam_policy: bool, any_iam_policy: bool = False
+) -> "tuple[PolicyDocument, ...] | None":
+    """Return the caller's IAM policies, None when they were not given. Raises UsageError, and CannotAnswer."""
     from nitroctl.kms.document import Kind, read
 
     if no_iam_policy and (iam_policy or any_iam_policy):
         other = "--iam-policy" if iam_policy else "--any-iam-policy"
         raise UsageError(f"--no-iam-policy and {other} contradict each other", "usage.invalid")
-    identity = None
-    if iam_policy is not None or no_iam_policy or any_iam_policy:
-        identity = tuple(read(path, kind=Kind.IDENTITY) for path in iam_policy or [])
+    if iam_policy is None and not no_iam_policy and not any_iam_policy:
+        return None
+    found = tuple(read(path, kind=Kind.IDENTITY) for path in iam_policy or [])
     if any_iam_policy:
         from nitroctl.kms.everything import everything
 
-        identity = (*(identity or ()), everything())
-    return Policies(
-        key=tuple(read(path) for path in (policy, ram_policy) if path is not None),
-        identity=identity,
-        grants=None if grant_file is None else _grants(grant_file),
-    )
+        return (*found, everything())
+    return found
 
 
 def _grants(path: str) -> "tuple[Grant, ...]":

@@ -232,8 +232,8 @@ def _hints(decision: Decision) -> list[str]:
     return hints
 
 
-def not_looked_at(decision: Decision, policies: Policies) -> list[str]:
-    """Return what could still change the answer, and how."""
+def not_looked_at(decision: Decision, policies: Policies, *, live: bool = False) -> list[str]:
+    """Return what could still change the answer, and how. ``live``: all policies of a key in AWS were read."""
     found = [f"{', '.join(_NEVER[:-1])} and {_NEVER[-1]} (they could only deny)"]
     if decision.way is Way.DENY:
         return [*found, "other policies and grants of the key (an explicit Deny holds against all of them)"]
@@ -242,6 +242,8 @@ def not_looked_at(decision: Decision, policies: Policies) -> list[str]:
     if policies.identity is None and decision.verdict is not Verdict.DENIED:  # they alone allow nothing
         effect = "they could allow or deny" if authorize.NO_IAM in decision.open else "they could deny"
         found.append(f"IAM policies of the caller, which were not given ({effect})")
+    if live:
+        return found
     if len(policies.key) == 1:
         found.append("a second policy of the key, AWS_RAM, which was not given (it could allow or deny)")
     found.append("the key itself: its state, its usage, replicas with policies of their own")

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,6 +10,9 @@ from tests import documents, explained, records
 from tests.conftest import Cli, Ran
 from tests.explained import ADMIN, UNATTESTED, allow, deny_all_but, document, lay
 from tests.kms_requests import KEY, PCR0, ROLE, ROOT, identity, statement
+
+if TYPE_CHECKING:
+    from tests.fakes.kms import Kms
 
 AT = ("--at", "2026-11-20T10:00:00Z", "--root", "root.pem")
 UNDER = (
@@ -271,3 +274,48 @@ def test_without_records_images_are_not_named(cli: Cli, here: Path) -> None:
     )
     assert "image               not compared: nothing is recorded\n" in ran.stdout
     assert explain(cli, "--records", "missing.json").status == 3
+
+
+def test_the_policies_of_a_key_in_aws_are_read_where_no_file_is_named(cli: Cli, kms_service: "Kms", here: Path) -> None:
+    from tests.fakes.kms import KEY as LIVE
+
+    kms_service.create(json.loads((here / "policy.json").read_text()))
+    kms_service.grant(ROLE, "Encrypt")
+    ran = cli("kms", "explain", "3.cbor", "--key", LIVE, "--principal", ROLE, *AT)
+    assert ran.status == 1
+    place = f"{LIVE}: policy default line"
+    assert ran.stdout.startswith(
+        "✗ no: the image is signer-3@prod, candidate since 2026-11-20T10:00:00Z, and the policy does not name it: One"
+        f" ({place} "
+    )
+    assert f"nitroctl: note: the policies and grants are those that AWS told of {LIVE} at 20" in ran.stderr
+    data = cli("kms", "explain", "1.cbor", "--key", LIVE, "--principal", ROLE, *AT, "--json").json["data"]
+    assert (data["verdict"], data["key"]["arn"], data["request"]["key"]) == ("allowed", LIVE, LIVE)
+    assert data["not_looked_at"] == [
+        OTHERS.removeprefix("Not looked at: ").removesuffix("; "),
+        "IAM policies of the caller, which were not given (they could deny)",
+    ]
+
+
+def test_a_disabled_key_in_aws_is_told_as_disabled(cli: Cli, kms_service: "Kms", here: Path) -> None:
+    from tests.fakes.kms import KEY as LIVE
+
+    kms_service.create(json.loads((here / "policy.json").read_text()))
+    kms_service.state("Disabled")
+    ran = cli("kms", "explain", "1.cbor", "--key", LIVE, "--principal", ROLE, *AT)
+    assert "nitroctl: note: the key is Disabled: KMS refuses every use of it, with an error of its own\n" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ((), "no key policy to go by"),
+        (("--key", KEY, "--grants", "grants.json"), "AWS says what --ram-policy and --grants would"),
+        (("--key", KEY, "--ram-policy", "ram.json"), "AWS says what --ram-policy and --grants would"),
+    ],
+    ids=["nothing", "grants", "ram"],
+)
+def test_without_a_policy_there_must_be_a_key_alone(cli: Cli, more: tuple[str, ...], said: str) -> None:
+    ran = cli("kms", "explain", "1.cbor", "--principal", ROLE, *more)
+    assert (ran.status, ran.stdout) == (2, "")
+    assert ran.stderr.startswith(f"nitroctl: error: {said}")

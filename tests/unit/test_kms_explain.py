@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from nitroctl import pcr
-from nitroctl.evidence.roots import from_pem
+from nitroctl.evidence import container
+from nitroctl.evidence.document import parse as parse_document
+from nitroctl.evidence.roots import AWS_ROOTS, from_pem
 from nitroctl.kms import caller
 from nitroctl.kms.authorize import Policies, Verdict
 from nitroctl.kms.document import Kind
@@ -18,6 +20,7 @@ from nitroctl.kms.grants import Grant
 from nitroctl.kms.request import Request
 from nitroctl.records import Ledger
 from tests import documents, explained, records
+from tests.conftest import vectors
 from tests.explained import ADMIN, UNATTESTED, allow, deny_all_but, document, tpm_document
 from tests.kms_requests import AT, KEY, OTHER, PCR0, ROLE, ROOT, identity, policy, statement
 
@@ -621,3 +624,20 @@ def test_texts_of_a_policy_are_bounded_in_a_sentence() -> None:
         f"One (policy.json line 1) names {', '.join(names[:3])} and 498 more, and the caller is {ROLE}"
     )
     assert len(why(allow("1", "One", Principal={"AWS": "x" * 5000})).sentence) < 1000
+
+
+# Documents that AWS signed ----------------------------------------------------------------------------------------
+
+
+def test_every_document_that_aws_signed_reaches_the_policy_and_no_changed_one_does() -> None:
+    for path in sorted(vectors("attestation").glob("*.cbor")):
+        cbor = container.unwrap(path.read_bytes()).cbor
+        parsed = parse_document(cbor).document
+        at = parsed.time if parsed else AT
+        presented = present(cbor, where=path.name, at=at, roots=AWS_ROOTS)
+        asked = Request(caller=caller.parse(ROLE), action="kms:Decrypt", at=at, key=KEY)
+        found = explain(presented, asked, Policies(key=(policy(*GOOD),)), explained.ledger())
+        genuine = path.name.startswith(("real-", "tpm-"))
+        assert (found.decision is not None) is genuine, path.name
+        assert found.verdict is Verdict.DENIED, path.name
+        assert (found.reasons[0].id == "explain.authentic") is not genuine, path.name
