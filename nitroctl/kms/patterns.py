@@ -38,6 +38,7 @@ _VARIABLE: Final = re.compile(
     r"|\$\{\s{0,8}(?P<key>[^\s},${]{1,256})\s{0,8}(?:,\s{0,8}'(?P<default>[^'$]{0,256})'\s{0,8})?\}"
 )
 _ARN_COLONS: Final = 5
+_STARS: Final = re.compile(r"\*+")
 
 
 def expand(value: str, lookup: Lookup | None, *, wildcards: bool) -> Pattern | Unresolved:
@@ -121,3 +122,19 @@ def _split(pattern: Pattern) -> list[Pattern]:
 def matches_action(pattern: str, action: str) -> bool:
     """Whether ``action`` (``kms:Decrypt``) is of the pattern; case does not count."""
     return matches(_wild(pattern.lower()), action.lower())
+
+
+def lines(pattern: str, text: str) -> Sequence[str]:
+    """Return the lines of ``text`` that are of the pattern; case counts.
+
+    One search of the whole text, for policies that hold ten thousand patterns: each part between two ``*`` is taken
+    where it is found first, which is right for all, and never looked for again.
+    """
+    pieces = _STARS.split(pattern)
+    if "\n" in pattern:
+        return ()
+    first, *rest = ("".join("." if each == "?" else re.escape(each) for each in piece) for piece in pieces)
+    if not rest:
+        return re.findall(f"^{first}$", text, re.MULTILINE)
+    middle = "".join(f"(?>.*?{piece})" for piece in rest[:-1])
+    return re.findall(f"^{first}{middle}.*{rest[-1]}$", text, re.MULTILINE)

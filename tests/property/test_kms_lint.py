@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nitroctl.errors import NitroctlError
-from nitroctl.kms import authorize, caller, document, lint, lint_fix
+from nitroctl.kms import actions, authorize, caller, document, lint, lint_fix, patterns
 from nitroctl.kms.authorize import Policies, Verdict
 from nitroctl.kms.document import Kind
 from nitroctl.kms.generate import generate
-from nitroctl.kms.lint_reading import Reading
+from nitroctl.kms.lint_reading import Reading, matching
 from nitroctl.kms.lint_rules import Severity
 from nitroctl.kms.request import Attested, Platform, Request
 from nitroctl.records import Entry
@@ -156,3 +156,33 @@ def test_whatever_is_given_is_an_answer_or_an_error(value: object) -> None:
     except NitroctlError:
         return
     lint.findings(Reading(parsed, NOTHING, NOBODY))
+
+
+#: Pieces of actions, wildcards, and what would mean something in a regular expression or in a text of lines.
+_PIECES = st.sampled_from(
+    [
+        "*",
+        "*",
+        "?",
+        "kms:",
+        "KMS:",
+        "de",
+        "crypt",
+        "Decrypt",
+        "e",
+        "s",
+        "key",
+        "get",
+        "\n",
+        ".",
+        "(",
+        "\\",
+        "$",
+        "\u212a",
+    ]
+)
+
+
+@given(st.lists(_PIECES, max_size=12).map("".join) | st.sampled_from(actions.ALL))
+def test_the_actions_that_a_pattern_matches_are_those_that_match_it_one_by_one(pattern: str) -> None:
+    assert matching(pattern) == {action for action in actions.ALL if patterns.matches_action(pattern, action)}
