@@ -63,8 +63,9 @@ _PRELOADED: Final = (
 _ALL_DAY: Final = 86_400.0
 #: How much longer than with the module unchanged tests may take: seconds, and so many times as long.
 _GRACE, _SLACK = 10.0, 4.0
-#: The files whose tests are tried first where a module is imported.
+#: The files whose tests are tried first where a module is imported, and what stands for all others.
 _FILES: Final = 5
+_OTHERS: Final = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,25 +123,7 @@ def measure(subjects: Sequence[Subject], tests: Sequence[str], record: Record, *
         watched = _swapped(subjects, tests, record, seconds=seconds, file=Path(directory, "watched.json"))
     record.read(subjects)
     for each in subjects:
-        first, then = _order(each, watched, seconds)
-        left = record.open(each)
-        began = time.monotonic()
-        limits = [_unchanged(each, some) for some in (first, then)] if left else []
-        for mutant in left:
-            code = each.module.mutated(mutant)
-            verdict, test = ALIVE, ""
-            runs = list(zip((first, then), limits, strict=True))
-            row = record.rows.get((each.name, mutant.name))
-            if row and not row.imported:  # the other tests that call it had a copy that shows it
-                runs = runs[:1]
-            for some, limit in runs:
-                if verdict == ALIVE and some:
-                    verdict, test = imported(each, code, some, limit)
-            record.put(each, mutant, verdict, test, imported=True)
-            if test in first:  # what noticed one change may well notice the next
-                first.remove(test)
-                first.insert(0, test)
-        _say(f"{each.name}: {len(left)} imported, {time.monotonic() - began:.0f} s")
+        _imported(each, watched, record, seconds=seconds)
     record.read(subjects)
 
 
@@ -163,33 +146,62 @@ def _swapped(
     return Watched.from_json(json.loads(file.read_text(encoding="utf-8")))
 
 
+def _imported(subject: Subject, watched: Watched, record: Record, *, seconds: float) -> None:
+    """Try what is still open in processes that import it: file by file of those that name the module, then the others.
+
+    What a copy shows has met all the tests that call it; the others are for what it does not show.
+    """
+    left = record.open(subject)
+    began = time.monotonic()
+    near, others = _order(subject, watched, seconds)
+    limits: dict[str, float] = {}
+    wins: Counter[str] = Counter()
+    for mutant in left:
+        code = subject.module.mutated(mutant)
+        row = record.rows.get((subject.name, mutant.name))
+        verdict, test = ALIVE, ""
+        for file in [*sorted(near, key=lambda file: -wins[file]), *([_OTHERS] if row is None or row.imported else [])]:
+            tests = near.get(file, others)
+            if not tests:
+                continue
+            if file not in limits:
+                limits[file] = _unchanged(subject, tests)
+            verdict, test = imported(subject, code, tests, limits[file])
+            if verdict != ALIVE:
+                wins[file] += 1
+                break
+        record.put(subject, mutant, verdict, test, imported=True)
+    if left:
+        _say(f"{subject.name}: {len(left)} imported, {time.monotonic() - began:.0f} s")
+
+
 def _unchanged(subject: Subject, tests: Sequence[str]) -> float:
     """Return how long these tests may take, after seeing that they pass where the module is imported unchanged."""
     began = time.monotonic()
-    verdict, test = imported(subject, subject.module.code, tests, _ALL_DAY) if tests else (ALIVE, "")
+    verdict, test = imported(subject, subject.module.code, tests, _ALL_DAY)
     if verdict != ALIVE:
         raise SystemExit(f"{subject.name} unchanged: {test or 'its tests'} {verdict}: nothing can be believed")
     return _GRACE + _SLACK * (time.monotonic() - began)
 
 
-def _order(subject: Subject, watched: Watched, seconds: float) -> tuple[list[str], list[str]]:
-    """Return the tests to run where a module is imported: of the files that name it and call it, and then the others.
+def _order(subject: Subject, watched: Watched, seconds: float) -> tuple[dict[str, list[str]], list[str]]:
+    """Return the tests of the files that name a module, and the other tests, the quickest first.
 
-    The quickest files are first, because a table is compared whole by a small one, or by none.
+    The files are in the order of how long they take, because a table is compared whole by a small one, or by none.
     """
-    believed = sorted(
-        (test for test in watched.seconds if test not in watched.left_out), key=watched.seconds.__getitem__
-    )
-    taken: dict[str, float] = defaultdict(float)
-    for test in believed:
-        taken[test.partition("::")[0]] += watched.seconds[test]
+    files: dict[str, list[str]] = defaultdict(list)
+    for test in sorted(set(watched.seconds).difference(watched.left_out), key=watched.seconds.__getitem__):
+        files[test.partition("::")[0]].append(test)
     package, _, stem = subject.name.rpartition(".")
     naming = re.compile(rf"\b{re.escape(subject.name)}\b|\bfrom {re.escape(package)} import .*\b{stem}\b")
-    near = [file for file in taken if naming.search(Path(file).read_text(encoding="utf-8"))]
-    near = sorted(near, key=lambda file: (stem not in file, "/cli/" in file, taken[file]))[:_FILES]
-    first = [test for test in believed if test.partition("::")[0] in near]
-    rest = [test for test in believed if test.partition("::")[0] not in near]
-    return watched.within(first, seconds), watched.within(rest, seconds)
+    near = [file for file in files if "/cli/" not in file and naming.search(Path(file).read_text(encoding="utf-8"))]
+    near = sorted(near, key=lambda file: (stem not in file, sum(watched.seconds[test] for test in files[file])))[
+        :_FILES
+    ]
+    others = sorted(
+        (test for file in files if file not in near for test in files[file]), key=watched.seconds.__getitem__
+    )
+    return {file: watched.within(files[file], seconds) for file in near}, watched.within(others, seconds)
 
 
 def _say(text: str, descriptor: int = 2) -> None:
