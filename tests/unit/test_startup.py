@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from nitroctl.records import Ledger, form
-from tests import images
+from tests import images, trails
 from tests.conftest import ROOT
 
 #: Heavy or unneeded modules. subprocess is not among them: typer imports it.
@@ -70,6 +70,8 @@ def test_the_version_imports_nothing_of_ours_but_the_version(tmp_path: Path) -> 
         (["kms", "diff", "policy.json", "policy.json", "--json"], set()),
         (["kms", "apply", "--help"], set()),
         (["kms", "show", "--help"], set()),
+        (["kms", "lint", "policy.json", "--exit-zero", "--json"], set()),
+        (["kms", "trail", "trail.json", "--no-records", "--exit-zero", "--json"], set()),
         (["pcr", "role", ROLE, "--json"], set()),
         (["pcr", "role", ROLE], {"rich"}),
         (["allocator", "show", "--file", "allocator.yaml", "--json"], set()),
@@ -109,6 +111,7 @@ def test_a_command_imports_only_what_it_needs(argv: list[str], allowed: set[str]
         json.dumps({"Statement": {"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}})
     )
     (tmp_path / "measurements.json").write_text(form.dumps(Ledger()))
+    (tmp_path / "trail.json").write_text(json.dumps({"Records": [trails.attested()]}))
     if "image.eif" in argv:
         (tmp_path / "image.eif").write_bytes(images.forge())
     if "document.cbor" in argv:
