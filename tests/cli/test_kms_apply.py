@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from nitroctl.aws import policies
+from nitroctl.errors import AwsFailed
 from nitroctl.kms import canonical
-from nitroctl.kms.document import parse
-from tests.conftest import Cli, Ran, program
+from nitroctl.kms.document import Kind, parse
+from tests.conftest import ROOT, Cli, Ran, program
 from tests.fakes import kms_policy
 from tests.kms_live import KEY, REQUEST, ROLE, SESSION, A, B, Policy, default, good, write
 from tests.kms_requests import PCR0, statement
@@ -577,3 +578,39 @@ def test_another_keys_policy_is_not_put_back(cli: Cli, kms_service: "Kms") -> No
     ran = undo(cli, "--from", str(backup))
     assert (ran.status, ran.stdout) == (2, "")
     assert ran.stderr.startswith(f"nitroctl: error: {backup}: kept of another key: {other} [kms.other-key]\n")
+
+
+def role_of_the_docs() -> dict[str, Any]:
+    """Return the IAM policy that docs/live-keys.md gives a CI role."""
+    text = (ROOT / "docs" / "live-keys.md").read_text()
+    return dict(json.loads(text.partition("```json\n")[2].partition("```")[0]))
+
+
+def test_the_role_of_the_docs_is_enough_for_every_verb_and_for_nothing_else(
+    cli: Cli, kms_service: "Kms", tmp_path: Path
+) -> None:
+    role = "arn:aws:iam::111122223333:role/ci"
+    reads = parse(json.dumps(role_of_the_docs()), where="docs", kind=Kind.IDENTITY)
+    assert [statement.sid for statement in reads.statements] == ["ReadTheKey", "WriteItsPolicy", "NoData"]
+    kms_service.create(good(A, Root=default()["Statement"][0]))
+    kms_service.enforce, kms_service.caller, kms_service.iam = True, role, role_of_the_docs()
+    accepted = ["--accept=KP005", "--accept=KP006", "--accept=KP002", "--accept=proof"]
+    write(Path("policy.json"), good(A, B, Root=default()["Statement"][0]))
+    assert cli("kms", "show", "--key", KEY).status == 0
+    assert cli("kms", "diff", "policy.json", "--key", KEY).status == 1
+    assert cli("kms", "apply", "policy.json", "--key", KEY, "--yes", *accepted).status == 0
+    assert cli("kms", "undo", "--key", KEY, "--yes", *accepted).status == 0
+    final = cli("kms", "apply", "policy.json", "--key", KEY, "--yes", "--bypass-lockout-check", *accepted)
+    assert (final.status, "[aws.access-denied]" in final.stderr) == (5, True)
+    from nitroctl import aws
+
+    service = aws.client("kms", "eu-west-1")
+    others: dict[str, dict[str, Any]] = {
+        "generate_data_key": {"KeySpec": "AES_256"},
+        "create_grant": {"GranteePrincipal": role, "Operations": ["Decrypt"]},
+        "schedule_key_deletion": {},
+    }
+    for operation, arguments in others.items():
+        with pytest.raises(AwsFailed) as caught, aws.calling(f"kms:{operation}", KEY):
+            getattr(service, operation)(KeyId=KEY, **arguments)
+        assert caught.value.code == "aws.access-denied"

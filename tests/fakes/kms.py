@@ -28,6 +28,7 @@ from moto.kms.responses import KmsResponse
 from nitroctl.kms import authorize, caller, document, grants
 from nitroctl.kms.authorize import Policies, Verdict
 from nitroctl.kms.document import Kind
+from nitroctl.kms.operators import Actual, present
 from nitroctl.kms.request import Attested, Platform, Request
 from tests.fakes import kms_policy
 from tests.fakes.kms_http import REQUEST_ID, Answer, serving
@@ -180,7 +181,7 @@ class Kms:
             return {"Arn": self.caller, "UserId": "AROAEXAMPLE:ci", "Account": self.caller.split(":")[4]}
         assert service == "kms", (service, operation)
         try:
-            if self.enforce and not self._allowed(f"kms:{operation}", self._target(body, region)):
+            if self.enforce and not self._allowed(f"kms:{operation}", self._target(body, region), given=_given(body)):
                 return self._denied(f"kms:{operation}", self._target(body, region))
             own = getattr(self, f"_{_snake(operation)}", None)
             if own is not None:
@@ -272,7 +273,7 @@ class Kms:
     # -- how it decides
 
     def _may_put(self, policy: str, arn: str) -> bool:
-        return self._allowed("kms:PutKeyPolicy", arn, policy=policy)
+        return self._allowed("kms:PutKeyPolicy", arn, policy=policy, given=_given({}))
 
     def _allowed(
         self,
@@ -282,6 +283,7 @@ class Kms:
         policy: str = "",
         attested: Attested | None = None,
         context: Mapping[str, str] | None = None,
+        given: Mapping[str, Actual] | None = None,
     ) -> bool:
         key = self._key(arn)
         rows = {"Grants": [grant.to_json() for grant in key.list_grants("")]}
@@ -298,6 +300,7 @@ class Kms:
             key=arn,
             attested=attested,
             encryption_context=context or {},
+            given=given or {},
         )
         return authorize.decide(asked, policies).verdict is Verdict.ALLOWED
 
@@ -322,6 +325,12 @@ class Kms:
         response.region, response.current_account, response.headers = region, ACCOUNT, {}
         response.body = json.dumps(body)
         return str(getattr(response, operation)())
+
+
+def _given(body: Mapping[str, Any]) -> dict[str, Actual]:
+    """Return the condition keys that a request carries itself."""
+    bypass = str(body.get("BypassPolicyLockoutSafetyCheck", False)).lower()
+    return {"kms:BypassPolicyLockoutSafetyCheck": present(bypass)}
 
 
 def _snake(operation: str) -> str:
