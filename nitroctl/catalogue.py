@@ -1960,6 +1960,11 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         ),
         "Give it: --iam-policy FILE or --no-iam-policy, --key ARN, --context KEY=VALUE, --absent KEY, --pcr PCR=HEX.",
     ),
+    "kms.matrix": _E(
+        "The file is no answer of kms matrix, so there is nothing to compare with.",
+        ("the human answer was kept in place of the one with --json", "the wrong file"),
+        "Keep what nitroctl kms matrix POLICY --json prints, and give that with --expect.",
+    ),
     "kms.unproved": _E(
         "Whether the policy lets anybody by was neither proved nor refuted; the message says what it depends on.",
         (
@@ -2668,6 +2673,16 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "The policy, written as compact JSON, fits into the 32,768 bytes that KMS takes.",
         ("many releases, or many pinned registers each",),
         "Retire releases that are no longer run, or pin fewer registers.",
+    ),
+    "apply.characters": _E(
+        "The policy has only characters that KMS takes: tab, line ends, and U+0020 to U+00FF.",
+        ("a typographic quote or dash in a Sid or Id", "a name in another script"),
+        "Write ASCII.",
+    ),
+    "apply.principals": _E(
+        "No principal is the id of a deleted role or user, or an ARN with a wildcard: KMS refuses a policy with either.",
+        ("KMS shows AROA… in place of a role that was deleted, and does not take it back", "a pattern for roles"),
+        "Name the role by its ARN, or take it out; for patterns use a condition on aws:PrincipalArn.",
     ),
     "apply.lockout": _E(
         "Whoever writes the policy can replace it again afterwards: KMS refuses one that locks its caller out.",

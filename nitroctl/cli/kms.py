@@ -20,6 +20,11 @@ app = lazy_noun(
             "explain",
             "Say why KMS refuses an attested call, and what to do about it.",
         ),
+        "matrix": (
+            "kms_matrix",
+            "matrix",
+            "Say of every principal, action and image whether a key policy lets it by, in one table to sign.",
+        ),
         "prove": (
             "kms_prove",
             "prove",

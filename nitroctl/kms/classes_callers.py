@@ -161,7 +161,8 @@ def _others(  # noqa: PLR0913  (what is known of the account)
         prefix = f"arn:{partition}:iam::{account}:{kind.value}/"
         own = [each.caller for each in named if each.caller.account == account and each.caller.kind is kind]
         for arn in _arns(prefix, own, about, budget):
-            yield CallerClass(caller=callers.parse(arn), what=f"a {kind.value} {whose} that nobody names")
+            what = f"a {kind.value} {whose}" + (" that nobody names" if known else "")
+            yield CallerClass(caller=callers.parse(arn), what=what)
     yield CallerClass(caller=Caller(kind=Is.ROOT, partition=partition, account=account), what=f"the root user {whose}")
 
 

@@ -56,7 +56,7 @@ def unnamed(named: Registers) -> Forbidden:
                 all_zero = (platform, index) == (Platform.TPM, 12)  # what a command line that nobody changed has
                 known = named.get((platform, index), frozenset())
                 values[index] = frozenset(value for value in known if all_zero or not pcr.is_zero(value))
-            found += _unlike(scene, platform, values, "the images that are named are let by")
+            found += _unlike(scene, platform, values, "only the images that are named get by")
         return (found,)
 
     return clauses
@@ -73,7 +73,7 @@ def unrecorded(ledger: "Ledger") -> Forbidden:
         for entry in active:
             if entry.platform == platform:
                 for values in _identities(entry, {*entry.pin} - set(entry.image)):
-                    found += _unlike(scene, platform, values, "the active records are let by")
+                    found += _unlike(scene, platform, values, "only what active records say gets by")
         sets: list[Sequence[Clause]] = [found]
         for entry in revoked:
             for values in _identities(entry, set()) if entry.platform == platform else ():
@@ -112,4 +112,4 @@ def _alike(scene: Scene, platform: Platform, index: int, value: bytes) -> Clause
     if variable not in scene.variables:
         return None
     bits = scene.domain(variable).where(lambda one: one.register == value)
-    return Clause({variable: bits}, "the revoked records are let by") if bits else None
+    return Clause({variable: bits}, "no revoked image gets by") if bits else None
