@@ -285,14 +285,16 @@ def _deny_other(platform: Platform, index: int, bound: Sequence[Bound], *, guard
 
 
 def _deny_mixture(platform: Platform, mixture: Mixture, number: int) -> Statement:
-    image, other = (register_name(platform, index) for index in (mixture.anchor, mixture.index))
+    other = register_name(platform, mixture.index)
+    image = {platform.key(index): tuple(each.hex() for each in values) for index, values in mixture.image.items()}
+    names = ", ".join(register_name(platform, index) for index in mixture.image)
     return _deny(
         f"DenyMixed{number}{other}",
         {
-            "StringEqualsIgnoreCase": {platform.key(mixture.anchor): tuple(each.hex() for each in mixture.images)},
+            "StringEqualsIgnoreCase": image,
             "StringNotEqualsIgnoreCase": {platform.key(mixture.index): tuple(each.hex() for each in mixture.values)},
         },
-        f"no use with {image} of one release and {other} of another",
+        f"no use with {names} of one release and {other} of another",
     )
 
 

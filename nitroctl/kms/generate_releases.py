@@ -7,7 +7,8 @@ service"; GHSA-xrv8-2pf5-f3q7 (a command line from outside shows in PCR12 alone)
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -194,10 +195,9 @@ def common(bound: Sequence[Bound], platform: Platform) -> tuple[int, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Mixture:
-    """Registers that no release has together: one of ``images`` under ``anchor`` with ``index`` not of ``values``."""
+    """Registers that no release has together: any of ``image``, by index, and one of ``index`` not among ``values``."""
 
-    anchor: int
-    images: tuple[bytes, ...]
+    image: Mapping[int, tuple[bytes, ...]]
     index: int
     values: tuple[bytes, ...]
 
@@ -206,27 +206,52 @@ def mixtures(bound: Sequence[Bound], platform: Platform, registers: Sequence[int
     """Return the mixtures of releases of ``platform`` that lists of the values of all, by register, would accept.
 
     ``registers``: those of which all values are listed. What an image fixes by itself (PCR0 its PCR1 and PCR2) cannot
-    be mixed, and none is named for it; nor for a register that some release with the same image leaves open.
+    be mixed, and none is named for it; nor for a register that a release leaves open which has all before it (so that
+    of one image recorded twice, with different registers pinned, either is let in whole or in part).
     """
     mine = [each.registers for each in bound if each.platform is platform]
     image = next(index for index in _IMAGE[platform] if index in registers)
-    fixed = {0: {0, 1, 2}}.get(image, {image}) if platform is Platform.ENCLAVE else {image}
+    fixed = {0, 1, 2} if image == 0 else {image}
+    telling = [image, *(index for index in registers if index not in fixed)]
     found: list[Mixture] = []
-    for index in sorted({index for each in mine for index in each} - fixed):
-        union = frozenset[bytes]().union(*(each.get(index, frozenset()) for each in mine))
-        allowed: dict[bytes, frozenset[bytes] | None] = {}
-        for each in mine:
-            for value in each[image]:
-                before, here = allowed.get(value, frozenset()), each.get(index)
-                allowed[value] = None if before is None or here is None else before | here
-        groups: dict[frozenset[bytes], list[bytes]] = {}
-        for value, values in sorted(allowed.items()):
-            if values is not None and not (index in registers and values == union):
-                groups.setdefault(values, []).append(value)
-        found += [Mixture(image, tuple(images), index, tuple(sorted(values))) for values, images in groups.items()]
+    for index in (*telling[1:], *sorted({index for each in mine for index in each}.difference(telling, fixed))):
+        before = telling[: telling.index(index)] if index in telling else telling
+        found += _mixtures(mine, before, index, listed=index in registers)
     return tuple(found)
 
 
+def _mixtures(
+    mine: Sequence[Mapping[int, frozenset[bytes]]], before: Sequence[int], index: int, *, listed: bool
+) -> Iterator[Mixture]:
+    """Yield the mixtures of ``index`` with the registers ``before`` it, which all releases are bound to.
+
+    ``listed``: what no release at all has is denied elsewhere.
+    """
+    union = frozenset[bytes]().union(*(each.get(index, _NONE) for each in mine))
+    allowed: dict[tuple[bytes, ...], frozenset[bytes] | None] = {}
+    for each in mine:
+        for cell in itertools.product(*(sorted(each[register]) for register in before)):
+            known, here = allowed.get(cell, _NONE), each.get(index)
+            allowed[cell] = None if known is None or here is None else known | here
+    by_image: dict[bytes, set[frozenset[bytes] | None]] = {}
+    for cell, values in allowed.items():
+        by_image.setdefault(cell[0], set()).add(values)
+    groups: dict[tuple[tuple[bytes, ...], frozenset[bytes]], list[bytes]] = {}
+    for cell, values in sorted(allowed.items(), key=lambda item: item[0]):
+        if values is None or (listed and values == union):
+            continue
+        rest = cell[1:] if len(by_image[cell[0]]) > 1 else ()  # the image alone tells, unless it is recorded twice
+        images = groups.setdefault((rest, values), [])
+        if cell[0] not in images:
+            images.append(cell[0])
+    for (rest, values), images in groups.items():
+        key = {before[0]: tuple(images)} | {
+            register: (value,) for register, value in zip(before[1:], rest, strict=False)
+        }
+        yield Mixture(key, index, tuple(sorted(values)))
+
+
+_NONE: Final = frozenset[bytes]()
 #: Which register stands for the image, where all releases are bound to it, the best first.
 _IMAGE: Final = {Platform.ENCLAVE: (0, 1), Platform.TPM: (_BOOT, _SECURE_BOOT)}
 
