@@ -250,7 +250,10 @@ def _ask(chosen: "Sequence[Enclave]") -> None:
 
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise UsageError(
-            f"--all would terminate {len(chosen)} and nobody can be asked", "enclave.confirm", ["add --yes"]
+            f"--all would terminate {len(chosen)} {'enclave' if len(chosen) == 1 else 'enclaves'}, and nobody can be "
+            "asked",
+            "enclave.confirm",
+            ["add --yes"],
         )
     listed = ", ".join(f"{enclave.name} ({enclave.id})" for enclave in chosen)
     sys.stderr.write(encodable(f"terminate {visible(listed)}? [y/N] ", sys.stderr.encoding))

@@ -92,10 +92,13 @@ def details(made: Made) -> dict[str, object]:
 
 def _made_of(made: Made) -> Fields:
     """Return what the image was made of, for people."""
+    from nitroctl.eif.kernel import UNKNOWN
+
     plan, parts = made.plan, made.plan.parts
     config = plan.source.config
     named = f" ({', '.join(config.names)})" if config and config.names else ""
-    kernel = " ".join(part for part in (parts.identity.format, parts.identity.version) if part)
+    form = "not recognised" if parts.identity.format == UNKNOWN else parts.identity.format
+    kernel = " ".join(part for part in (form, parts.identity.version) if part)
     return Fields(
         [
             ("source", f"{made.request.called}: {plan.source.kind}, {len(plan.source.nodes)} files{named}"),

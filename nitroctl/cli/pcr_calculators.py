@@ -61,7 +61,7 @@ def certificate(
     return Result(
         schema="pcr.certificate/1",
         data={"file": file, "certificate_sha256": fingerprint, "pcrs": {"PCR8": value}},
-        view=[Fields([("PCR8", value), ("certificate", f"SHA-256 {fingerprint}")])],
+        view=[Fields([("PCR8", value), ("certificate", where), ("SHA-256", fingerprint)])],
         notes=notes,
     )
 

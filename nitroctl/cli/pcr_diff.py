@@ -10,7 +10,7 @@ import typer
 from nitroctl.cli.pcr_options import Records, from_image, ledger_path, one
 from nitroctl.errors import UsageError
 from nitroctl.render.result import Result
-from nitroctl.render.view import Block, Fields, Headline, Table, Value
+from nitroctl.render.view import Block, Cell, Fields, Headline, Table, Value
 
 if TYPE_CHECKING:
     from nitroctl.records import Entry, Ledger
@@ -96,11 +96,11 @@ def _registers(a: _Side, b: _Side) -> Result:
         headline = Headline(f"{a.name} and {b.name} have the same registers", Outcome.PASS)
     rows: list[tuple[str, Value]] = []
     for index in indexes:
-        values = [side.pcrs[index].hex() if index in side.pcrs else "not there" for side in (a, b)]
-        if values[0] == values[1]:
-            rows.append((pcr.name(index), f"equal  {values[0]}"))
+        if index in differing:
+            rows.append((pcr.name(index), Cell("differs", "dim")))
+            rows += [(f"  {letter}", _register(side.pcrs.get(index))) for letter, side in (("A", a), ("B", b))]
         else:
-            rows += [(pcr.name(index), f"A      {values[0]}"), ("", f"B      {values[1]}")]
+            rows += [(pcr.name(index), Cell("equal", "dim")), ("  A, B", a.pcrs[index].hex())]
     view: list[Block] = [headline, Fields([("A", a.name), ("B", b.name)]), Fields(rows, title="Registers")]
     if others:
         view.append(Table(("member", "A", "B"), others, title="What else the records say"))
@@ -113,6 +113,10 @@ def _registers(a: _Side, b: _Side) -> Result:
         "members": [{"member": member, "a": left, "b": right} for member, left, right in others],
     }
     return Result(schema="pcr.diff/1", data=data, view=view, refused=bool(differing))
+
+
+def _register(value: bytes | None) -> Value:
+    return value.hex() if value else Cell("not there", "dim")
 
 
 def _other_members(a: "Entry", b: "Entry") -> list[tuple[str, str, str]]:

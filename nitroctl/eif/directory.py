@@ -16,6 +16,7 @@ from nitroctl.eif.layers import MAX_NAME, Budget, shown
 from nitroctl.eif.remarks import Remarks
 from nitroctl.eif.tree import CHUNK, Node
 from nitroctl.errors import CannotAnswer
+from nitroctl.instants import rfc3339_of
 from nitroctl.safefile import cannot_read
 
 _FLAGS: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
@@ -208,7 +209,7 @@ class Reader:
     def _mtime(self, name: bytes, status: os.stat_result) -> int:
         if self._exact:
             return self._remarks.clamped(status.st_mtime_ns // 1_000_000_000, self._epoch, name)
-        self._remarks.about("source.times-set", value=str(self._epoch))
+        self._remarks.about("source.times-set", value=rfc3339_of(self._epoch))
         if (status.st_uid, status.st_gid) != (0, 0):
             self._remarks.about("source.owners-set", name)
         return self._epoch

@@ -4,12 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from nitroctl.eif.tree import Concern, Remark
+from nitroctl.instants import rfc3339_of
 
 _EXAMPLES: Final = 5
 
 #: id -> why it is worth reading, and what is so; ``{}`` is filled in by whoever tells it.
 _KNOWN: Final[Mapping[str, tuple[Concern, str]]] = {
-    "source.times-clamped": (Concern.CHANGED, "modification times outside of 0 to {} were set to the nearer end"),
+    "source.times-clamped": (Concern.CHANGED, "modification times before 1970 or after {} were set to the nearer end"),
     "source.times-set": (Concern.CHANGED, "modification times were set to {}: a directory's are those of its copy"),
     "source.owners-set": (Concern.CHANGED, "owners were set to 0:0: a directory's are those of its copy"),
     "source.modes-set": (Concern.CHANGED, "modes were set to 0755 (directories, executable files) or 0644"),
@@ -55,7 +56,7 @@ class Remarks:
         """Return the nearest time that is allowed, and note where that is another one."""
         nearest = min(max(mtime, 0), epoch)
         if nearest != mtime:
-            self.about("source.times-clamped", name, value=str(epoch))
+            self.about("source.times-clamped", name, value=rfc3339_of(epoch))
         return nearest
 
     def all(self) -> tuple[Remark, ...]:

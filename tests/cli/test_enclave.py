@@ -1009,7 +1009,7 @@ def test_terminate_all_needs_yes_where_nobody_can_be_asked(app: str, cli: Cli) -
     assert cli.program("enclave", "terminate", "--all") == Ran(
         2,
         "",
-        "nitroctl: error: --all would terminate 1 and nobody can be asked [enclave.confirm]\n"
+        "nitroctl: error: --all would terminate 1 enclave, and nobody can be asked [enclave.confirm]\n"
         "nitroctl: hint: add --yes\n",
     )
 

@@ -593,7 +593,7 @@ def test_the_register_of_a_certificate(cli: Cli) -> None:
     fingerprint = hashlib.sha256(DER).hexdigest()
     assert cli("pcr", "certificate", "signing.pem") == Ran(
         0,
-        f"PCR8         {value}\ncertificate  SHA-256 {fingerprint}\n",
+        f"PCR8         {value}\ncertificate  signing.pem\nSHA-256      {fingerprint}\n",
         "nitroctl: note: signing.pem holds 2 certificates; nitro-cli signs with the first\n",
     )
     assert cli("pcr", "certificate", "-", "--json", stdin=PEM.encode()).json["data"] == {
