@@ -23,7 +23,6 @@ _ROLE: Final = "arn:aws:iam::111122223333:role"
 
 EXAMPLES = f"""
 nitroctl kms generate --enclave-role {_ROLE}/signer --admin-role {_ROLE}/admin --policy-writer {_ROLE}/policy
-nitroctl kms generate --targets targets.yaml --output policy.json
 nitroctl kms generate --targets targets.yaml --as terraform
 nitroctl kms generate --targets targets.yaml --onto current.json --output policy.json
 nitroctl kms generate --init --output new-targets.yaml
