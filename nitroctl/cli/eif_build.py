@@ -5,6 +5,7 @@ from typing import Annotated, Final
 import typer
 
 from nitroctl.cli import image_build, image_build_view, image_output, image_recipe
+from nitroctl.cli.pcr_options import Records
 from nitroctl.render.result import Result
 
 EXAMPLES: Final = """
@@ -84,7 +85,7 @@ def build(
             help="With --record: take repository, ref and commit from the git checkout that SOURCE is in.",
         ),
     ] = False,
-    records: image_output.Records = None,
+    records: Records = None,
 ) -> Result:
     """Build an image from files alone, without Docker, nitro-cli, root or network: same inputs, same bytes.
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nitroctl.cli.eif_view import instant
+from nitroctl.cli.pcr_options import Component, Environment
 from nitroctl.errors import UsageError
 from nitroctl.render.result import Result, Stream
 
@@ -39,12 +40,8 @@ def verify(
             show_default=False,
         ),
     ] = None,
-    component: Annotated[
-        str | None, typer.Option("--component", help="Only entries of this component.", metavar="NAME")
-    ] = None,
-    environment: Annotated[
-        str | None, typer.Option("--environment", help="Only entries for this environment.", metavar="NAME")
-    ] = None,
+    component: Component = None,
+    environment: Environment = None,
     signed_by: Annotated[
         str | None,
         typer.Option(

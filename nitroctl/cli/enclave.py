@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from nitroctl.cli import enclave_build, enclave_run
+from nitroctl.cli.pcr_options import Records
 from nitroctl.cli.tree import noun, verb
 from nitroctl.errors import CannotAnswer, Declined, NitroctlError, UsageError
 from nitroctl.render.result import Result, Stream
@@ -37,9 +38,7 @@ nitroctl enclave describe signer --json
 def describe(
     *,
     which: MaybeWhich = None,
-    records: Annotated[
-        str | None, typer.Option("--records", help="The file of recorded measurements.", metavar="FILE")
-    ] = None,
+    records: Records = None,
 ) -> Result:
     """Show the running enclaves, or one of them, and which recorded image each was started from.
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from nitroctl.cli import image_build, image_build_view, image_output, image_recipe
+from nitroctl.cli.pcr_options import Records
 from nitroctl.errors import CannotAnswer, NitroctlError, UsageError
 from nitroctl.render.result import Result
 from nitroctl.render.view import Block, Checks, Fields, Headline
@@ -76,7 +77,7 @@ def build(
     source_uri: image_output.SourceUri = None,
     source_ref: image_output.SourceRef = None,
     source_commit: image_output.SourceCommit = None,
-    records: image_output.Records = None,
+    records: Records = None,
 ) -> Result:
     """Build an image with nitro-cli, measure it again, and put it in place only when both measurements agree.
 

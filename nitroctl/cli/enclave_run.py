@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from nitroctl.cli.pcr_options import Records
 from nitroctl.errors import CannotAnswer, NitroctlError, Terminated, UsageError
 from nitroctl.render.result import Result, Stream
 from nitroctl.render.view import Block, Cell, Checks, Fields, Headline, Value
@@ -74,9 +75,7 @@ def run(
     environment: Annotated[
         str | None, typer.Option("--environment", help="With --require-recorded: for it.", metavar="NAME")
     ] = None,
-    records: Annotated[
-        str | None, typer.Option("--records", help="The file of recorded measurements.", metavar="FILE")
-    ] = None,
+    records: Records = None,
 ) -> Result | Stream:
     """Run an image as an enclave, and see that what runs is what the file is.
 

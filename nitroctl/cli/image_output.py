@@ -56,7 +56,6 @@ SourceUri = Annotated[
 ]
 SourceRef = Annotated[str | None, typer.Option("--source-ref", help="With --record: branch or tag.", metavar="REF")]
 SourceCommit = Annotated[str | None, typer.Option("--source-commit", help="With --record: commit.", metavar="HASH")]
-Records = Annotated[str | None, typer.Option("--records", help="The file of recorded measurements.", metavar="FILE")]
 
 CERTIFICATE_LIMIT: Final = 1024 * 1024
 #: Registers used to hold a record's names to the rules before the image exists.
