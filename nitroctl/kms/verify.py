@@ -38,8 +38,7 @@ NOT_LOOKED_AT: Final = (
     "not looked at: service and resource control policies, permissions boundaries, session policies and VPC endpoint"
     " policies, which only deny; of IAM policies the proof takes the worst"
 )
-#: What may be otherwise a moment later, when KMS has spread a policy that was put.
-_PASSING: Final = {"verify.policy", *PROBES.values()}
+_POLICY: Final = "verify.policy"
 _SYMMETRIC: Final = "SYMMETRIC_DEFAULT"
 _FULLY: Final = "AWS_KMS"
 
@@ -88,9 +87,12 @@ class Verified:
 
     @property
     def passing(self) -> bool:
-        """Whether all that refuses may be otherwise once KMS has spread a policy that was put."""
-        refusals = self.report.refusals
-        return bool(refusals) and {check.id for check in refusals} <= _PASSING
+        """Whether what refuses may be otherwise once KMS has spread a policy that was put.
+
+        Of a policy that is not the one wanted nothing else counts; of that one only probes may come late.
+        """
+        refusals = {check.id for check in self.report.refusals}
+        return _POLICY in refusals or (bool(refusals) and refusals <= {*PROBES.values()})
 
 
 def probes(live: LiveKey) -> tuple[str, ...]:
@@ -216,7 +218,7 @@ def _proof(live: LiveKey, policies: Policies, wanted: Wanted, at: datetime) -> t
 
 
 def _policy(wanted: Wanted, difference: Difference | None) -> Check:
-    check_id, title = "verify.policy", "The key has the policy that was wanted"
+    check_id, title = _POLICY, "The key has the policy that was wanted"
     if wanted.policy is None or difference is None:
         return not_requested(check_id, title, "name the policy")
     if difference.none:

@@ -247,9 +247,28 @@ def test_waiting_is_bounded(cli: Cli, kms_service: Kms) -> None:
     assert (ran.status, ran.json["data"]["tries"], ran.json["data"]["waited_s"]) == (1, 6, 20)
 
 
-def test_what_no_time_mends_is_not_waited_for(cli: Cli, kms_service: Kms) -> None:
+def test_what_no_time_mends_is_not_waited_for(cli: Cli, kms_service: Kms, here: Path) -> None:
+    write(here / "policy.json", default())
     kms_service.create(default())
-    assert verify(cli, "--wait", "60", "--json").json["data"]["tries"] == 1
+    ran = verify(cli, "--wait", "60", "--json")
+    assert (ran.status, ran.json["data"]["tries"], outcomes(ran)["verify.policy"]) == (1, 1, "pass")
+
+
+def test_what_the_policy_before_lets_by_is_waited_out(cli: Cli, kms_service: Kms) -> None:
+    kms_service.create(default())
+    kms_service.knobs.after["GetKeyPolicy"] = lambda: kms_service.put(good(A))
+    ran = verify(cli, "--wait", "60", "--live", "--json")
+    assert (ran.status, ran.json["data"]["tries"]) == (0, 2)
+
+
+def test_a_probe_that_comes_late_is_asked_again(cli: Cli, kms_service: Kms) -> None:
+    kms_service.create(good(A))
+    late = Refusal("DryRunOperationException", "The request would have succeeded", 412)
+    kms_service.knobs.stumble["Decrypt"] = [late]
+    ran = verify(cli, "--wait", "60", "--live", "--json")
+    assert (ran.status, ran.json["data"]["tries"]) == (0, 2)
+    kms_service.knobs.stumble["Decrypt"] = [late]
+    assert verify(cli, "--live").status == 1
 
 
 def test_a_context_is_sent_and_an_alias_asked_for(cli: Cli, kms_service: Kms) -> None:
