@@ -2680,7 +2680,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Write ASCII.",
     ),
     "apply.principals": _E(
-        "No principal is the id of a deleted role or user, or an ARN with a wildcard: KMS refuses a policy with either.",
+        "No principal is the id of a deleted role or user, or an ARN with a wildcard: KMS takes neither.",
         ("KMS shows AROA… in place of a role that was deleted, and does not take it back", "a pattern for roles"),
         "Name the role by its ARN, or take it out; for patterns use a condition on aws:PrincipalArn.",
     ),
@@ -2688,6 +2688,11 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Whoever writes the policy can replace it again afterwards: KMS refuses one that locks its caller out.",
         ("a policy that names another role as its writer", "a Deny of kms:PutKeyPolicy", "the wrong credentials"),
         "Run it as a role that may replace the policy; --bypass-lockout-check only for a policy meant to be final.",
+    ),
+    "apply.grants": _E(
+        "No grant of the key gives data: a grant outlives every policy, and only a Deny is above it.",
+        ("a grant that is left from before the key was bound to attestation", "an AWS service that uses the key"),
+        "aws kms revoke-grant, when nobody needs it; until then the Denies of the policy are all that shuts it.",
     ),
     "apply.findings": _E(
         "kms lint finds nothing critical or high in the policy, as it would stand on this key.",

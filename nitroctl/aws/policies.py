@@ -14,7 +14,7 @@ from typing import Final
 
 from nitroctl.aws import keys
 from nitroctl.aws.calls import calling, client
-from nitroctl.errors import AwsFailed
+from nitroctl.errors import AwsFailed, NitroctlError
 from nitroctl.kms import canonical, document
 from nitroctl.kms.document import PolicyDocument
 from nitroctl.kms.live import DEFAULT, LiveKey
@@ -48,7 +48,7 @@ class Written:
     seen: Seen
     found: PolicyDocument | None
     doubt: AwsFailed | None = None
-    unread: AwsFailed | None = None
+    unread: NitroctlError | None = None
 
 
 def write(  # noqa: PLR0913  (what, where, and how patiently)
@@ -79,7 +79,7 @@ def write(  # noqa: PLR0913  (what, where, and how patiently)
         _sleep(pause)
         try:
             found = document.parse(keys.policy(live), where=live.place())
-        except AwsFailed as error:
+        except NitroctlError as error:
             unread = error
             continue
         unread = None

@@ -13,11 +13,11 @@ from typing import Final
 
 from nitroctl.checks import Check, Outcome, Report
 from nitroctl.errors import UsageError
-from nitroctl.kms import authorize, caller, canonical, lint, prove
+from nitroctl.kms import authorize, caller, canonical, lint, live_grants, prove
 from nitroctl.kms.authorize import Policies, Verdict
 from nitroctl.kms.canonical import Difference
 from nitroctl.kms.document import PolicyDocument
-from nitroctl.kms.key_policy import SIZE_LIMIT
+from nitroctl.kms.key_policy import REFUSED, SIZE_LIMIT
 from nitroctl.kms.lint_reading import Reading, Wanted
 from nitroctl.kms.lint_rules import Severity
 from nitroctl.kms.live import DEFAULT, LiveKey
@@ -74,7 +74,10 @@ def plan(  # noqa: PLR0913  (what to which key, by whom, and how it is judged)
         _manager(live),
         _state(live),
         _size(after),
+        _characters(text),
+        _principals(after),
         _lockout(live, after, who, wish, at),
+        _grants(live, after),
         *_findings(live, after, wish),
         _proof(live, policies, wish, at),
     ]
@@ -122,6 +125,35 @@ def _size(after: PolicyDocument) -> Check:
     )
 
 
+def _characters(text: str) -> Check:
+    odd = REFUSED.search(text)
+    return Check(
+        id="apply.characters",
+        title="the policy has only characters that KMS takes",
+        outcome=Outcome.FAIL if odd else Outcome.PASS,
+        detail=f"it has U+{ord(odd[0]):04X}" if odd else "",
+        expected="tab, line feed, carriage return, U+0020 to U+00FF",
+        remedy="write ASCII" if odd else None,
+    )
+
+
+def _principals(after: PolicyDocument) -> Check:
+    """Ask for what KMS refuses as invalid principals whatever exists: ids of deleted ones, and wildcards in ARNs."""
+    check_id, title = "apply.principals", "no principal is deleted or a pattern, which KMS refuses"
+    for statement in after.statements:
+        for name in statement.principal.aws:
+            if caller.deleted(name) or (name != "*" and ("*" in name or "?" in name)):
+                what = "the id of one that was deleted" if caller.deleted(name) else "a pattern"
+                return Check(
+                    id=check_id,
+                    title=title,
+                    outcome=Outcome.FAIL,
+                    detail=f"{statement.label} names {name}, {what}",
+                    remedy="name the role or user by its ARN, or take it out",
+                )
+    return Check(id=check_id, title=title, outcome=Outcome.PASS)
+
+
 def _lockout(live: LiveKey, after: PolicyDocument, who: str, wish: Wish, at: datetime) -> Check:
     """Ask of the new policy what KMS will ask: whether the caller may put another one."""
     check_id, title = _LOCKOUT
@@ -154,6 +186,23 @@ def _lockout(live: LiveKey, after: PolicyDocument, who: str, wish: Wish, at: dat
         detail=f"{who} may not call kms:PutKeyPolicy under the new policy: {why}",
         remedy="run it as a role that the policy lets replace it, or add this one; --bypass-lockout-check if it is"
         " meant to be final",
+    )
+
+
+def _grants(live: LiveKey, after: PolicyDocument) -> Check:
+    """Tell of the grants that only the policy's Denies shut; those that nothing shuts are KP044's."""
+    check_id, title = "apply.grants", "no grant gives data"
+    judged = live_grants.judge(live.granted(), Reading(after, live.facts(), Wanted()))
+    shut = [f"{each.grant.id} to {each.grant.grantee}" for each in judged if each.data and not each.open]
+    if not shut:
+        return Check(id=check_id, title=title, outcome=Outcome.PASS, required=False)
+    return Check(
+        id=check_id,
+        title=title,
+        outcome=Outcome.WARN,
+        detail=f"shut by the policy's Denies only: {', '.join(shut)}",
+        remedy="aws kms revoke-grant, when nobody needs it",
+        required=False,
     )
 
 

@@ -88,7 +88,17 @@ def test_the_answer_as_json(cli: Cli, kms_service: "Kms") -> None:
     assert (ran.status, ran.stderr) == (0, "")
     assert (data["dry_run"], data["caller"], data["report"]["verdict"]) == (False, SESSION, "pass")
     assert [check["id"] for check in data["report"]["checks"]] == [
-        *("apply.customer-key", "apply.state", "apply.size", "apply.lockout", "apply.findings", "apply.proof"),
+        *(
+            "apply.customer-key",
+            "apply.state",
+            "apply.size",
+            "apply.characters",
+            "apply.principals",
+            "apply.lockout",
+            "apply.grants",
+            "apply.findings",
+            "apply.proof",
+        ),
     ]
     assert {check["outcome"] for check in data["report"]["checks"]} == {"pass"}
     changes = target.pop("difference")["changes"]
@@ -346,6 +356,34 @@ def test_a_policy_that_cannot_be_read_back_is_trouble(cli: Cli, kms_service: "Km
         f"nitroctl: error: {KEY}: kms:GetKeyPolicy was refused: ThrottlingException: Rate exceeded {REQUEST} "
         "[aws.throttled]\n"
     )
+
+
+def test_an_interruption_after_the_write_says_what_may_be(
+    cli: Cli, kms_service: "Kms", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    kms_service.create(good(A))
+    monkeypatch.setattr(policies, "_sleep", interrupted)
+    ran = apply(cli, good(A, B), "--yes")
+    [backup] = kept()
+    assert (ran.status, ran.stdout) == (130, "")
+    assert ran.stderr == SHOWN + (
+        f"nitroctl: note: {KEY}: stopped while writing: KMS may have the new policy; the old one is {backup}; "
+        f"nitroctl kms show --key {KEY} tells, nitroctl kms undo puts it back\n"
+        "nitroctl: note: interrupted\n"
+    )
+
+
+def test_a_policy_that_is_read_back_as_nonsense_is_trouble(cli: Cli, kms_service: "Kms") -> None:
+    kms_service.create(good(A))
+    kms_service.knobs.after["PutKeyPolicy"] = lambda: kms_service.knobs.replace.update(
+        GetKeyPolicy=lambda answer: {**answer, "Policy": '{"Statement": [], "Statement": []}'}
+    )
+    ran = apply(cli, good(A, B), "--yes", "--quiet")
+    assert (ran.status, "[json.duplicate-key]" in ran.stderr) == (3, True)
+    assert ran.stdout.splitlines()[0] == f"✗ {KEY}: written, and what it has now could not be read"
 
 
 def test_what_kms_refuses_leaves_nothing_behind(cli: Cli, kms_service: "Kms") -> None:

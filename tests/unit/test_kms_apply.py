@@ -50,7 +50,17 @@ def test_a_good_policy_passes_every_question() -> None:
     assert [(each.id, each.outcome) for each in found.report] == [
         (name, Outcome.PASS)
         for name in (
-            *("apply.customer-key", "apply.state", "apply.size", "apply.lockout", "apply.findings", "apply.proof"),
+            *(
+                "apply.customer-key",
+                "apply.state",
+                "apply.size",
+                "apply.characters",
+                "apply.principals",
+                "apply.lockout",
+                "apply.grants",
+                "apply.findings",
+                "apply.proof",
+            ),
         )
     ]
     assert (found.needed, found.report.passed) == (True, True)
@@ -170,7 +180,9 @@ def test_one_that_was_not_accepted_refuses_still() -> None:
 
 def test_a_grant_that_the_new_policy_leaves_open_refuses() -> None:
     grant = {"GrantId": "g-1", "GranteePrincipal": ROLE, "Operations": ["Decrypt"]}
-    assert refusals(plan(good(A), grants=(grant,))) == []
+    shut = plan(good(A), grants=(grant,))
+    assert refusals(shut) == []
+    assert check(shut, "apply.grants").detail == f"shut by the policy's Denies only: g-1 to {ROLE}"
     assert refusals(plan(good(A, Unattested=None, Other=None), grants=(grant,))) == ["kp044.live-grants", "apply.proof"]
 
 
@@ -201,3 +213,30 @@ def test_a_proof_that_is_open_is_told_and_does_not_refuse(monkeypatch: pytest.Mo
 def test_a_condition_on_a_register_that_can_be_absent_is_refused() -> None:
     loose = statement(Sid="Use", Condition={"StringEqualsIfExists": {PCR0: A}})
     assert "kp007.if-exists" in refusals(plan(good(A, Use=loose, Unattested=None, Other=None)))
+
+
+@pytest.mark.parametrize(
+    ("text", "detail"),
+    [("€", "it has U+20AC"), ("\x7f", ""), ("é", ""), ("\ud800", "it has U+D800"), ("\x1f", "it has U+001F")],
+)
+def test_characters_that_kms_does_not_take_are_refused(text: str, detail: str) -> None:
+    policy = good(A) | {"Id": text}
+    compact = json.dumps(policy, ensure_ascii=False).replace("\\u001f", "\x1f")
+    found = apply.plan(
+        live(good(A)), document.parse(json.dumps(policy), where="new"), compact, who=SESSION, wish=Wish(), at=AT
+    )
+    assert (check(found, "apply.characters").detail, found.report.passed) == (detail, not detail)
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("AROAEXAMPLEEXAMPLE", "the id of one that was deleted"),
+        ("AIDAEXAMPLEEXAMPLE", "the id of one that was deleted"),
+        ("arn:aws:iam::111122223333:role/sign*", "a pattern"),
+    ],
+)
+def test_principals_that_kms_never_takes_are_refused_at_once(name: str, what: str) -> None:
+    found = plan(good(A, Old=statement(Sid="Old", Principal={"AWS": [ROLE, name]}, Action="kms:DescribeKey")))
+    assert refusals(found) == ["apply.principals"]
+    assert check(found, "apply.principals").detail == f"Old names {name}, {what}"
