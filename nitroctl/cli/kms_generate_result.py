@@ -146,8 +146,9 @@ def _told(layered: Layered) -> list[str]:
     from nitroctl.checks import Outcome
 
     checks = layered.report.having(Outcome.WARN)
-    told = [f"as of {layered.at:%Y-%m-%dT%H:%M:%SZ}, {layered.file}: {check.title}: {check.detail}" for check in checks]
-    return told or [f"as of {layered.at:%Y-%m-%dT%H:%M:%SZ}: what is kept of {layered.file} opens no way around"]
+    at = f"as of {layered.at:%Y-%m-%dT%H:%M:%SZ}"
+    told = [f"{at}, with {layered.file}: {check.detail} [{check.id}]" for check in checks]
+    return told or [f"{at}: what is kept of {layered.file} opens no way around"]
 
 
 def _room(count: int) -> str:

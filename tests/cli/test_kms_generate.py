@@ -295,10 +295,19 @@ def test_what_the_kept_statements_leave_open_is_told(cli: Cli) -> None:
     ran = cli("kms", "generate", *WHO, "--onto", "current.json")
     assert ran.status == 0
     assert dated(ran.stderr.splitlines()[1]) == (
-        "nitroctl: note: as of NOW, current.json: only those who are meant to can rewrite the policy: high: statement 1"
-        " (Enable IAM User Permissions): arn:aws:iam::111122223333:root can replace the policy, and is no"
-        " --policy-writer"
+        "nitroctl: note: as of NOW, with current.json: high: statement 1 (Enable IAM User Permissions):"
+        " arn:aws:iam::111122223333:root can replace the policy, and is no --policy-writer [kp030.policy-writers]"
     )
+
+
+def test_what_lets_the_release_in_only_from_somewhere_is_told(cli: Cli) -> None:
+    policy("current.json", STALE | {"Condition": {"StringNotEquals": {"aws:SourceVpce": "vpce-1"}}})
+    ran = cli("kms", "generate", *WHO, "--onto", "current.json")
+    assert ran.status == 0
+    note = dated(ran.stderr.splitlines()[1])
+    assert note.startswith("nitroctl: note: as of NOW, with current.json: depends on ")
+    assert "aws:SourceVpce" in note
+    assert note.endswith(" [generated.let-in]")
 
 
 # -- what cannot be generated
