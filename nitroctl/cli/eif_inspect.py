@@ -10,7 +10,7 @@ from nitroctl.cli.eif_signature_view import signature_json
 from nitroctl.cli.eif_view import ImageFile, identity, instant, section_json, section_table, view_json, views
 from nitroctl.instants import rfc3339
 from nitroctl.render.result import Export, Result, Stream
-from nitroctl.render.view import Block, Checks, Fields, Heading, Headline, Value
+from nitroctl.render.view import Block, Checks, Fields, Heading, Headline, Text, Value
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -155,8 +155,20 @@ def _everything(found: Found, report: "Report", now: "datetime") -> list[Block]:
         view.append(eif_contents.ramdisks_block(found.summaries))
     if sum(len(summary.faults) + summary.more_faults for summary in found.summaries) > 1:  # one is told by the check
         view += eif_contents.faults_block(enumerate(found.summaries, 1))
-    view += [*_metadata(measured), *_signature(measured, now), Heading("Checks"), Checks(report)]
+    view += [*_metadata(measured), *_signature(measured, now), *_checks(report)]
     return view if measured.measurable else [*view, *views(measured)]
+
+
+def _checks(report: "Report") -> list[Block]:
+    """Return every check but those that others block: of a file that is no image, these are all the rest."""
+    from nitroctl.checks import Outcome, Report
+
+    blocked = [check for check in report.having(Outcome.SKIP) if check.required]
+    blocks: list[Block] = [Heading("Checks"), Checks(Report.of(check for check in report if check not in blocked))]
+    if blocked:
+        many = "1 more check is" if len(blocked) == 1 else f"{len(blocked)} more checks are"
+        blocks.append(Text(f"{many} blocked by what failed; --json has them all.", "dim"))
+    return blocks
 
 
 def _listed(found: Found) -> list[Block]:

@@ -502,3 +502,26 @@ def test_every_malformed_image_gets_an_answer(cli: Cli, options: tuple[str, ...]
     assert len(files) > 15
     for file in files:
         assert cli("eif", "inspect", str(file), *options).status in (0, 1, 3), file
+
+
+def test_of_a_file_that_is_no_image_it_is_said_once_that_nothing_else_was_checked(cli: Cli) -> None:
+    Path("program").write_bytes(b"\x7fELF" + bytes(1000))
+    assert cli("eif", "inspect", "program") == Ran(
+        1,
+        "✗ program is refused: the file is not an enclave image\n"
+        "sha256  not computed: the headers are those of no readable image\n"
+        "size    1004 bytes\n"
+        "\n"
+        "Checks\n"
+        "✓ The file holds a whole file header\n"
+        "✗ The file begins with the mark of an enclave image\n"
+        "  the file is not an enclave image\n"
+        "  expected  2e 65 69 66\n"
+        "  actual    7f 45 4c 46\n"
+        "  fix: name the file that nitro-cli build-enclave wrote as --output-file\n"
+        "  [eif.magic]\n"
+        "20 more checks are blocked by what failed; --json has them all.\n",
+        "",
+    )
+    checks = cli("eif", "inspect", "program", "--json").json["data"]["report"]["checks"]
+    assert sum(check["detail"] == "not checked: blocked by eif.magic" for check in checks) == 20
