@@ -263,7 +263,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Sign again, on another disk; the old file is unchanged.",
     ),
     "aws.key-arn": _E(
-        "What begins with arn: in place of a private key is not the ARN of a KMS key or alias.",
+        "What was given for a key in KMS is not the ARN of a KMS key or alias, which has the Region in it.",
         (
             "a key id without region and account",
             "the ARN of something else",
