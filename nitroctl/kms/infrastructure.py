@@ -78,7 +78,7 @@ def _cloudformation(policy: KeyPolicy, targets: Targets, name: str) -> str:
         "Properties": properties,
     }
     template = {"AWSTemplateFormatVersion": "2010-09-09", "Resources": {logical_name(name): resource}}
-    return json.dumps(template, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(template, indent=2, ensure_ascii=True) + "\n"
 
 
 def logical_name(name: str) -> str:

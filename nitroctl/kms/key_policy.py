@@ -22,6 +22,7 @@ REFUSED: Final = re.compile(r"[^\t\n\r\u0020-\u00ff]")
 #: Principal of a statement about everybody.
 EVERYBODY: Final = ("*",)
 
+_CONTROLS: Final = re.compile(r"[\u007f-\u009f\u00ad]")
 _SID: Final = re.compile(r"Nitroctl[A-Za-z0-9]{1,100}")
 _ATTESTATION_KEY: Final = "kms:RecipientAttestation:PCR{}"
 
@@ -137,7 +138,7 @@ class KeyPolicy:
 
     def pretty(self) -> str:
         """Return the policy as JSON indented by two spaces: the form to read and to commit."""
-        return json.dumps(self.document(), indent=2, ensure_ascii=False)
+        return _written(json.dumps(self.document(), indent=2, ensure_ascii=False))
 
     @property
     def size(self) -> int:
@@ -151,4 +152,9 @@ class KeyPolicy:
 
 
 def _compact(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _written(json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+
+
+def _written(text: str) -> str:
+    """Return JSON with escapes for what KMS takes in a policy and a terminal takes for a command."""
+    return _CONTROLS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)

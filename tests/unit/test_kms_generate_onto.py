@@ -213,6 +213,15 @@ def test_a_character_that_kms_refuses_is_not_kept(text: str) -> None:
     assert caught.value.message == (f"policy.json: /Statement/1/Sid: U+{ord(text):04X}, a character that KMS refuses")
 
 
+def test_what_a_terminal_would_take_for_a_command_is_written_as_an_escape() -> None:
+    hostile = ODD | {"Sid": "x\u009b31m\u007f"}
+    policy = onto({"Statement": [hostile]}, ONE)
+    for text in (policy.compact(), policy.pretty()):
+        assert "\\u009b31m\\u007f" in text
+        assert json.loads(text)["Statement"][0] == hostile
+    assert onto(policy.document(), ONE).compact() == policy.compact()
+
+
 def test_letters_that_kms_takes_are_kept_and_counted_as_they_are_sent() -> None:
     policy = onto({"Statement": [ODD]}, ONE)
     assert "clés" in policy.compact()

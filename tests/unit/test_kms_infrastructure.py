@@ -27,7 +27,7 @@ ODD = {
     "Resource": "*",
     "Condition": {
         "StringNotLike": {
-            "aws:userid": ["*:${aws:username}", "%{if true}", "$${x}", 'a\\b"c"\n\t<&>\'clés', "${*}", "EOT\nPOLICY\n"]
+            "aws:userid": ["*:${aws:username}", "%{if true}", "$${x}", 'a\\b"c"\n\t<&>\'clés\u009b', "${*}", "EOT\nPOLICY\n"]
         }
     },
 }
