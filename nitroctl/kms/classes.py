@@ -189,17 +189,17 @@ def domain(variable: str, atoms: Sequence[Atom], lookup: Lookup, budget: Budget,
 
     ``lookup``: the values of policy variables, as far as the request's caller says them.
     """
-    kinds = {each.family for each in atoms} - {""}
+    kinds = {each.family for each in atoms} - {"", "none"}
     found = dict.fromkeys([*_texts(atoms, lookup, budget, more)] if not kinds or "text" in kinds or more else [])
     for kind in sorted(kinds & set(_VALUES)):
         values = [value for each in atoms if each.family == kind for value in each.condition.values]
         found |= dict.fromkeys(_VALUES[kind](values))
-    singles = list(found)
+    singles = list(found) or ["other"]
     sets = {(each.condition.operator.set_operator, id(each)) for each in atoms if each.condition.operator.set_operator}
     incomplete = _mixed(atoms, kinds if len(kinds) < 2 else set())  # noqa: PLR2004  (two kinds of comparison)
     choices = [Choice(present(text)) for text in singles]
     if sets or variable in _SEVERAL:
-        most = max(len(sets), len(more), 1)
+        most = len(sets) + len(more)
         several = itertools.islice(
             itertools.chain.from_iterable(
                 itertools.combinations([text for text in singles if text], size) for size in range(2, most + 1)

@@ -33,6 +33,8 @@ FROM_CALLER: Final = (
     "aws:username",
     "kms:calleraccount",
 )
+#: What makes a role or user one: partition, account, kind and name, whatever its path or case.
+_Place = tuple[str, str, str, str]
 #: Condition keys that have a caller's ARN.
 _ARNS: Final = ("aws:principalarn", "kms:granteeprincipal")
 _ACCOUNT: Final = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9])")
@@ -115,36 +117,45 @@ def _obstacle(about: Iterable[Atom]) -> str:
 
 
 def _named(texts: Iterable[str]) -> list[CallerClass]:
-    """Return the roles, users and sessions that are named, and of a role with named sessions another session."""
-    roles, sessions = dict[tuple[str, str, str, str], Caller](), dict[tuple[str, str, str, str], list[Caller]]()
+    """Return the roles, users and sessions that are named, and of a role with named sessions another session.
+
+    A role that is named with several paths is one for each: which is its own, the policy does not say.
+    """
+    roles, sessions = dict[_Place, dict[str, Caller]](), dict[_Place, list[Caller]]()
     for text in texts:
-        if "*" in text or "?" in text or not text.startswith("arn:"):
-            continue
-        try:
-            caller = callers.parse(text)
-        except UsageError:
-            continue
-        if caller.kind is Is.ROOT:
+        caller = None if "*" in text or "?" in text else _parsed(text)
+        if caller is None or caller.kind is Is.ROOT:
             continue
         place = (caller.partition, caller.account, caller.kind.value, caller.name.lower())
         if caller.session is not None:
             sessions.setdefault(place, []).append(caller)
         else:
-            roles.setdefault(place, caller)
+            roles.setdefault(place, {}).setdefault(caller.arn, caller)
     found = [
         CallerClass(caller=caller, what=f"the {caller.kind.value} that is named")
-        for place, caller in roles.items()
+        for place, named in roles.items()
         if place not in sessions
+        for caller in named.values()
     ]
     for place, known in sessions.items():
-        role = roles.get(place)
-        arn = role.arn if role else f"arn:{place[0]}:iam::{place[1]}:role/{known[0].name}"
-        names = {each.session for each in known}
-        other = next(name for number in itertools.count() if (name := f"session{number or ''}") not in names)
-        another = callers.parse(f"arn:{place[0]}:sts::{place[1]}:assumed-role/{known[0].name}/{other}")
-        for caller, what in [*((each, "the session that is named") for each in known), (another, "another session")]:
-            found.append(CallerClass(caller=caller, what=what, given={"aws:principalarn": present(arn)}))
+        name, names = known[0].name, {each.session for each in known}
+        other = next(text for number in itertools.count() if (text := f"session{number or ''}") not in names)
+        another = callers.parse(f"arn:{place[0]}:sts::{place[1]}:assumed-role/{name}/{other}")
+        for arn in roles.get(place, {f"arn:{place[0]}:iam::{place[1]}:role/{name}": another}):
+            for caller, what in [
+                *((each, "the session that is named") for each in known),
+                (another, "another session"),
+            ]:
+                found.append(CallerClass(caller=caller, what=what, given={"aws:principalarn": present(arn)}))
     return found
+
+
+def _parsed(text: str) -> Caller | None:
+    """Return whom a principal or a value of ``aws:PrincipalArn`` names; None when that is nobody who calls."""
+    try:
+        return callers.parse(text)
+    except UsageError:
+        return None
 
 
 def _unnamed_account(accounts: Iterable[str]) -> str:
@@ -285,8 +296,4 @@ def _stranger(text: str) -> bool:
         return False
     if "*" in text or "?" in text:
         return False  # open for every caller already
-    try:
-        callers.parse(text)
-    except UsageError:
-        return True
-    return False
+    return _parsed(text) is None

@@ -310,6 +310,8 @@ def _grants(search: Search, found: _Found, forbidden: Mapping[Property, Forbidde
     for group in search.groups:
         for mode in search.modes(group, CREATE_GRANT):
             _made(search, found, group, mode, working)
+    if working.ways or working.perhaps:
+        found.open.update(dict.fromkeys(search.strangers(CREATE_GRANT)))
 
 
 def _made(search: Search, found: _Found, group: Group, mode: Mode, working: _Working) -> None:

@@ -262,7 +262,7 @@ class Scene:
 
     def opaque(self, atom: Atom) -> bool:
         """Whether a condition compares with what the request may choose."""
-        return any(self.fixed(name) is None for name in atom.names)
+        return any(name.startswith(ATTESTATION) or self.fixed(name) is None for name in atom.names)
 
     def start(self) -> dict[str, int]:
         """Return the box of all values that the mode allows."""
@@ -330,11 +330,13 @@ class Scene:
             return last
         return choices[(bits & -bits).bit_length() - 1]
 
-    def fits(self, box: Mapping[str, int]) -> Mapping[str, int] | None:
+    def fits(self, box: Mapping[str, int], *, strict: bool) -> Mapping[str, int] | None:
         """Return the box with an encryption context whose names are those that its keys say; None if there is none."""
         if CONTEXT_KEYS not in box or self.action not in actions.WITH_CONTEXT:
             return box
         keys = self.domain(CONTEXT_KEYS)
+        if keys.incomplete and not strict:
+            return box
         names = [each for each in box if each.startswith(CONTEXT)]
         for at, choice in sorted(enumerate(keys.choices), key=lambda each: len(each[1].actual.values)):
             if not box[CONTEXT_KEYS] >> at & 1 or "" in choice.actual.values:

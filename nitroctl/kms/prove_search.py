@@ -14,6 +14,7 @@ Every request that is found is put to :func:`nitroctl.kms.authorize.decide`, and
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from nitroctl.kms import actions, classes_callers, operators
@@ -246,7 +247,7 @@ class Search:
             for each in deny.rule.atoms:
                 parts[each.variable] = parts.get(each.variable, 0) | scene.answers(each, strict=strict)[1]
             clauses.append(Clause(parts, deny.rule.label))
-        for count, found in enumerate(walk.boxes(box, clauses, scene.fits)):
+        for count, found in enumerate(walk.boxes(box, clauses, partial(scene.fits, strict=strict))):
             if count == _TRIED:
                 return
             yield found

@@ -6,17 +6,23 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nitroctl import pcr
-from nitroctl.kms import authorize
+from nitroctl.kms import authorize, lint
 from nitroctl.kms.authorize import Policies, Verdict
-from nitroctl.kms.document import Kind
+from nitroctl.kms.document import Kind, parse
+from nitroctl.kms.generate import ATTESTED_ACTIONS, generate
+from nitroctl.kms.lint_key import KeyFacts
+from nitroctl.kms.lint_reading import Reading, Wanted
+from nitroctl.kms.lint_rules import Severity
+from nitroctl.kms.matrix import Answer, matrix
 from nitroctl.kms.operators import ABSENT, present
-from nitroctl.kms.prove import Proof, prove
+from nitroctl.kms.prove import Proof, Property, prove
 from nitroctl.kms.request import Attested, Platform, Request
 from nitroctl.kms.truth import Truth
+from nitroctl.records import Entry, Ledger
 from tests.kms_requests import (
     ACCOUNT,
     AT,
@@ -30,12 +36,14 @@ from tests.kms_requests import (
     request,
     statement,
 )
+from tests.property.test_kms_generate import ENCLAVE, releases, targets
 from tests.records import register
 
 A, B, FRESH = register("a"), register("b"), register("fresh")
 PCR0, PCR8 = "kms:RecipientAttestation:PCR0", "kms:RecipientAttestation:PCR8"
 TAG, TEAM = "aws:PrincipalTag/team", "kms:EncryptionContext:app"
 ADMIN = f"arn:aws:iam::{ACCOUNT}:role/admin"
+WRITER = f"arn:aws:iam::{ACCOUNT}:role/writer"
 EVERYTHING = (policy(identity(Action="*"), kind=Kind.IDENTITY),)
 
 Members = dict[str, Any]
@@ -344,3 +352,44 @@ def test_what_is_proved_no_request_walks_around(
             assert found.holds is Truth.NO
         elif verdict is Verdict.UNDECIDED:
             assert found.holds is not Truth.YES
+
+
+# What kms generate writes -------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=50)
+@given(releases(), st.lists(st.sampled_from(ATTESTED_ACTIONS), min_size=1, unique=True))
+def test_what_is_generated_passes_lint_matrix_and_prove(entries: tuple[Entry, ...], actions: list[str]) -> None:
+    made, ledger = generate(entries, targets(actions)), Ledger.of(entries)
+    document = parse(made.compact(), where="policy.json")
+    found = prove(Policies(key=(document,)), at=AT, properties=[*Property], recorded=ledger, writers=[WRITER])
+    assert (found.holds, found.open) == (Truth.YES, ())
+    # A grant could mix registers of two releases, but reaches no image that nobody named.
+    assert prove(Policies(key=(document,)), at=AT).grants_closed is Truth.YES
+    assert [each.who.caller.arn for each in found.openings if each.action == "kms:PutKeyPolicy"] == [WRITER]
+    severe = [
+        each.rule.number
+        for each in lint.findings(Reading(document, KeyFacts(), Wanted(ledger=ledger)))
+        if each.severity in (Severity.CRITICAL, Severity.HIGH)
+    ]
+    assert severe == []
+    table = matrix(Policies(key=(document,)), ledger, at=AT)
+    kinds = {column.name: column for column in table.columns}
+    for row in table.rows:
+        for name, answers in row.attested.items():
+            for action, answer in answers.items():
+                enclave = row.who.caller.arn == ENCLAVE and action in actions
+                recorded = kinds[name].kind == "recorded" or (
+                    kinds[name].entry and matches(entries, kinds[name].attested)
+                )
+                assert answer is (Answer.ALLOWED if enclave and recorded else Answer.DENIED), (name, action)
+        assert row.open == ()
+        assert row.others["kms:CreateGrant"] is Answer.DENIED
+        assert row.others["kms:ReEncryptFrom"] is Answer.DENIED
+
+
+def matches(entries: tuple[Entry, ...], document: Attested | None) -> bool:
+    """Whether a document has what some release pins."""
+    return document is not None and any(
+        all(document.pcrs.get(index) == value for index, value in entry.pinned.items()) for entry in entries
+    )

@@ -121,6 +121,16 @@ CALLERS: dict[str, tuple[list[Any], str]] = {
         ],
         f"arn:aws:iam::{ACCOUNT}:role/ops-",
     ),
+    "a role by another path than a Deny has": (
+        [
+            statement("Deny", Principal="*", Condition={"StringEquals": {"aws:PrincipalArn": ROLE}}),
+            statement(
+                Principal={"AWS": ROOT},
+                Condition={"StringEquals": {"aws:PrincipalArn": ROLE.replace("role/", "role/team/")}},
+            ),
+        ],
+        ROLE.replace("role/", "role/team/"),
+    ),
     "a role of another account by a pattern": (
         [statement(Principal="*", Condition={"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::1234*:role/ops"}})],
         "arn:aws:iam::123400000000:role/ops",
@@ -175,6 +185,13 @@ OPEN_SHAPES: dict[str, list[Any]] = {
         gate(StringEquals={APP: "x"}, **{"ForAnyValue:StringEquals": {KEYS: "more"}}),
         denied(**{"ForAllValues:StringEquals": {KEYS: "app"}}),
     ],
+    "an encryption context of three names": [
+        gate(StringEquals={APP: "x", f"{APP}2": "y"}, **{"ForAnyValue:StringEquals": {KEYS: "more"}}),
+    ],
+    "a key under an operator that is none, elsewhere": [
+        gate(Null={TAG: "false"}),
+        statement("Deny", Principal="*", Action="kms:Encrypt", Condition={"Odd": {TAG: "a"}}),
+    ],
     "an empty value": [gate(StringLike={TAG: "*"}), denied(StringLike={TAG: "?*"})],
     "an absent tag": [gate(Bool={"aws:SecureTransport": "true"}), denied(Null={TAG: "false"})],
     "through a service": [gate(StringEquals={"kms:ViaService": "s3.eu-west-1.amazonaws.com"})],
@@ -222,6 +239,18 @@ def test_what_no_value_meets_is_proved(name: str) -> None:
 
 
 UNDECIDED: dict[str, tuple[list[Any], str]] = {
+    "more names than can be tried": (
+        [gate(StringEquals={f"{APP}{n}": "x" for n in range(14)}, **{"ForAllValues:StringLike": {KEYS: "a*"}})],
+        "kms:encryptioncontextkeys, whose values can be combined in too many ways",
+    ),
+    "a register as a variable": (
+        [gate(StringEquals={TAG: f"${{{PCR0}}}"})],
+        "aws:PrincipalTag/team, which is compared with what the request itself may choose",
+    ),
+    "who makes a grant for a service": (
+        [GOOD, statement(Principal={"Service": "ec2.amazonaws.com"}, Action="kms:CreateGrant")],
+        "statement 2 allows kms:CreateGrant to ec2.amazonaws.com, and nobody here can play that caller",
+    ),
     "an operator that is none": (
         [gate(StringEqual={TAG: "a"})],
         "statement 1: StringEqual, which is no condition operator",
