@@ -13,7 +13,7 @@ from nitroctl.kms.explain_reason import Bearing, Difference, Reason
 from nitroctl.kms.explain_registers import Origin, listed, standing
 from nitroctl.kms.explain_registers import reasons as register_reasons
 from nitroctl.kms.explain_statements import differing, shown, unattested
-from nitroctl.kms.operators import Presence, name, negated
+from nitroctl.kms.operators import Presence, name
 from nitroctl.kms.request import Platform, Request, register
 from nitroctl.kms.trace import is_attestation, label
 from nitroctl.records import Status
@@ -33,14 +33,14 @@ def reasons(deny: Traced, allow: Traced | None, request: Request, origin: Origin
         yield _reason("explain.unknown-key", deny, said, "write kms:RecipientAttestation:PCR0, or ImageSha384")
         return
     absent = next((met for met in conditions if met.actual.presence is Presence.ABSENT), None)
-    differences = [each for each in differing(deny, request, origin) if each.value is not None]
+    differences = differing(deny, request, origin)
     if absent is not None:
         yield _absent(deny, absent, request)
     elif differences and allow is not None:
         yield _stale(deny, allow, differences, request, origin)
     elif differences:
         yield from register_reasons(differences, (deny,), request.attested, origin)
-    elif any(_names(met) for met in conditions):
+    elif any(name(met.condition.operator) != "Null" for met in conditions):
         yield _named(deny, request, origin)
     else:
         yield _plain(deny, request)
@@ -50,10 +50,6 @@ def _reason(reason_id: str, deny: Traced, said: str, do: str, registers: Sequenc
     return Reason(
         id=reason_id, bearing=Bearing.DECIDES, said=said, do=do, statements=(deny,), registers=tuple(registers)
     )
-
-
-def _names(met: Met) -> bool:
-    return not negated(met.condition.operator) and name(met.condition.operator) != "Null"
 
 
 def _absent(deny: Traced, met: Met, request: Request) -> Reason:
@@ -75,7 +71,7 @@ def _stale(deny: Traced, allow: Traced, differences: Sequence[Difference], reque
     recorded = standing(request.attested, origin.ledger) if request.attested else ()
     image = f"this image ({recorded[0].id})" if recorded else "this image"
     ids = sorted({entry.id for each in differences for entry in each.expected_of})
-    but = f"all but {listed(ids)}" if ids else f"all but {len(differences[0].expected)} other values"
+    but = f"all but {listed(ids)}" if ids else "all but others that are not recorded"
     names = listed(each.name for each in differences)
     said = f"{label(deny)} is left over: by {names} it denies {but}, and {label(allow)} lets {image} in"
     do = (
@@ -88,8 +84,7 @@ def _named(deny: Traced, request: Request, origin: Origin) -> Reason:
     """Return the reason for a Deny of exactly the registers that the document has."""
     attested = request.attested
     recorded = standing(attested, origin.ledger) if attested else ()
-    zero = attested is not None and attested.platform is Platform.ENCLAVE and pcr.is_zero(attested.pcrs.get(0, b"\1"))
-    if zero:
+    if attested and attested.platform is Platform.ENCLAVE and attested.pcrs.get(0) == pcr.ZERO:
         said = f"the enclave ran in debug mode, which {label(deny)} denies: PCR0 is zero"
         return _reason("explain.debug", deny, said, "run it without --debug-mode")
     if recorded and recorded[0].status is Status.REVOKED:

@@ -50,12 +50,12 @@ class Presented:
 
 def present(cbor: bytes, *, where: str, at: datetime, roots: tuple[Root, ...]) -> Presented:
     """Return what KMS makes of the document ``cbor`` in a call at ``at``. Never raises for bad content."""
-    judge = Judge(roots=roots, at=at, chosen="given")
+    judge = Judge(roots=roots, at=at)
     judged = judge.judge(cbor)
-    made = judged if judged.passed else replace(judge, at=None, chosen="document").judge(cbor)
+    made = judged if judged.passed else replace(judge, at=None).judge(cbor)
     document = judged.parsed.document
     if document is None or not made.passed:
-        return Presented(faults=(_not_authentic(made, where),), document=document, root=made.root)
+        return Presented(faults=(_not_authentic(made, where),), document=document)
     links = made.verified.chain.certificates
     begins, ends = max(link.not_before for link in links), min(link.not_after for link in links)
     faults = [] if judged.passed else [_lifetime(where, at, begins, ends)]
@@ -96,6 +96,5 @@ def _public_key(document: Document, where: str) -> list[Reason]:
         recipient_key(document.public_key)
     except CannotAnswer as error:
         said = f"{where}: {error.message}"
-        do = error.hints[0] if error.hints else ""
-        return [Reason(id="explain.public-key", bearing=Bearing.DECIDES, said=said, do=do)]
+        return [Reason(id="explain.public-key", bearing=Bearing.DECIDES, said=said, do="; ".join(error.hints))]
     return []

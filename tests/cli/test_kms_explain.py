@@ -145,6 +145,7 @@ def test_what_is_no_document_is_an_answer_and_no_policy_is_asked(cli: Cli) -> No
     data = explain(cli, "--json", at=AT[:2]).json["data"]
     assert (data["policies"], data["request"]["attested"], data["document"]["authentic"]) == (None, None, False)
     assert (data["kms_answers"], data["not_looked_at"]) == ("ValidationException", [])
+    assert (data["document"]["module_id"], data["document"]["in_its_period"]) == (documents.module_id(), False)
 
 
 def test_in_json_everything_is_told(cli: Cli) -> None:

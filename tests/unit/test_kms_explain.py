@@ -18,7 +18,7 @@ from nitroctl.kms.explain_document import present
 from nitroctl.kms.explain_reason import Bearing
 from nitroctl.kms.grants import Grant
 from nitroctl.kms.request import Request
-from nitroctl.records import Ledger
+from nitroctl.records import Ledger, Status
 from tests import documents, explained, records
 from tests.conftest import vectors
 from tests.explained import ADMIN, UNATTESTED, allow, deny_all_but, document, tpm_document
@@ -248,6 +248,61 @@ def test_a_deny_of_zeros_is_told_as_debug_mode() -> None:
         "explain.debug",
         "the enclave ran in debug mode, which Zero (policy.json line 1) denies: PCR0 is zero",
     )
+
+
+def test_an_image_that_is_revoked_under_another_name_is_revoked() -> None:
+    other = explained.entry(
+        "9", Status.REVOKED, component="older", pcrs={**records.pcrs("3"), 8: explained.CERTIFICATE}
+    )
+    found = why(cbor=document("3"), ledger=Ledger.of([*explained.ledger(), other]))
+    assert [entry.id for entry in found.recorded] == ["older-9@prod", "signer-3@prod"]
+    assert decisive(found) == ["explain.revoked"]
+
+
+def test_a_recorded_image_where_the_policy_names_none_that_is() -> None:
+    found = why(ADMIN, allow("unheard of", "One"), cbor=document("2"))
+    assert found.reasons[0].said == (
+        "the image is signer-2@prod, active since 2026-11-20T10:00:00Z, and the policy does not name it: One"
+        " (policy.json line 1) asks for another PCR0"
+    )
+
+
+def test_an_image_that_only_a_deny_asks_after() -> None:
+    found = why(statement(Sid="Any", Principal={"AWS": f"{ROLE}-admin"}), deny_all_but("2"), cbor=document("3"))
+    assert (found.reasons[0].id, found.reasons[0].statements[0].statement.sid) == ("explain.image", "Images")
+    assert found.reasons[0].said.endswith(
+        "the policy does not name it: Images (policy.json line 1) denies all but that of signer-2@prod"
+    )
+
+
+def test_an_image_of_a_nitrotpm() -> None:
+    gate = {"StringEquals": {f"{explained.PREFIX}NitroTPMPCR4": records.register("other").hex()}}
+    found = why(statement(Sid="Tpm", Condition=gate), cbor=tpm_document())
+    assert first(found) == (
+        "explain.image",
+        "the image is not recorded, and the policy does not name it: Tpm (policy.json line 1) asks for another PCR4",
+    )
+
+
+def test_an_unsigned_image_that_is_not_named_has_both_reasons() -> None:
+    found = why(ADMIN, ONE, cbor=document("3", {8: pcr.ZERO}))
+    assert decisive(found) == ["explain.image", "explain.signer"]
+
+
+def test_in_debug_mode_what_is_not_zero_is_a_reason_of_its_own() -> None:
+    zeros = dict.fromkeys((0, 1, 2), pcr.ZERO)
+    found = why(ADMIN, ONE, cbor=document(changes={**zeros, 3: pcr.for_role(f"{ROLE}-admin")}))
+    assert decisive(found) == ["explain.debug", "explain.role"]
+    assert [[each.name for each in reason.registers] for reason in found.reasons[:2]] == [["PCR0"], ["PCR3"]]
+
+
+def test_of_a_policy_that_asks_for_no_image_debug_mode_is_no_reason() -> None:
+    zeros = dict.fromkeys((0, 1, 2, 8), pcr.ZERO)
+    gate = {"StringEquals": {f"{explained.PREFIX}PCR8": explained.CERTIFICATE.hex()}}
+    found = why(statement(Sid="Signed", Condition=gate), cbor=document(changes=zeros))
+    assert decisive(found) == ["explain.signer"]
+    assert [each.statement.sid for each in found.reasons[0].statements] == ["Signed"]
+    assert [each.name for each in found.reasons[0].registers] == ["PCR8"]
 
 
 # Single registers -------------------------------------------------------------------------------------------------
@@ -532,6 +587,62 @@ def test_a_deny_in_an_iam_policy_is_said_to_be_there() -> None:
         "explain.deny",
         f"an IAM policy of the caller, Stop (policy.json line 1) denies kms:Decrypt to {ROLE}, whatever it attests",
     )
+
+
+@pytest.mark.parametrize(
+    ("condition", "reason"),
+    [({"Null": {PCR0: "true"}}, "explain.action"), ({}, "explain.deny")],
+    ids=["registers", "plain"],
+)
+def test_a_deny_of_an_action_that_takes_no_document(condition: dict[str, Any], reason: str) -> None:
+    deny = statement("Deny", Sid="No", Action="kms:*", Condition=condition)
+    found = why(statement(Sid="Any", Action="kms:Encrypt"), deny, action="kms:Encrypt")
+    assert decisive(found) == [reason]
+    assert [each.statement.sid for each in found.reasons[0].statements] == ["No"]
+
+
+def test_a_deny_of_whoever_attests_is_told_by_its_condition() -> None:
+    found = why(ONE, statement("Deny", Sid="No", Condition={"Null": {PCR0: "false"}}))
+    assert first(found) == (
+        "explain.deny",
+        f"No (policy.json line 1) denies kms:Decrypt to {ROLE}, by its condition on {PCR0} Null",
+    )
+
+
+def test_a_deny_of_a_revoked_image_is_told_as_that() -> None:
+    gate = {"StringEquals": {PCR0: records.pcrs("0.8")[0].hex()}}
+    found = why(statement(Sid="Any"), statement("Deny", Sid="Gone", Condition=gate), cbor=document("0.8"))
+    assert first(found) == (
+        "explain.revoked",
+        "the image is signer-0.8@prod, which was revoked and which Gone (policy.json line 1) denies",
+    )
+
+
+def test_a_deny_of_a_register_of_a_nitrotpm() -> None:
+    gate = {"StringEquals": {f"{explained.PREFIX}NitroTPMPCR4": records.register("boot").hex()}}
+    found = why(statement(Sid="Any"), statement("Deny", Sid="Boot", Condition=gate), cbor=tpm_document())
+    assert decisive(found) == ["explain.deny"]
+
+
+def test_a_deny_for_enclaves_that_does_not_except_a_nitrotpm() -> None:
+    found = why(statement(Sid="Any"), UNATTESTED, cbor=tpm_document())
+    assert first(found) == (
+        "explain.platform",
+        "Unattested (policy.json line 1) denies what has no register of an enclave, and the document is of a NitroTPM",
+    )
+    tpm = statement("Deny", Sid="Tpm", Condition={"Null": {f"{explained.PREFIX}NitroTPMPCR4": "true"}})
+    assert why(statement(Sid="Any"), tpm).reasons[0].said == (
+        "Tpm (policy.json line 1) denies what has no register of a NitroTPM, and the document is of an enclave"
+    )
+
+
+def test_a_deny_that_is_left_over_names_its_registers_also_without_records() -> None:
+    found = why(ONE, deny_all_but("2"), ledger=Ledger())
+    assert found.reasons[0].said == (
+        "Images (policy.json line 1) is left over: by PCR0 it denies all but others that are not recorded, and One"
+        " (policy.json line 1) lets this image in"
+    )
+    assert [each.name for each in found.reasons[0].registers] == ["PCR0"]
 
 
 # Other ways -------------------------------------------------------------------------------------------------------
