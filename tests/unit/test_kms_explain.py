@@ -14,10 +14,10 @@ from nitroctl.kms import caller
 from nitroctl.kms.authorize import Policies, Verdict
 from nitroctl.kms.document import Kind
 from nitroctl.kms.explain import Explanation, explain
-from nitroctl.kms.explain_document import present
+from nitroctl.kms.explain_document import Presented, present
 from nitroctl.kms.explain_reason import Bearing
 from nitroctl.kms.grants import Grant
-from nitroctl.kms.request import Request
+from nitroctl.kms.request import Attested, Platform, Request
 from nitroctl.records import Ledger, Status
 from tests import documents, explained, records
 from tests.conftest import vectors
@@ -368,6 +368,42 @@ def test_a_register_beside_the_image(
 ) -> None:
     found = why(ADMIN, allow("1", "One", asked), UNATTESTED, cbor=document(changes=changes), ledger=Ledger())
     assert (decisive(found), found.reasons[0].said) == ([reason], said)
+
+
+@pytest.mark.parametrize(
+    ("index", "said", "do"),
+    [
+        (
+            15,
+            "PCR15 is not in the document",
+            "ask for a register that such documents have",
+        ),
+        (
+            16,
+            "PCR16 is not in the document: the enclave did not lock it",
+            "let the enclave extend and lock it before it asks for the document: only locked registers are attested",
+        ),
+    ],
+    ids=["before", "first"],
+)
+def test_a_register_that_the_document_does_not_have(index: int, said: str, do: str) -> None:
+    few = {number: value for number, value in explained.registers().items() if number < 15}
+    presented = Presented(faults=(), attested=Attested(platform=Platform.ENCLAVE, pcrs=few, complete=True))
+    asked = Request(caller=caller.parse(ROLE), action="kms:Decrypt", at=AT, key=KEY)
+    policies = Policies(key=(policy(allow("1", "One", {index: records.register("own")})),), identity=())
+    found = explain(presented, asked, policies, Ledger())
+    assert [(each.id, each.said, each.do) for each in found.reasons[:1]] == [("explain.absent", said, do)]
+
+
+def test_a_role_that_nobody_named_is_not_guessed_at() -> None:
+    asked = allow("1", "One", {3: pcr.for_role(f"{ROLE}-nobody-names")})
+    missing = why(asked, cbor=document(changes={3: pcr.ZERO}))
+    assert missing.reasons[0].do == (
+        "attach the role that the policy asks for to the instance, then start the enclave again"
+    )
+    assert why(asked).reasons[0].said == (
+        f"PCR3, the parent instance's role, is that of {ROLE}, and the policy asks for another value"
+    )
 
 
 def test_a_signer_that_changed_with_a_release_is_dated_by_it() -> None:
