@@ -222,7 +222,8 @@ def _absent(each: Difference) -> tuple[str, str, str]:
 
 def _role(each: Difference, origin: Origin) -> tuple[str, str, str]:
     roles = _by_register(_roles(origin))
-    wanted = listed(roles[value] for value in map(bytes.fromhex, each.expected) if value in roles)
+    asked_for = [roles[value] for value in map(bytes.fromhex, each.expected) if value in roles]
+    wanted = listed(asked_for)
     if each.value is not None and pcr.is_zero(each.value):
         said = "PCR3 is zero: the parent instance had no role when the enclave was started"
         do = f"attach {wanted or 'the role that the policy asks for'} to the instance, then start the enclave again"
@@ -231,7 +232,7 @@ def _role(each: Difference, origin: Origin) -> tuple[str, str, str]:
     has = f"that of {actual}" if actual else "of another role"
     asked = f"that of {wanted}" if wanted else "another value"
     said = f"PCR3, the parent instance's role, is {has}, and the policy asks for {asked}"
-    if wanted and not actual and origin.caller.kind is Is.ROLE and origin.caller.arn in wanted:
+    if not actual and origin.caller.arn in asked_for:
         said += ", whose credentials made the call: they came from elsewhere"
     do = "run the enclave on an instance with that role, or ask for the PCR3 of this one (nitroctl pcr role ARN)"
     return "explain.role", said, do

@@ -1,6 +1,7 @@
 """Why KMS refuses: each reason from a call that is let in, by one change."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from nitroctl import pcr
 from nitroctl.evidence import container
+from nitroctl.evidence.document import Document
 from nitroctl.evidence.document import parse as parse_document
 from nitroctl.evidence.roots import AWS_ROOTS, from_pem
 from nitroctl.kms import caller
@@ -26,6 +28,7 @@ from tests.kms_requests import AT, KEY, OTHER, PCR0, ROLE, ROOT, identity, polic
 
 ONE, TWO = allow("1", "One"), allow("2", "Two")
 GOOD = (ADMIN, ONE, TWO, UNATTESTED, deny_all_but("1", "2"))
+ROOT_STATEMENT = statement(Sid="Root", Principal={"AWS": ROOT}, Action="kms:*")
 ROOTS = (from_pem(documents.root().pem, where="root.pem"),)
 
 
@@ -406,6 +409,47 @@ def test_a_role_that_nobody_named_is_not_guessed_at() -> None:
     )
 
 
+def test_the_callers_credentials_are_from_elsewhere_only_where_its_own_role_is_asked_for() -> None:
+    asked = allow("1", "One", {3: pcr.for_role(f"{ROLE}-admin")})
+    found = why(ADMIN, asked, cbor=document(changes={3: pcr.for_role(f"{ROLE}-unheard-of")}))
+    assert found.reasons[0].said == (
+        f"PCR3, the parent instance's role, is of another role, and the policy asks for that of {ROLE}-admin"
+    )
+
+
+def test_the_callers_role_is_known_where_no_policy_names_it() -> None:
+    asked = allow("1", "One", Principal="*")
+    by_role = why(ROOT_STATEMENT, asked, cbor=document(changes={3: pcr.ZERO}))
+    assert by_role.reasons[0].do == f"attach {ROLE} to the instance, then start the enclave again"
+    by_user = why(ROOT_STATEMENT, asked, cbor=document(changes={3: pcr.ZERO}), who=ROLE.replace(":role/", ":user/"))
+    assert by_user.reasons[0].do == (
+        "attach the role that the policy asks for to the instance, then start the enclave again"
+    )
+
+
+@pytest.mark.parametrize("module", [None, "i-0123456789abcdef0-somewhere"], ids=["another", "unknown"])
+def test_an_instance_that_the_module_id_does_not_name_is_not_named(module: str | None) -> None:
+    asked = allow("1", "One", {4: pcr.for_instance("i-00000000000000001")})
+    changed = {4: pcr.for_instance("i-00000000000000002")} if module is None else {}
+    presented = Presented(
+        faults=(),
+        attested=Attested(platform=Platform.ENCLAVE, pcrs=explained.registers(changes=changed), complete=True),
+        document=replace(_parsed(), module_id=module or documents.module_id()),
+    )
+    request = Request(caller=caller.parse(ROLE), action="kms:Decrypt", at=AT, key=KEY)
+    found = explain(presented, request, Policies(key=(policy(asked),), identity=()), Ledger())
+    assert found.reasons[0].said == (
+        "PCR4, the parent's instance id, is not that of the instance in the module id, and the policy asks for another"
+        " instance's"
+    )
+
+
+def _parsed() -> Document:
+    found = parse_document(document()).document
+    assert found is not None
+    return found
+
+
 def test_a_signer_that_changed_with_a_release_is_dated_by_it() -> None:
     new = records.register("new certificate")
     ledger = Ledger.of(
@@ -682,8 +726,6 @@ def test_a_deny_that_is_left_over_names_its_registers_also_without_records() -> 
 
 
 # Other ways -------------------------------------------------------------------------------------------------------
-
-ROOT_STATEMENT = statement(Sid="Root", Principal={"AWS": ROOT}, Action="kms:*")
 
 
 def test_what_the_account_would_decide_is_open_without_its_policies() -> None:
