@@ -27,7 +27,14 @@ ODD = {
     "Resource": "*",
     "Condition": {
         "StringNotLike": {
-            "aws:userid": ["*:${aws:username}", "%{if true}", "$${x}", 'a\\b"c"\n\t<&>\'clés\u009b', "${*}", "EOT\nPOLICY\n"]
+            "aws:userid": [
+                "*:${aws:username}",
+                "%{if true}",
+                "$${x}",
+                'a\\b"c"\n\t<&>\'clés\u009b',
+                "${*}",
+                "EOT\nPOLICY\n",
+            ]
         }
     },
 }
