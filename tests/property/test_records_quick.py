@@ -48,8 +48,9 @@ def test_entries_that_were_read_before_are_read_no_otherwise(one: Ledger, other:
     known: quick.Known = {}
     for ledger in (one, other, one):
         text = form.dumps(ledger)
-        assert quick.ledger(text, form.SCHEMA, known) == quick.ledger(text, form.SCHEMA)
-        assert form.is_canonical(text, ledger)
+        found = quick.ledger(text, form.SCHEMA, known)
+        assert found == ledger or (found is None and quick.ledger(text, form.SCHEMA) is None)
+    assert form.is_canonical(text, ledger)
 
 
 @given(st.data())
