@@ -244,8 +244,8 @@ def _texts(atoms: Sequence[Atom], lookup: Lookup, budget: Budget, more: Sequence
         own = [language(text) for text in exact if text.lower() == lower]
         yield from witnesses([*own, *wild], budget, shape=spelling(lower))
     if wild:
-        yield from witnesses(wild, budget, texts=exact, folded=folded)
-    yield ""
+        yield from witnesses(wild, budget, texts=[*exact, ""], folded=folded)
+    yield ""  # apart from all others: Null and set operators may take it for absent
 
 
 def _free(exact: Iterable[str], folded: Iterable[str]) -> str:

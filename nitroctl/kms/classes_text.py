@@ -16,6 +16,7 @@ from nitroctl.kms.patterns import Pattern, Wild
 #: Characters that may stand for all that no pattern has, in this order.
 _OTHERS: Final = "xyzqwvkj0123456789XYZQWVKJ-_=+~!#%&"
 _ARN_COLONS: Final = 5
+_OUTSIDE: Final = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +150,8 @@ def _walk(
     ``held``: beginnings of texts, and of such in lower case, that are followed apart from all others.
     """
 
-    def inside(text: str) -> tuple[str, str]:
-        return text if text in held[0] else "", text.lower() if text.lower() in held[1] else ""
+    def inside(text: str) -> tuple[str | None, str | None]:
+        return text if text in held[0] else None, text.lower() if text.lower() in held[1] else None
 
     places = tuple(each.start for each in languages)
     for character in prefix:
@@ -174,7 +175,7 @@ def _walk(
                 moved = tuple(each.step(place, character) for each, place in zip(languages, here, strict=True))
                 longer = text + character
                 # Once outside of what is held, never inside again.
-                place = (moved, then, inside(longer) if any(within) or not text else ("", ""))
+                place = (moved, then, inside(longer) if within != _OUTSIDE else _OUTSIDE)
                 if place not in seen:
                     seen.add(place)
                     following.append((place, longer))
