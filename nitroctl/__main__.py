@@ -1,5 +1,6 @@
 """Process entry: answer ``--version`` without importing anything, else hand over to :func:`nitroctl.cli.run`."""
 
+import gc
 import os
 import sys
 
@@ -24,6 +25,8 @@ def main() -> int:
         return run(sys.argv[1:])
     except KeyboardInterrupt:  # before run() could listen, or while it said good-bye
         return 130
+    finally:
+        gc.freeze()  # the process ends: Python would look through all that it loaded for garbage
 
 
 def _replace_closed_streams() -> None:
