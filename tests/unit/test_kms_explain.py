@@ -599,6 +599,26 @@ def test_of_several_statements_the_one_that_names_the_image_was_meant() -> None:
     )
 
 
+def test_the_statement_of_which_least_does_not_fit_was_meant() -> None:
+    signed_elsewhere = document(changes={8: records.register("again")})
+    both = allow("1", "Both", {3: records.register("elsewhere")})
+    assert why(both, ONE, cbor=signed_elsewhere).reasons[0].statements[0].statement.sid == "One"
+    alone = statement(Sid="Alone", Condition={"StringEquals": {PCR0: records.pcrs("2")[0].hex()}})
+    assert why(alone, ONE, cbor=document("3")).reasons[0].statements[0].statement.sid == "One"  # more of it fits
+
+
+def test_a_statement_of_an_iam_policy_is_never_the_one_that_was_meant() -> None:
+    found = why(ADMIN, iam=[identity(Sid="Mine", Action="kms:Encrypt")])
+    assert {each.statement.sid for reason in found.reasons for each in reason.statements} == {"Admin"}
+
+
+def test_names_are_listed_to_the_third() -> None:
+    names = [f"arn:aws:iam::111122223333:role/{number}" for number in range(3)]
+    assert why(allow("1", "One", Principal={"AWS": names})).reasons[0].said == (
+        f"One (policy.json line 1) names {names[0]}, {names[1]} and {names[2]}, and the caller is {ROLE}"
+    )
+
+
 def test_a_statement_for_services_is_not_what_an_attested_call_was_meant_to_go_by() -> None:
     service = statement(Sid="S3", Principal="*", Condition={"StringEquals": {"kms:ViaService": "s3.amazonaws.com"}})
     assert why(service, ONE, cbor=document("3")).reasons[0].statements[0].statement.sid == "One"
