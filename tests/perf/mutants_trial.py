@@ -30,6 +30,7 @@ from tests.perf.mutations import Module, Mutant
 PYTEST: Final = (
     *("-q", "--capture=no", "--import-mode=importlib", "--rootdir=.", "-c", os.devnull, "-W", "ignore"),
     *("-p", "no:randomly", "-p", "no:cacheprovider", "-p", "no:xdist", "-p", "no:timeout"),
+    *("-p", "no:unraisableexception", "-p", "no:threadexception"),  # both collect garbage for longer than a test runs
 )
 #: A test that takes longer is left out, and said. Seconds.
 _LONG: Final = 3.0
@@ -343,7 +344,7 @@ class _Finder(MetaPathFinder):
 
 
 class _Chosen:
-    """A plugin that runs the tests of a list alone, in its order, and writes which one fails."""
+    """A plugin that runs the tests of a list alone, in its order, writes which one fails, and ends the process."""
 
     def __init__(self, tests: Sequence[str], said: int) -> None:
         self._order = {test: index for index, test in enumerate(tests)}
@@ -356,6 +357,9 @@ class _Chosen:
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
             os.write(self._said, report.nodeid.encode()[:1024])
+
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        os._exit(int(exitstatus))  # what is tidied up after it takes longer than most tests
 
 
 def imported(subject: Subject, code: CodeType, tests: Sequence[str], limit: float) -> tuple[str, str]:
