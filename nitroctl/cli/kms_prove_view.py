@@ -215,15 +215,12 @@ def _opening_blocks(openings: Sequence[Opening]) -> Iterator[Block]:
 
 def _holder(opening: Opening, openings: Sequence[Opening]) -> str:
     caller = opening.who.caller
-    whole = any(
-        each.action == opening.action and each.iam and each.who.caller.kind is Is.ROOT
-        and each.who.caller.account == caller.account
-        for each in openings
-    )  # fmt: skip
+    own = [each for each in openings if each.action == opening.action and each.who.caller.account == caller.account]
+    root = any(each.who.caller.kind is Is.ROOT for each in own)
     if opening.request is None:
         return f"{caller.text}, as far as can be decided"
-    if opening.iam and whole:
-        return f"account {caller.account}, through its IAM policies"
+    if root and any(each.iam for each in own) and (opening.iam or caller.kind is Is.ROOT):
+        return f"account {caller.account}: its root user, and whomever its IAM policies let"
     return caller.text + (", with an IAM policy" if opening.iam else "")
 
 

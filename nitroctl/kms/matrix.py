@@ -150,7 +150,7 @@ class _Cells:
         """Return what actions have in common that no statement and no grant tells apart."""
         operation = action.removeprefix("kms:")
         return (
-            tuple((each.rule, each.surely) for each in group.about[action]),
+            tuple((each.rule, each.surely, each.direct) for each in group.about[action]),
             action in actions.ATTESTED,
             action in actions.WITH_CONTEXT,
             tuple(operation in grant.operations for grant in self._grants),

@@ -102,10 +102,14 @@ def rules(policies: Iterable[PolicyDocument]) -> tuple[Rule, ...]:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """A statement that may be about a request. ``surely``: its principal and resource are."""
+    """A statement that may be about a request. ``surely``: its principal and resource are.
+
+    ``direct``: it names the caller, or everybody, and not only the caller's account.
+    """
 
     rule: Rule
     surely: bool
+    direct: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -360,10 +364,11 @@ def about(found: Sequence[Rule], who: CallerClass, action: str, request: Request
     for rule in found:
         if about_action(rule.statement, action) is not Truth.YES:
             continue
-        principal = rule.index.named(who.caller).either
+        named = rule.index.named(who.caller)
+        principal = named.either
         resource, _ = about_resource(rule.policy, rule.statement, request)
         if Truth.NO not in (principal, resource):
-            yield About(rule, principal is Truth.YES and resource is Truth.YES)
+            yield About(rule, principal is Truth.YES and resource is Truth.YES, named.direct is not Truth.NO)
 
 
 def allows(found: Sequence[About]) -> list[About]:

@@ -113,6 +113,8 @@ class Search:
         self.values = Values(at=at, budget=budget, arns=arns, contexts=contexts)
         self.at = at
         self.asked = asked
+        texts = {text for rule in self.rules for text in rule.statement.principal.aws}
+        self._accounts = {callers.account_of(text) for text in texts} - {""}
         self._matching = {action: self._rules_about(action) for action in asked}
         self.groups = tuple(self._grouped())
 
@@ -134,7 +136,11 @@ class Search:
             said = tuple(operators.judge(each.condition, request.actual(each.condition.key)) for each in about_caller)
             grants = tuple(self._grantee(each, who) for each in self.grants)
             signature = (
-                tuple((action, tuple((each.rule, each.surely) for each in found)) for action, found in own.items()),
+                tuple(
+                    (action, tuple((each.rule, each.surely, each.direct) for each in found))
+                    for action, found in own.items()
+                ),
+                self._home(who),
                 said,
                 grants,
                 who.caller if variables else None,
@@ -143,6 +149,11 @@ class Search:
             told.setdefault(signature, own)
         for told_by, members in groups.items():
             yield Group(first=members[0], members=tuple(members), about=told[told_by])
+
+    def _home(self, who: CallerClass) -> bool:
+        """Return whether the key may be of the caller's account: an Allow that names the caller is enough there."""
+        own = account_of_key(self.key)
+        return who.caller.account == own if own else not self._accounts or who.caller.account in self._accounts
 
     def _about(self, who: CallerClass, action: str) -> Iterator[About]:
         request = Request(caller=who.caller, action=action, at=self.at, key=self.key, given=who.given)

@@ -242,4 +242,7 @@ def test_hostile_text_is_shown_escaped(cli: Cli) -> None:
 
 def test_an_account_is_one_row_among_those_who_may_change_the_gate(cli: Cli) -> None:
     lay("policy.json", GATE, statement(Principal={"AWS": ACCOUNT}, Action="kms:PutKeyPolicy"), UNATTESTED)
-    assert f"  kms:PutKeyPolicy  account {ACCOUNT}, through its IAM policies\n" in prove(cli).stdout
+    assert (
+        f"  kms:PutKeyPolicy  account {ACCOUNT}: its root user, and whomever its IAM policies let\n"
+        in prove(cli).stdout
+    )
