@@ -246,3 +246,13 @@ def test_an_account_is_one_row_among_those_who_may_change_the_gate(cli: Cli) -> 
         f"  kms:PutKeyPolicy  account {ACCOUNT}: its root user, and whomever its IAM policies let\n"
         in prove(cli).stdout
     )
+
+
+def test_simulate_takes_the_worst_iam_policy_or_none(cli: Cli) -> None:
+    lay("policy.json", statement(Principal={"AWS": ROOT}))
+    asked = ("kms", "simulate", "policy.json", "--principal", ROLE, *AT)
+    assert cli(*asked, "--any-iam-policy").status == 0
+    assert cli(*asked, "--no-iam-policy").status == 1
+    ran = cli(*asked, "--any-iam-policy", "--no-iam-policy")
+    assert (ran.status, ran.stdout) == (2, "")
+    assert "--no-iam-policy and --any-iam-policy contradict each other" in ran.stderr
