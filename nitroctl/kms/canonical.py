@@ -2,23 +2,30 @@
 
 KMS parses a policy and writes it again: ``"*"`` comes back as ``{"AWS": "*"}``, a list of one as its value, lists and
 members in another order, an account's number as the ARN of its root. The canonical form has lists sorted and each value
-once and no order of statements; an account is compared by its number, and names that IAM reads without regard to case
-(actions, condition operators and keys) are compared so. Two policies with the same form decide every request alike;
-the reverse does not hold. Source: KMS API reference, PutKeyPolicy; IAM user guide, "JSON policy elements".
+once and no order of statements; an account is compared by its number (in whatever partition: a key is in one), and
+names that IAM reads without regard to case (actions, condition operators and keys) are compared so, in ASCII. Two
+policies with the same form decide every request alike; the reverse does not hold. Source: KMS API reference,
+PutKeyPolicy; IAM user guide, "JSON policy elements".
 """
 
 import hashlib
 import json
 import re
+import string
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import product
 from typing import Final
 
 from nitroctl.kms.document import Condition, PolicyDocument, Principal, Statement
 
-_ACCOUNT: Final = re.compile(r"(?:arn:aws[a-z-]*:iam::)?([0-9]{12})(?::root)?")
+_ACCOUNT: Final = re.compile(r"([0-9]{12})|arn:aws[a-z-]*:iam::([0-9]{12}):root")
+#: Of ASCII alone: what Unicode calls one letter (K and the sign for kelvin) need not be one to IAM.
+_LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
+#: What stands for the values of a member that is there and has none.
+_NO_VALUE: Final = ("(no value)",)
 #: What a policy without Version is read as.
 _OLD_VERSION: Final = "2008-10-17"
 _FOLDED: Final = ("Action", "NotAction")
@@ -158,8 +165,9 @@ def _changed(was: Canonical, now: Canonical) -> Change:
 def _parts(was: Members, now: Members) -> tuple[Part, ...]:
     found = []
     for path in dict.fromkeys((*was, *now)):
-        old, new = was.get(path, ()), now.get(path, ())
+        old, new = was.get(path), now.get(path)
         if old != new:
+            old, new = (() if each is None else each or _NO_VALUE for each in (old, new))
             removed = tuple(value for value in old if value not in new)
             added = tuple(value for value in new if value not in old)
             found.append(Part(path, removed, added))
@@ -174,12 +182,12 @@ def _canonical(statement: Statement) -> Canonical:
 
 
 def _compared(path: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(step.lower() for step in path) if path[0] == "Condition" else path
+    return tuple(step.translate(_LOWER) for step in path) if path[0] == "Condition" else path
 
 
 def _values(path: tuple[str, ...], values: Sequence[str]) -> list[str]:
     if path[0] in _FOLDED:
-        return sorted({value.lower() for value in values})
+        return sorted({value.translate(_LOWER) for value in values})
     if path[-1] == "AWS" and path[0] in _PRINCIPALS:
         return sorted({_account(value) for value in values})
     return list(values)
@@ -188,7 +196,7 @@ def _values(path: tuple[str, ...], values: Sequence[str]) -> list[str]:
 def _account(principal: str) -> str:
     """Return the number of the account that a principal is all of; any other principal as it is."""
     match = _ACCOUNT.fullmatch(principal)
-    return match[1] if match else principal
+    return match[1] or match[2] if match else principal
 
 
 def _members(statement: Statement) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
@@ -209,22 +217,36 @@ def _members(statement: Statement) -> Iterator[tuple[tuple[str, ...], tuple[str,
 
 def _principal(principal: Principal) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
     name = "NotPrincipal" if principal.negated else "Principal"
-    for kind, values in (
+    kinds = (
         ("AWS", principal.aws),
         ("Service", principal.services),
         ("Federated", principal.federated),
         ("CanonicalUser", principal.canonical_users),
-    ):
+    )
+    for kind, values in kinds:
         if values:
             yield (name, kind), _sorted(values)
+    if principal.negated and not any(values for _, values in kinds):
+        yield (name, "AWS"), ()  # everybody but nobody, where a Principal without names is nobody
 
 
 def _conditions(conditions: Sequence[Condition]) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
-    found: dict[tuple[str, str, str], tuple[str, ...]] = {}
-    for each in sorted(conditions, key=lambda each: (each.operator.text.lower(), each.key.lower())):
-        path = ("Condition", each.operator.text, each.key)
-        found[path] = _sorted((*found.get(path, ()), *each.values))
-    yield from found.items()
+    """Yield each condition by itself: one key twice under one operator, differently written, has to match both."""
+    seen, spellings = set[tuple[str, ...]](), dict[tuple[str, str], Iterator[str]]()
+    for each in sorted(
+        conditions, key=lambda each: (each.operator.text.lower(), each.key.lower(), _sorted(each.values))
+    ):
+        text, key = each.operator.text, each.key
+        left = spellings.setdefault((text, key), _spellings(text))
+        path = next(path for path in (("Condition", spelling, key) for spelling in left) if path not in seen)
+        seen.add(path)
+        yield path, _sorted(each.values)
+
+
+def _spellings(text: str) -> Iterator[str]:
+    """Yield ``text`` and then the same in other letter case, each once: more than a policy can have of one operator."""
+    letters = ((each, each.swapcase()) if each.isascii() and each.isalpha() else (each,) for each in text)
+    return ("".join(chosen) for chosen in product(*letters))
 
 
 def _sorted(values: Iterable[str]) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What KMS writes otherwise is no difference; what decides otherwise is one, statement by statement."""
 
 import json
+from itertools import product
 from typing import Any
 
 import pytest
@@ -83,6 +84,38 @@ UNLIKE: dict[str, tuple[PolicyDocument, PolicyDocument]] = {
         policy(statement(Condition={"StringEquals": {PCR0: A}})),
         policy(statement(Condition={"ForAllValues:StringEquals": {PCR0: A}})),
     ),
+    "nobody, and everybody but nobody": (
+        policy(statement(Principal={})),
+        policy(statement(Principal=None, NotPrincipal={"AWS": []})),
+    ),
+    "two values that both have to match": (
+        policy(statement(Condition={"StringEqualsIfExists": {PCR0: A}, "StringEqualsifexists": {PCR0: B}})),
+        policy(statement(Condition={"StringEqualsIfExists": {PCR0: [A, B]}})),
+    ),
+    "two set operators that both have to match": (
+        policy(statement(Condition={"ForAnyValue:StringEquals": {PCR0: A}, "foranyvalue:StringEquals": {PCR0: B}})),
+        policy(statement(Condition={"ForAnyValue:StringEquals": {PCR0: [A, B]}})),
+    ),
+    "a letter that Unicode folds and ASCII does not": (
+        policy(statement(Action="kms:Decrypt")),
+        policy(statement(Action="\u212ams:Decrypt")),
+    ),
+    "such a letter in a condition key": (
+        policy(statement(Condition={"Null": {"kms:ViaService": "true"}})),
+        policy(statement(Condition={"Null": {"\u212ams:ViaService": "true"}})),
+    ),
+    "an account and what is no principal": (
+        policy(statement(Principal={"AWS": ROOT})),
+        policy(statement(Principal={"AWS": ROOT.removesuffix(":root")})),
+    ),
+    "an account's number and what is no principal": (
+        policy(statement(Principal={"AWS": ACCOUNT})),
+        policy(statement(Principal={"AWS": f"{ACCOUNT}:root"})),
+    ),
+    "a condition without values": (
+        policy(statement()),
+        policy(statement(Condition={"StringEquals": {PCR0: []}})),
+    ),
     "the version, on which variables depend": (policy(statement()), policy(statement(), version="2008-10-17")),
     "how often it stands there": (policy(statement()), policy(statement(), statement())),
 }
@@ -112,6 +145,20 @@ def test_statements_of_one_sid_are_compared_member_by_member() -> None:
     )
     assert found.changes[1].parts[0] == Part(("Sid",), ("Gone",), ())
     assert found.changes[2].parts[0] == Part(("Sid",), (), ("New",))
+
+
+def test_a_member_without_values_is_told_of() -> None:
+    empty = {"StringEquals": {PCR0: list[str]()}}
+    found = canonical.difference(policy(statement(Sid="A")), policy(statement(Sid="A", Condition=empty)))
+    assert found.changes[0].parts == (Part(("Condition", "StringEquals", PCR0), (), ("(no value)",)),)
+
+
+def test_one_key_under_one_operator_in_many_spellings_stays_apart() -> None:
+    spellings = {"".join(pair) for pair in product(*((each, each.upper()) for each in "ifexists"))}
+    many = {f"StringEquals{spelling}": {PCR0: A} for spelling in spellings}
+    [found] = canonical.statements(policy(statement(Condition=many)))
+    assert sum(path[0] == "Condition" for path in found.members) == len(many) == 2**8
+    assert canonical.statements(policy(found.as_json()))[0].form == found.form
 
 
 def test_a_sid_that_stands_twice_pairs_nothing() -> None:
