@@ -42,7 +42,7 @@ def result(
         view=[*(block for target in run.targets for block in _blocks(target, options)), *view],
         refused=not (run.done or planned),
         report=report,
-        subject=run.targets[0].source,
+        subject=run.targets[0].file or run.targets[0].plan.live.arn,
         trouble=[*(target.trouble for target in run.targets if target.trouble is not None), *trouble],
         notes=[*kms_apply_run.notes(run), *_all_the_same(report), *notes],
     )

@@ -214,7 +214,7 @@ def _result(answer: _Answer, wanted: "Wanted", records: str | None) -> Result:
         refused=refused,
         notes=_notes(answer, wanted),
         report=found.report,
-        subject=live.arn,
+        subject=wanted.policy.where if wanted.policy else live.arn,
         trouble=found.trouble,
     )
 

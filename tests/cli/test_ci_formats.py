@@ -19,10 +19,12 @@ from nitroctl.checks import Report
 from nitroctl.render import ci
 from nitroctl.render.result import Result
 from nitroctl.standin.host import StandinHost
-from tests import documents, images
+from tests import documents, images, kms_live
 from tests.ci_harness import command_in, parsed_outputs
 from tests.ci_schemas import require_junit, require_sarif
 from tests.conftest import ROOT, Cli
+from tests.fakes.kms import Kms
+from tests.kms_requests import ROLE, statement
 from tests.records import active, entry, pcrs, write
 from tests.schemas import SCHEMAS
 from tests.standin_host import standin as standin  # noqa: PLC0414  (a fixture)
@@ -33,6 +35,7 @@ MINE = "--root root.pem --at document"
 RUN = "enclave run --memory 64 --cpu-count 2 --eif-path"
 BUILD = "enclave build --docker-uri app:1 --output-file"
 KEY = "--private-key key.pem --signing-certificate certificate.pem"
+HELD, FRESH, OPEN, CLOSED = (kms_live.KEY.replace("1234abcd", number * 8) for number in "1234")
 
 
 @dataclass(frozen=True)
@@ -76,8 +79,18 @@ CASES = [
     Case("enclave.build", f"{BUILD} built.eif", 1, "built.eif", {"NITROCTL_STANDIN_TAMPER": "build-enclave"}),
     Case("enclave.run", f"{RUN} app.eif", 0, "app.eif"),
     Case("enclave.run", f"{RUN} drifted.eif --require-recorded", 1, "drifted.eif"),
+    Case("kms.apply", f"kms apply good.json --key {HELD} --dry-run", 0, "good.json"),
+    Case("kms.apply", f"kms apply open.json --key {HELD} --dry-run", 1, "open.json"),
+    Case("kms.finalize", "kms finalize signer-1.4.2@prod --targets good.yaml --dry-run", 0, FRESH),
+    Case("kms.finalize", "kms finalize signer-1.4.2@prod --targets bad.yaml --dry-run", 1, OPEN),
     Case("kms.lint", "kms lint bound.json", 0, "bound.json"),
     Case("kms.lint", "kms lint open.json", 1, "open.json"),
+    Case("kms.rollout", "kms rollout signer-1.4.3@prod --targets good.yaml --dry-run", 0, FRESH),
+    Case("kms.rollout", "kms rollout signer-1.4.3@prod --targets bad.yaml --dry-run", 1, OPEN),
+    Case("kms.undo", f"kms undo --key {HELD} --from held.json --dry-run", 0, "held.json"),
+    Case("kms.undo", f"kms undo --key {CLOSED} --from closed.json --dry-run", 1, "closed.json"),
+    Case("kms.verify", f"kms verify good.json --key {HELD}", 0, "good.json"),
+    Case("kms.verify", f"kms verify open.json --key {HELD}", 1, "open.json"),
     Case("pcr.check", f"pcr check --eif app.eif {SIGNER}", 0, "app.eif"),
     Case("pcr.check", f"pcr check --eif ./drifted.eif {SIGNER}", 1, "drifted.eif"),
     Case("pcr.check.accounts", f"pcr check --measurements build.json {SIGNER}", 0, "measurements.json"),
@@ -151,6 +164,33 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, standin: StandinHost, 
     return tmp_path
 
 
+#: Commands that ask AWS.
+IN_AWS = {"kms.apply", "kms.finalize", "kms.rollout", "kms.undo", "kms.verify"}
+
+
+def keys_in_aws(service: Kms, cli: Cli) -> None:
+    """Make keys: one that holds, one without data for anybody, one with a statement for everybody, one that had it.
+
+    What the first and the last had before is in held.json and closed.json.
+    """
+    good, anybody = kms_live.good(kms_live.A), statement(Sid="Mine", Principal="*", Action="kms:*")
+    start = {**good, "Statement": [each for each in good["Statement"] if each["Sid"] in {"Admin", "Writer"}]}
+    for arn in (HELD, FRESH, OPEN, CLOSED):
+        had = start if arn in {HELD, FRESH} else {**start, "Statement": [*start["Statement"], anybody]}
+        service.create(had, key_id=arn.rpartition("/")[2])
+    kms_live.write(Path("good.json"), good)
+    for name, arn in (("held", HELD), ("closed", CLOSED)):
+        ran = cli("kms", "apply", "good.json", "--key", arn, "--yes", "--backup-dir", name)
+        assert ran.status == 0, ran.stderr
+        [kept] = Path(name).iterdir()
+        kept.rename(f"{name}.json")
+    write(Path("measurements.json"), active("1.4.2"), entry("1.4.3"))
+    roles = {"enclave_roles": [ROLE], "admin_roles": [kms_live.ADMIN], "policy_writers": [kms_live.WRITER]}
+    for name, arn in (("good", FRESH), ("bad", OPEN)):
+        keys = {"signer": {"key": arn, "environment": "prod", "components": ["signer"]} | roles}
+        Path(f"{name}.yaml").write_text(json.dumps({"schema": "urn:nitroctl:kms-targets:1", "keys": keys}))
+
+
 def test_every_command_with_checks_is_here() -> None:
     having = set()
     for path in SCHEMAS.glob("*.json"):
@@ -164,7 +204,14 @@ def test_every_command_with_checks_is_here() -> None:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[f"{case.schema}-{case.status}" for case in CASES])
-def test_every_form_gives_the_same_answer(cli: Cli, work: Path, case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_form_gives_the_same_answer(
+    cli: Cli, work: Path, case: Case, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    if case.schema in IN_AWS:
+        words = case.command.split()
+        keys_in_aws(
+            request.getfixturevalue("kms_service"), cli, words[words.index("--key") + 1] if "--key" in words else ""
+        )
     for name, value in case.variables.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("GITHUB_OUTPUT", "output")
