@@ -154,6 +154,10 @@ def calling(operation: str, subject: str) -> Iterator[None]:
         raise _failed(operation, subject, missing, "aws.nonsense", _NOT_KMS) from error
     except (ResponseParserError, ValueError, TypeError) as error:  # an endpoint that is no URL; no JSON; no base64
         raise _failed(operation, subject, error, "aws.nonsense", _NOT_KMS) from error
+    except (AttributeError, OverflowError, RuntimeError) as error:
+        # What botocore's reader makes of a text for an object, of too deep a nesting, of a time that is none.
+        odd = ValueError("the answer is not of the form that it has from AWS")
+        raise _failed(operation, subject, odd, "aws.nonsense", _NOT_KMS) from error
 
 
 def _failed(operation: str, subject: str, error: Exception, code: str, hint: str) -> AwsFailed:

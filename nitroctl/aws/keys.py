@@ -53,7 +53,7 @@ def read(key: str, *, at: datetime | None = None) -> LiveKey:
             "manager": _text(metadata, "KeyManager"),
             "region_type": _text(regions, "MultiRegionKeyType") if regions else "",
         }
-        replicas = _replicas(regions) - {found[0]}
+        replicas = _replicas(found, regions) - {found[0]}
     arn = found[0]
     return LiveKey(
         asked=key,
@@ -95,12 +95,17 @@ def _same(asked: re.Match[str], arn: str) -> re.Match[str]:
     return found
 
 
-def _replicas(regions: Mapping[str, Any]) -> set[str]:
-    """Return the ARNs of a multi-Region key in every Region; none for a key of one."""
+def _replicas(key: re.Match[str], regions: Mapping[str, Any]) -> set[str]:
+    """Return the ARNs of a multi-Region key in every Region; none for a key of one.
+
+    All are the same key of the same account: whatever is done to "all replicas" reaches nobody else's.
+    """
     listed = [regions["PrimaryKey"], *regions.get("ReplicaKeys", [])] if regions else []
     arns = {_text(each, "Arn") for each in listed}
-    if not all(_ARN.fullmatch(arn) for arn in arns):
-        raise ValueError("a replica without the ARN of a key")
+    for arn in arns:
+        other = _ARN.fullmatch(arn)
+        if not other or any(other[part] != key[part] for part in ("partition", "account", "kind", "id")):
+            raise ValueError(f"a replica that is not the same key: {arn}")
     return arns
 
 
@@ -126,10 +131,12 @@ def _grants(service: Any, arn: str) -> Iterator[Mapping[str, object]]:  # noqa: 
 
 
 def _pages(service: Any, operation: str, arn: str, **how: object) -> Iterator[Mapping[str, Any]]:  # noqa: ANN401
-    """Yield the pages of a list to its end. Raises ValueError for one that never ends."""
+    """Yield the pages of a list to its end. Raises ValueError for one that never ends, or ends before its end."""
     for number, page in enumerate(service.get_paginator(operation).paginate(KeyId=arn, **how)):
         if number == _PAGES:
             raise ValueError(f"{operation} has more than {_PAGES} pages")
+        if bool(page.get("Truncated")) != bool(page.get("NextMarker")):  # botocore stops there, and there is more
+            raise ValueError(f"a page of {operation} says in one place that it is the last, and in another that not")
         yield page
 
 

@@ -209,7 +209,16 @@ NONSENSE: list[tuple[str, dict[str, Any]]] = [
     ("ListKeyPolicies", {}),
     ("GetKeyPolicy", {}),
     ("ListGrants", {}),
+    ("ListGrants", {"Grants": "none"}),
+    ("ListGrants", {"Grants": ["none"]}),
+    ("ListGrants", {"Grants": [{"GrantId": "1", "CreationDate": 1e300}]}),
+    ("ListGrants", {"Grants": [], "Truncated": True}),
+    ("ListGrants", {"Grants": [], "Truncated": False, "NextMarker": "1"}),
+    ("ListKeyPolicies", {"PolicyNames": ["default"], "Truncated": True}),
+    ("DescribeKey", {"KeyMetadata": "none"}),
 ]
+#: What is no answer at all.
+NO_ANSWER = {"null": b"null", "a list": b"[]", "a text": b'"none"', "too deep": b'{"KeyMetadata":' + b"[" * 100_000}
 
 
 @pytest.mark.parametrize(("operation", "answer"), NONSENSE, ids=[f"{each[0]}-{n}" for n, each in enumerate(NONSENSE)])
@@ -217,6 +226,44 @@ def test_an_answer_that_is_none_is_no_empty_one(kms_service: "Kms", operation: s
     kms_service.create(POLICY)
     kms_service.knobs.replace[operation] = lambda _: answer
     assert failed().code == "aws.nonsense"
+
+
+@pytest.mark.parametrize("name", NO_ANSWER)
+def test_what_is_no_answer_is_no_bug_of_ours(kms_service: "Kms", name: str) -> None:
+    kms_service.create(POLICY)
+    kms_service.knobs.replace["DescribeKey"] = lambda _: NO_ANSWER[name]
+    error = failed()
+    assert (error.code, error.message) == (
+        "aws.nonsense",
+        f"{KEY}: kms:DescribeKey failed: the answer is not of the form that it has from AWS",
+    )
+
+
+@pytest.mark.parametrize(
+    ("part", "other"),
+    [(ACCOUNT, "999999999999"), (":key/", ":alias/"), ("1234abcd", "0000abcd"), ("arn:aws", "arn:aws-cn")],
+)
+def test_a_replica_that_is_not_the_same_key_is_refused(kms_service: "Kms", part: str, other: str) -> None:
+    kms_service.create(POLICY)
+    replica = KEY.replace(REGION, "us-east-1")
+    regions = {
+        "MultiRegionKeyType": "PRIMARY",
+        "PrimaryKey": {"Arn": KEY, "Region": REGION},
+        "ReplicaKeys": [{"Arn": replica, "Region": "us-east-1"}],
+    }
+
+    def described(answer: dict[str, Any]) -> dict[str, Any]:
+        return {"KeyMetadata": {**answer["KeyMetadata"], "MultiRegion": True, "MultiRegionConfiguration": regions}}
+
+    kms_service.knobs.replace["DescribeKey"] = described
+    assert keys.read(KEY, at=AT).replicas == (replica,)
+    foreign = replica.replace(part, other)
+    regions["ReplicaKeys"] = [{"Arn": foreign, "Region": "us-east-1"}]
+    error = failed()
+    assert (error.code, error.message) == (
+        "aws.nonsense",
+        f"{KEY}: kms:DescribeKey failed: a replica that is not the same key: {foreign}",
+    )
 
 
 def test_a_list_that_never_ends_is_refused(kms_service: "Kms", monkeypatch: pytest.MonkeyPatch) -> None:
