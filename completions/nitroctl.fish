@@ -6,7 +6,7 @@ complete -c nitroctl -n __fish_use_subcommand -a eif -d 'Read, explain, compare,
 complete -c nitroctl -n __fish_use_subcommand -a pcr -d 'Record measurements, compare against them, and calculate registers'
 complete -c nitroctl -n __fish_use_subcommand -a attest -d 'Show, verify and compare captured attestation documents, offline'
 complete -c nitroctl -n __fish_use_subcommand -a lab -d 'Mint documents that a verifier must refuse, and some it must accept'
-complete -c nitroctl -n __fish_use_subcommand -a kms -d 'Write, check and simulate KMS key policies, and read the trail of their use'
+complete -c nitroctl -n __fish_use_subcommand -a kms -d 'Write, prove, explain and apply KMS key policies, and read the trail of their use'
 complete -c nitroctl -n __fish_use_subcommand -a allocator -d 'Show, check and edit the Nitro Enclaves allocator\'s configuration'
 complete -c nitroctl -n __fish_use_subcommand -a config -d 'Show nitroctl\'s own settings and where each comes from'
 complete -c nitroctl -n __fish_use_subcommand -a explain -d 'Explain an error code or a check: nitroctl\'s own, and nitro-cli\'s E00 to E60'

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 from nitroctl.aws import keys
 from nitroctl.aws.calls import calling, client
@@ -24,6 +24,7 @@ RETRY_S: Final = 2.0
 _LONGEST_PAUSE_S: Final = 8.0
 #: After these nobody knows whether KMS took the policy: the answer was lost, late or unreadable.
 _UNCERTAIN: Final = {"aws.unreachable", "aws.unavailable", "aws.nonsense"}
+_SERVER_FAULT: Final = 500
 #: States of a key that end by themselves.
 _PASSING: Final = {"Creating", "Updating"}
 
@@ -41,8 +42,8 @@ class Seen(StrEnum):
 class Written:
     """What became of a write. ``found``: the policy that was read last, None when none could be.
 
-    ``doubt``: the write's own error, after which it was not known whether KMS took it; ``unread``: that of the last
-    read.
+    ``doubt``: the write's own error, after which it was not known whether KMS took it, or an earlier try of it;
+    ``unread``: that of the last read.
     """
 
     seen: Seen
@@ -66,11 +67,11 @@ def write(  # noqa: PLR0913  (what, where, and how patiently)
     ``before`` and ``after``: the policies as read, to tell them by. ``say``: takes a sentence while it waits. Raises
     AwsFailed ``aws.*`` when KMS refused and nothing was written.
     """
-    doubt = None
+    doubt, lost = None, list[object]()
     try:
-        _put(live, text, bypass=bypass, wait_s=wait_s, say=say)
+        _put(live, text, bypass=bypass, wait_s=wait_s, say=say, lost=lost)
     except AwsFailed as error:
-        if error.code not in _UNCERTAIN:
+        if error.code not in _UNCERTAIN and not lost:
             raise
         doubt = error
     old, new = canonical.digest(before), canonical.digest(after)
@@ -89,8 +90,21 @@ def write(  # noqa: PLR0913  (what, where, and how patiently)
     return Written(seen=Seen.NOTHING if found is None else Seen.OLD, found=found, doubt=doubt, unread=unread)
 
 
-def _put(live: LiveKey, text: str, *, bypass: bool, wait_s: float, say: Callable[[str], None]) -> None:
+def _put(  # noqa: PLR0913  (as of write, and what botocore keeps to itself)
+    live: LiveKey, text: str, *, bypass: bool, wait_s: float, say: Callable[[str], None], lost: list[object]
+) -> None:
+    """Put the policy, several times if need be. ``lost``: takes every try of which nobody knows what became.
+
+    botocore repeats such a try and tells of the last one only: one that KMS took, and whose answer was lost, may be
+    followed by a refusal because of the very policy that it put.
+    """
     service = client("kms", live.region)
+
+    def answered(response: tuple[Any, object] | None = None, caught_exception: object = None, **_: object) -> None:
+        if response is None or caught_exception is not None or response[0].status_code >= _SERVER_FAULT:
+            lost.append(caught_exception)
+
+    service.meta.events.register("needs-retry.kms.PutKeyPolicy", answered)
     tries = 1 + int(wait_s // RETRY_S)
     for number in range(1, tries + 1):
         try:

@@ -3,7 +3,7 @@
 from nitroctl.cli.tree import lazy_noun
 
 app = lazy_noun(
-    "Write, check and simulate KMS key policies, and read the trail of their use.",
+    "Write, prove, explain and apply KMS key policies, and read the trail of their use.",
     {
         "generate": (
             "kms_generate",

@@ -25,7 +25,7 @@ GROUPS: Final[dict[str, tuple[str, str]]] = {
     "pcr": ("pcr", "Record measurements, compare against them, and calculate registers."),
     "attest": ("attest", "Show, verify and compare captured attestation documents, offline."),
     "lab": ("lab", "Mint documents that a verifier must refuse, and some it must accept."),
-    "kms": ("kms", "Write, check and simulate KMS key policies, and read the trail of their use."),
+    "kms": ("kms", "Write, prove, explain and apply KMS key policies, and read the trail of their use."),
     "allocator": ("allocator", "Show, check and edit the Nitro Enclaves allocator's configuration."),
     "config": ("config", "Show nitroctl's own settings and where each comes from."),
     "explain": ("explain", "Explain an error code or a check: nitroctl's own, and nitro-cli's E00 to E60."),
