@@ -2308,7 +2308,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Send the document as the NSM returned it; nitroctl attest verify --authenticity-only shows every check.",
     ),
     "explain.lifetime": _E(
-        "KMS answers ValidationException outside the period of a document's certificates, which is three hours.",
+        "KMS takes no document outside the period of its certificates, which is three hours.",
         ("the enclave keeps one document for all its calls", "the time of the call was not given: --at"),
         "Ask the NSM for a new document for each call.",
     ),

@@ -60,7 +60,7 @@ class Explanation:
         if self.verdict is not Verdict.DENIED:
             return ""
         fault = self.presented.faults[0].id if self.presented.faults else ""
-        return {"": ACCESS_DENIED, "explain.public-key": ""}.get(fault, VALIDATION)
+        return {"": ACCESS_DENIED, "explain.authentic": VALIDATION}.get(fault, "")
 
     @property
     def sentence(self) -> str:
@@ -152,7 +152,7 @@ def _of_policies(decision: Decision, policies: Policies, origin: Origin) -> Iter
     ]
     direct = [each for each in allows if each.named.direct is Truth.YES]
     delegating = [each for each in allows if each.named.direct is Truth.NO]
-    meant = None if direct else explain_statements.nearest(decision)
+    meant = None if direct or _may_let_in(decision) else explain_statements.nearest(decision)
     if meant is not None and delegating and not any(is_attestation(met) for met in meant.conditions):
         meant = None  # the account's IAM policies were meant to decide
     allowed = [] if meant is None else list(explain_statements.reasons(meant, request, origin))
@@ -167,7 +167,15 @@ def _of_policies(decision: Decision, policies: Policies, origin: Origin) -> Iter
     yield from denied
     if decision.way is Way.DENY:
         return
-    yield from _other_ways(decision, policies, direct, delegating, deciding=meant is None)
+    yield from _other_ways(decision, policies, direct, delegating, deciding=meant is None and not _may_let_in(decision))
+
+
+def _may_let_in(decision: Decision) -> bool:
+    """Whether an Allow of the key's policies is open: then no other is what the call was meant for."""
+    return any(
+        each.policy.kind is Kind.KEY and each.statement.effect is Effect.ALLOW and each.truth is Truth.OPEN
+        for each in decision.statements
+    )
 
 
 def _keyless(request: Request) -> Reason:

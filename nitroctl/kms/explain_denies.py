@@ -12,7 +12,7 @@ from nitroctl.kms.document import Kind
 from nitroctl.kms.explain_reason import Bearing, Difference, Reason
 from nitroctl.kms.explain_registers import Origin, listed, standing
 from nitroctl.kms.explain_registers import reasons as register_reasons
-from nitroctl.kms.explain_statements import differing, shown, unattested
+from nitroctl.kms.explain_statements import ATTEST_OTHER, differing, shown, unattested
 from nitroctl.kms.operators import Presence, name
 from nitroctl.kms.request import Platform, Request, register
 from nitroctl.kms.trace import is_attestation, label
@@ -61,7 +61,7 @@ def _absent(deny: Traced, met: Met, request: Request) -> Reason:
             f"{label(deny)} denies what has no register of {wanted[place[0]]}, and the document is of"
             f" {wanted[attested.platform]}"
         )
-        return _reason("explain.platform", deny, said, "let the Deny except both platforms (kms generate writes it so)")
+        return _reason("explain.platform", deny, said, ATTEST_OTHER)
     said = f"{label(deny)} denies what does not attest {shown(met.condition.key)}, and the document does not have it"
     do = "let the enclave extend and lock that register before it asks for the document, or deny by PCR0"
     return _reason("explain.absent", deny, said, do)

@@ -1,4 +1,4 @@
-"""What KMS makes of an attestation document before it reads a policy: a ValidationException, or registers.
+"""What KMS makes of an attestation document before it reads a policy: a refusal, or registers.
 
 KMS verifies signature and certificates, and their period at the time of the call: a certificate lasts three hours, so
 a document that was kept is refused although nothing is wrong with it. It encrypts its answer to the document's public

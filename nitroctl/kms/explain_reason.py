@@ -58,8 +58,9 @@ class Difference:
 
     @property
     def until(self) -> "Entry | None":
-        """The version that was the last to have an expected value."""
-        return max(self.expected_of, key=lambda entry: entry.recorded_at, default=None)
+        """The version that was the last to have an expected value, of the component that changed."""
+        here = [each for each in self.expected_of if self.since is None or each.component == self.since.component]
+        return max(here, key=lambda entry: entry.recorded_at, default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ PCR4 from the id of an instance. Source: AWS Nitro Enclaves user guide, "Cryptog
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -82,7 +83,7 @@ def reasons(
     Deciding ones; none for no difference.
     """
     image = [each for each in differences if each.index in IMAGE[each.platform]]
-    if image and _debug(attested):  # what else is zero may be so for the same reason
+    if _debug(attested):  # what else is zero may be so for the same reason
         image += [each for each in differences if each not in image and each.value == pcr.ZERO]
     if image:
         yield _image(image, statements, attested, origin)
@@ -114,6 +115,8 @@ def _image(
     if _debug(attested):
         reason_id = "explain.debug"
         said = f"the enclave ran in debug mode: its {names} {_is(differences)} zero, whatever the image is"
+        if not any(each.index in IMAGE[Platform.ENCLAVE] for each in differences):
+            said = f"the enclave ran in debug mode, for which its {names} may be zero"
         do = "run it without --debug-mode; no policy should name zeros"
     elif recorded:
         reason_id, said, do = _recorded(recorded, differences, asked, origin.ledger)
@@ -140,22 +143,41 @@ def _recorded(
     recorded: Sequence[Entry], differences: Sequence[Difference], asked: str, ledger: Ledger
 ) -> tuple[str, str, str]:
     """Return id, finding and remedy for an image that is recorded and that the policy does not name."""
-    entry, names = recorded[0], listed(each.name for each in differences)
+    homes = {(each.component, each.environment) for each in _having_all(differences)}
+    entry, names = _of_homes(recorded, homes), listed(each.name for each in differences)
     wanted = _wanted(differences) or f"another {names}"
     said = f"the image is {entry.id}, {_status(entry)}, and the policy does not name it: {asked} {wanted}"
     again = "write the policy again from the records (nitroctl kms generate) and put it on the key"
-    running = [each.id for each in ledger.active(entry.component, entry.environment)]
-    run = f"run {listed(running)}" if running else "run a version that is active"
+    home = (entry.component, entry.environment)
+    running = [each.id for which in sorted(homes or {home}) for each in ledger.active(*which)]
+    run = f"run {listed(running, 'or')}" if running else "run a version that is active"
     match entry.status:
         case Status.REVOKED:
             why = f": {entry.revoked_because}" if entry.revoked_because else ""
             return "explain.revoked", f"the image is {entry.id}, {_status(entry)}{why}; it is meant to be refused", run
         case Status.RETIRED:
             return "explain.image", said, f"{run}; a retired version is not let in again"
+        case Status.ACTIVE | Status.CANDIDATE if homes and home not in homes:
+            return "explain.image", said, f"{run}{_promoted(entry, homes)}"
         case Status.CANDIDATE:
             return "explain.image", said, f"make it active (nitroctl pcr rollout {entry.id}), then {again}"
         case _:
             return "explain.image", said, again
+
+
+def _of_homes(recorded: Sequence[Entry], homes: AbstractSet[tuple[str, str]]) -> Entry:
+    """Return which of an image's records a policy would go by that is for these components and environments."""
+    if recorded[0].status is Status.REVOKED:
+        return recorded[0]
+    return next((each for each in recorded if (each.component, each.environment) in homes), recorded[0])
+
+
+def _promoted(entry: Entry, homes: AbstractSet[tuple[str, str]]) -> str:
+    """Return how an image of another environment or component gets into the policy, as the end of a sentence."""
+    environments = sorted(environment for component, environment in homes if component == entry.component)
+    if not environments:
+        return f"; the key is not for {entry.component}"
+    return f"; or, if it is meant for {environments[0]} too: nitroctl pcr promote {entry.id} --to {environments[0]}"
 
 
 def _unknown(differences: Sequence[Difference], asked: str, attested: Attested, ledger: Ledger) -> tuple[str, str, str]:
@@ -174,9 +196,14 @@ def _unknown(differences: Sequence[Difference], asked: str, attested: Attested, 
 
 def _wanted(differences: Sequence[Difference]) -> str:
     """Return the versions that have every expected value, as ``that of signer-1.4.2@prod``; empty for none."""
-    ids = [{entry.id for entry in each.expected_of} for each in differences]
-    common = sorted(set.intersection(*ids)) if ids else []
+    common = sorted(entry.id for entry in _having_all(differences))
     return f"that of {listed(common)}" if common else ""
+
+
+def _having_all(differences: Sequence[Difference]) -> list[Entry]:
+    """Return the recorded versions that have an expected value in every register."""
+    first, *others = (each.expected_of for each in differences)
+    return [entry for entry in first if all(entry in each for each in others)]
 
 
 def _status(entry: Entry) -> str:
@@ -233,7 +260,10 @@ def _role(each: Difference, origin: Origin) -> tuple[str, str, str]:
     asked = f"that of {wanted}" if wanted else "another value"
     said = f"PCR3, the parent instance's role, is {has}, and the policy asks for {asked}"
     if not actual and origin.caller.arn in asked_for:
-        said += ", whose credentials made the call: they came from elsewhere"
+        said += (
+            ", whose credentials made the call: they came from elsewhere, or the instance had another role when the"
+            " enclave was started"
+        )
     do = "run the enclave on an instance with that role, or ask for the PCR3 of this one (nitroctl pcr role ARN)"
     return "explain.role", said, do
 
@@ -258,6 +288,8 @@ def _instance(each: Difference, origin: Origin) -> tuple[str, str, str]:
     here = origin.instance
     known = bool(here) and each.value == pcr.for_instance(here)
     has = f"that of {here}, where the document was made" if known else "not that of the instance in the module id"
+    if not here:  # the module id does not say whose it is
+        has = "of another instance"
     said = f"PCR4, the parent's instance id, is {has}, and the policy asks for another instance's"
     do = "bind the policy to the role (PCR3) in place of the instance, which every replacement changes"
     return "explain.instance", said, do
@@ -276,24 +308,25 @@ def _signer(each: Difference) -> tuple[str, str, str]:
 
 def _since(each: Difference) -> str:
     """Return since which recorded version the register is so, as the end of a sentence."""
-    parts = []
-    if each.since is not None:
-        first = each.since
-        parts.append(f"it is so since {first.id}, recorded at {time_text(first.recorded_at)}")
-    if each.until is not None:
-        parts.append(f"{each.until.id} was the last with a value that the policy asks for")
-    return f"; {', and '.join(parts)}" if parts else ""
+    first = each.since
+    if first is None:
+        return ""
+    last = f", and {each.until.id} was the last with a value that the policy asks for" if each.until else ""
+    return f"; it is so since {first.id}, recorded at {time_text(first.recorded_at)}{last}"
 
 
 # Words ------------------------------------------------------------------------------------------------------------
 
 
-def listed(names: Iterable[str]) -> str:
-    """Return names as ``a``, ``a and b``, ``a, b and c``, or the first of them and how many more there are."""
+def listed(names: Iterable[str], last: str = "and") -> str:
+    """Return names as ``a``, ``a and b``, ``a, b and c``, or the first of them and how many more there are.
+
+    ``last``: the word before the last.
+    """
     found = list(dict.fromkeys(names))
     if len(found) > _MOST_NAMES:
-        return f"{', '.join(found[:_MOST_NAMES])} and {len(found) - _MOST_NAMES} more"
-    return f"{', '.join(found[:-1])} and {found[-1]}" if len(found) > 1 else "".join(found)
+        return f"{', '.join(found[:_MOST_NAMES])} {last} {len(found) - _MOST_NAMES} more"
+    return f"{', '.join(found[:-1])} {last} {found[-1]}" if len(found) > 1 else "".join(found)
 
 
 def _is(differences: Sequence[Difference]) -> str:

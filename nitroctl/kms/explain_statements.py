@@ -34,6 +34,13 @@ _UNATTESTED: Final = 4
 _TEXT: Final = 200
 
 
+#: What to do about a document of another platform than a policy is for.
+ATTEST_OTHER: Final = (
+    "use what the policy is for; or, if both are to use the key, record a release of this platform too and write the"
+    " policy again (nitroctl kms generate)"
+)
+
+
 class Part(StrEnum):
     """A part of a statement that does not fit."""
 
@@ -69,8 +76,7 @@ def nearest(decision: Decision) -> Traced | None:
 
 
 def _distance(traced: Traced, request: Request) -> tuple[int, int]:
-    asks = any(is_attestation(met) for met in traced.conditions)
-    far = _UNATTESTED if request.carries_attestation and not asks else 0
+    far = _UNATTESTED if request.carries_attestation and not _asks(traced) else 0
     image = False
     for miss in misses(traced):
         place = register(miss.met.condition.key) if miss.met else None
@@ -86,9 +92,17 @@ def _distance(traced: Traced, request: Request) -> tuple[int, int]:
     return far + (_FAR["image"] if image else 0), -equal
 
 
+def _asks(traced: Traced) -> bool:
+    """Whether a statement asks for a register."""
+    return any(is_attestation(met) for met in traced.conditions)
+
+
 def reasons(traced: Traced, request: Request, origin: Origin) -> Iterator[Reason]:
     """Yield why an Allow does not let a request in, in the order in which a person would mend it."""
     found = misses(traced)
+    if any(miss.part is Part.ACTION for miss in found) and request.carries_attestation and not _asks(traced):
+        yield _action(traced, request)  # nothing else of it matters: it was not meant for this call
+        return
     for part, tell in ((Part.ACTION, _action), (Part.RESOURCE, _resource), (Part.PRINCIPAL, _principal)):
         if any(miss.part is part for miss in found):
             yield tell(traced, request)
@@ -124,6 +138,8 @@ def _action(traced: Traced, request: Request) -> Reason:
     about = f"is about {listed(shown(each) for each in actions)}" if actions else "has no Action, and so is about none"
     said = f"no statement allows {request.action}: the nearest, {label(traced)}, {about}"
     do = f"add {request.action} to the statement that names the image"
+    if not _asks(traced):
+        do = "write the policy from the records, with a statement for each image: nitroctl kms generate"
     if not request.carries_attestation:
         do = f"allow {request.action} in a statement of its own: KMS takes no attestation document for it"
     return _reason("explain.not-allowed", traced, said, do)
@@ -178,7 +194,7 @@ def _fault(traced: Traced, met: Met, place: tuple[Platform, int] | None, platfor
     if place[0] is not platform:
         wanted = {Platform.ENCLAVE: "an enclave", Platform.TPM: "a NitroTPM"}
         said = f"{label(traced)} asks for registers of {wanted[place[0]]}, and the document is of {wanted[platform]}"
-        return _reason("explain.platform", traced, said, "write a statement for each platform")
+        return _reason("explain.platform", traced, said, ATTEST_OTHER)
     if name(condition.operator) not in _EQUALS or negated(condition.operator):
         return _condition(traced, met)
     values = [each for each in condition.values if _is_register(each)]
@@ -192,6 +208,7 @@ def _fault(traced: Traced, met: Met, place: tuple[Platform, int] | None, platfor
     if any(each.lower() in met.actual.values for each in values):
         said = (
             f"{label(traced)} asks for {pcr.name(place[1])} in upper case, which {condition.operator.text} tells apart"
+            " from the lower case that KMS is taken to use"
         )
         return _reason("explain.value", traced, said, "write it in lower case, and use StringEqualsIgnoreCase")
     return None
@@ -219,10 +236,9 @@ def _context(traced: Traced, met: Met) -> Reason:
 
 def _condition(traced: Traced, met: Met) -> Reason:
     wanted = listed(shown(value) for value in met.condition.values)
-    said = (
-        f"{label(traced)} asks for {shown(met.condition.key)} {met.condition.operator.text} {wanted},"
-        f" and the call has {shown(met.actual.text)}"
-    )
+    has = "does not have it" if met.actual.presence is Presence.ABSENT else f"has {shown(met.actual.text)}"
+    asked = f"{shown(met.condition.key)} {met.condition.operator.text} {wanted}"
+    said = f"{label(traced)} asks for {asked}, and the call {has}"
     return _reason("explain.condition", traced, said, "call so that it holds, or change the condition")
 
 
