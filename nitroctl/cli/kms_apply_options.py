@@ -78,12 +78,12 @@ class Options:
 
         return Wish(accepted=tuple(self.accept), bypass=self.bypass, ledger=ledger)
 
-    @property
-    def way_back(self) -> str:
-        """What follows ``nitroctl kms undo --key ARN`` so that it looks in the same place."""
+    def undo(self, arn: str) -> str:
+        """Return the command that puts the policy of a key back, from where this one keeps it."""
         import shlex
 
-        return f" --backup-dir {shlex.quote(self.backup_dir)}" if self.own_backup_dir else ""
+        where = f" --backup-dir {shlex.quote(self.backup_dir)}" if self.own_backup_dir else ""
+        return f"nitroctl kms undo --key {arn}{where}"
 
 
 def options(

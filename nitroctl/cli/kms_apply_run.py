@@ -65,8 +65,9 @@ class Wanted:
 class Target:
     """One key, what is planned for it, and what became of it.
 
-    ``source``, ``file``: as of :class:`Wanted`. ``backup``: path of the policy that was replaced. ``found``: what the
-    key has in place of the new policy. ``trouble``: why it could not be written, or not be read back.
+    ``source``, ``file``: as of :class:`Wanted`. ``backup``: path of the policy that was replaced. ``confirmed``: KMS
+    said that it took the new policy. ``found``: what the key was last seen to have. ``trouble``: why it could not be
+    written, whether it was is not known, or it could not be read back.
     """
 
     plan: "Plan"
@@ -74,6 +75,7 @@ class Target:
     file: str
     outcome: Outcome
     backup: str = ""
+    confirmed: bool = True
     found: "PolicyDocument | None" = None
     trouble: NitroctlError | None = None
 
@@ -205,7 +207,8 @@ def _confirm(targets: Sequence[Target], options: "Options", question: str) -> No
 
 def _write_all(targets: Sequence[Target], options: "Options", who: str, at: datetime) -> Iterator[Target]:
     """Write to each key that needs it, one after another, until one cannot be written."""
-    touched = stopped = False
+    touched: list[Target] = []
+    stopped = False
     for target in targets:
         if stopped and target.outcome is Outcome.PLANNED:
             yield replace(target, outcome=Outcome.NOT_REACHED)
@@ -219,7 +222,16 @@ def _write_all(targets: Sequence[Target], options: "Options", who: str, at: date
             if not touched:
                 raise
             done = replace(target, outcome=Outcome.FAILED, trouble=error)
-        touched, stopped = True, done.outcome is not Outcome.WRITTEN
+        except BaseException:
+            for each in touched:  # there will be no answer to tell of them
+                progress.note(
+                    f"{each.plan.live.arn} was written to before that; the old policy is {each.backup}; "
+                    f"{options.undo(each.plan.live.arn)} puts it back",
+                    always=True,
+                )
+            raise
+        touched.append(done)
+        stopped = done.outcome is not Outcome.WRITTEN
         yield done
 
 
@@ -256,7 +268,8 @@ def _write(target: Target, options: "Options", who: str, at: datetime) -> Target
     except BaseException:
         progress.note(
             f"{live.arn}: stopped while writing: KMS may have the new policy; the old one is {backup}; "
-            f"nitroctl kms show --key {live.arn} tells, nitroctl kms undo puts it back"
+            f"nitroctl kms show --key {live.arn} tells, {options.undo(live.arn)} puts it back",
+            always=True,
         )
         raise
     outcome = {
@@ -265,8 +278,15 @@ def _write(target: Target, options: "Options", who: str, at: datetime) -> Target
         aws.policies.Seen.OTHER: Outcome.OVERWRITTEN,
         aws.policies.Seen.NOTHING: Outcome.UNREAD,
     }[written.seen]
-    trouble = written.unread or (written.doubt if outcome is not Outcome.WRITTEN else None)
-    return replace(target, outcome=outcome, backup=backup, found=written.found, trouble=trouble)
+    trouble = None if outcome is Outcome.WRITTEN else written.doubt or written.unread
+    return replace(
+        target,
+        outcome=outcome,
+        backup=backup,
+        confirmed=written.doubt is None,
+        found=written.found,
+        trouble=trouble,
+    )
 
 
 def notes(run: Run) -> list[str]:

@@ -8,7 +8,7 @@ from nitroctl.checks import Outcome as Found
 from nitroctl.checks import Report
 from nitroctl.cli import kms_apply_run, kms_diff_view, kms_live
 from nitroctl.cli.kms_apply_run import DONE, TOUCHED, Outcome, Run, Target
-from nitroctl.errors import AwsFailed, NitroctlError
+from nitroctl.errors import NitroctlError
 from nitroctl.kms import canonical
 from nitroctl.render.result import Result
 from nitroctl.render.view import Block, Checks, Fields, Headline
@@ -68,13 +68,9 @@ def _target(target: Target, options: "Options") -> dict[str, object]:
         "after": kms_live.Side(target.source, plan.after).as_json(),
         "difference": kms_diff_view.as_json(plan.difference),
         "backup": target.backup or None,
-        "undo": _undo(target, options) if target.outcome in TOUCHED else None,
+        "undo": options.undo(plan.live.arn) if target.outcome in TOUCHED else None,
         "found_sha256": None if found is None else canonical.digest(found),
     }
-
-
-def _undo(target: Target, options: "Options") -> str:
-    return f"nitroctl kms undo --key {target.plan.live.arn}{options.way_back}"
 
 
 def _blocks(target: Target, options: "Options") -> list[Block]:
@@ -102,19 +98,21 @@ def _blocks(target: Target, options: "Options") -> list[Block]:
 
 def _written(target: Target, counted: str, options: "Options") -> tuple[str, Found]:
     arn = target.plan.live.arn
+    wrote = "written" if target.confirmed else "KMS did not confirm the write"
     match target.outcome:
         case Outcome.WRITTEN:
             return f"{arn} has the new policy: {counted}", Found.PASS
-        case Outcome.NOT_SEEN if isinstance(target.trouble, AwsFailed):
-            return (
-                f"{arn}: KMS did not confirm the write, and shows the old policy after {options.wait_s:g} s",
-                Found.FAIL,
-            )
+        case Outcome.NOT_SEEN if not target.confirmed:
+            text = f"{wrote}, and shows the old policy after {options.wait_s:g} s"
+        case Outcome.NOT_SEEN if target.trouble is not None:
+            text = "KMS took the new policy, still showed the old one, and then could not be asked"
         case Outcome.NOT_SEEN:
-            return f"{arn}: KMS took the new policy, and still shows the old one after {options.wait_s:g} s", Found.FAIL
+            text = f"KMS took the new policy, and still shows the old one after {options.wait_s:g} s"
         case Outcome.OVERWRITTEN:
-            return f"{arn}: written, and now it has another policy than the new one", Found.FAIL
-    return f"{arn}: written, and what it has now could not be read", Found.FAIL
+            text = f"{wrote}, and now it has another policy than the new one"
+        case _:
+            text = f"{wrote}, and what it has now could not be read"
+    return f"{arn}: {text}", Found.FAIL
 
 
 def _instead(target: Target) -> list[Block]:
@@ -138,9 +136,9 @@ def _fields(target: Target, options: "Options") -> Fields:
         rows.append(
             ("look first", f"another writer, or KMS keeps it otherwise: nitroctl kms show --key {plan.live.arn}")
         )
-        rows.append(("to go back", f"{_undo(target, options)} --from {target.backup}"))
+        rows.append(("to go back", f"{options.undo(plan.live.arn)} --from {target.backup}"))
     else:
-        rows.append(("to go back", _undo(target, options)))
+        rows.append(("to go back", options.undo(plan.live.arn)))
     if target.outcome not in DONE:
         look = f"diff {shlex.quote(target.file)}" if target.file else "show"
         rows.append(("to look again", f"nitroctl kms {look} --key {plan.live.arn}"))

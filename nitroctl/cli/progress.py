@@ -64,9 +64,9 @@ class Progress:
             _write("".join(f"nitro-cli: {_safe_line(line)}\n" for line in visible_lines(log)))
 
 
-def note(text: str) -> None:
-    """Say something at once, while the work still goes on; not under ``--quiet``."""
-    if not asked().quiet:
+def note(text: str, *, always: bool = False) -> None:
+    """Say something at once, while the work still goes on; under ``--quiet`` only what must ``always`` be known."""
+    if always or not asked().quiet:
         _write(f"nitroctl: note: {_safe(text)}\n")
 
 

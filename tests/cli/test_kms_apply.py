@@ -21,6 +21,8 @@ from tests.kms_live import KEY, REQUEST, ROLE, SESSION, A, B, Policy, default, g
 from tests.kms_requests import PCR0, statement
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from tests.fakes.kms import Kms
 
 NAME = "111122223333.eu-west-1.1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -371,9 +373,82 @@ def test_an_interruption_after_the_write_says_what_may_be(
     assert (ran.status, ran.stdout) == (130, "")
     assert ran.stderr == SHOWN + (
         f"nitroctl: note: {KEY}: stopped while writing: KMS may have the new policy; the old one is {backup}; "
-        f"nitroctl kms show --key {KEY} tells, nitroctl kms undo puts it back\n"
+        f"nitroctl kms show --key {KEY} tells, nitroctl kms undo --key {KEY} puts it back\n"
         "nitroctl: note: interrupted\n"
     )
+
+
+def test_an_interruption_is_told_of_under_quiet_with_every_key_that_was_written(
+    cli: Cli, kms_service: "Kms", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    primary, replica = replicated(kms_service, good(A), good(A))
+    pauses = iter([None])
+
+    def interrupted(_: float) -> None:
+        if next(pauses, True):
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(policies, "_sleep", interrupted)
+    write(Path("policy.json"), good(B))
+    way = ("--yes", "--quiet", "--replicas", "all", "--backup-dir", "kept here")
+    ran = cli("kms", "apply", "policy.json", "--key", primary, *way)
+    first, second = sorted(Path("kept here").glob("*.json"))
+    assert (ran.status, ran.stdout) == (130, "")
+    undo = "nitroctl kms undo --key {} --backup-dir 'kept here' puts it back\n"
+    assert ran.stderr == (
+        f"nitroctl: note: {replica}: stopped while writing: KMS may have the new policy; the old one is {second}; "
+        f"nitroctl kms show --key {replica} tells, {undo.format(replica)}"
+        f"nitroctl: note: {primary} was written to before that; the old policy is {first}; {undo.format(primary)}"
+        "nitroctl: note: interrupted\n"
+    )
+
+
+def test_a_last_look_that_fails_does_not_unsay_that_kms_took_the_policy(
+    cli: Cli, kms_service: "Kms", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.fakes.kms import Refusal
+
+    def paused(seconds: float) -> None:
+        if seconds:
+            kms_service.knobs.refuse["GetKeyPolicy"] = Refusal("AccessDeniedException", "no more")
+
+    kms_service.create(good(A))
+    kms_service.knobs.late = 1000
+    monkeypatch.setattr(policies, "_sleep", paused)
+    ran = apply(cli, good(A, B), "--yes", "--quiet", "--wait", "5")
+    assert (ran.status, "kms:GetKeyPolicy was refused: AccessDeniedException: no more" in ran.stderr) == (5, True)
+    assert ran.stdout.splitlines()[0] == (
+        f"✗ {KEY}: KMS took the new policy, still showed the old one, and then could not be asked"
+    )
+
+
+def test_a_write_that_was_not_confirmed_is_not_called_written(cli: Cli, kms_service: "Kms") -> None:
+    from tests.fakes.kms import Refusal
+
+    def lost(_: object) -> Refusal:
+        kms_service.put(good("ef" * 48))
+        return Refusal("KMSInternalException", "it broke", 500)
+
+    kms_service.create(good(A))
+    kms_service.knobs.replace["PutKeyPolicy"] = lost
+    ran = apply(cli, good(A, B), "--yes", "--quiet")
+    first = f"✗ {KEY}: KMS did not confirm the write, and now it has another policy than the new one"
+    assert (ran.status, ran.stdout.splitlines()[0]) == (5, first)
+    assert "kms:PutKeyPolicy was refused: KMSInternalException" in ran.stderr
+
+
+def test_a_final_policy_whose_answer_was_lost_is_not_called_refused(cli: Cli, kms_service: "Kms") -> None:
+    from tests.fakes.kms import Refusal
+
+    answers: Iterator[Any] = iter([None])
+    kms_service.create(good(A))
+    kms_service.knobs.replace["PutKeyPolicy"] = lambda _: next(answers, Refusal("AccessDeniedException"))
+    kms_service.knobs.after["PutKeyPolicy"] = lambda: kms_service.knobs.refuse.update(
+        GetKeyPolicy=Refusal("AccessDeniedException")
+    )
+    ran = apply(cli, good(B, Writer=None), "--yes", "--quiet", "--bypass-lockout-check")
+    first = f"✗ {KEY}: KMS did not confirm the write, and what it has now could not be read"
+    assert (ran.status, ran.stdout.splitlines()[0], len(kept())) == (5, first, 1)
 
 
 def test_a_policy_that_is_read_back_as_nonsense_is_trouble(cli: Cli, kms_service: "Kms") -> None:

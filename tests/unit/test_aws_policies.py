@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -114,9 +114,9 @@ def test_a_refusal_after_a_lost_answer_does_not_say_that_nothing_was_written(
 ) -> None:
     from tests.fakes.kms import Refusal
 
-    answers = iter([Refusal("KMSInternalException", "it broke", 500) if broken else None])
+    answers: Iterator[Any] = iter([Refusal("KMSInternalException", "it broke", 500) if broken else None])
     kms_service.create(good(A))
-    kms_service.knobs.replace["PutKeyPolicy"] = lambda _: next(answers, Refusal(aws_code))  # type: ignore[assignment]
+    kms_service.knobs.replace["PutKeyPolicy"] = lambda _: next(answers, Refusal(aws_code))
     written = put(good(A), good(B), bypass=True)
     assert (written.seen, written.doubt and written.doubt.details["aws_code"]) == (Seen.NEW, aws_code)
 
