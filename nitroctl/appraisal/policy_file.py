@@ -100,10 +100,10 @@ class PolicyFile:
     policy: Policy
     canonical: Mapping[str, object]
     sha256: str
-    records: Records | None = None
-    roots: tuple[str, ...] | None = None
-    strict: bool = False
-    description: str = ""
+    records: Records | None
+    roots: tuple[str, ...] | None
+    strict: bool
+    description: str
 
     @property
     def records_path(self) -> str | None:

@@ -165,7 +165,9 @@ def _changes(node: ast.AST, *, in_function: bool) -> Iterator[_Change]:
             yield from _elements(node)
         case ast.Call():
             yield from _arguments(node)
-        case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value) if not in_function:
+        case ast.Assign(value=value) | ast.AnnAssign(value=ast.expr() as value) if not (
+            in_function or _is_aside(value, in_function=False)
+        ):
             yield from _strings(*(each for each in ast.walk(value) if isinstance(each, ast.Constant)))
 
 

@@ -226,8 +226,9 @@ WRITE_OUT = "write the values out where they apply, so that everybody reads the 
         ("[", "line 1: not YAML: expected the node content, but found '<stream end>'", ()),
         ("[" * 13 + "]" * 13, None, ()),
         ("[" * 14 + "]" * 14, "line 1: nested too deeply to be a policy", ()),
+        ("# nothing\n", "empty", ("nitroctl attest policy init writes one to start from",)),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_what_is_refused_with_its_line_and_what_to_do(text: str, message: str | None, hints: tuple[str, ...]) -> None:
     if message is None:

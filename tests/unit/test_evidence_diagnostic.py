@@ -91,8 +91,8 @@ FAULTS = {
     "f818": Fault(0, "the simple value 24 in two bytes"),
     "f81f": Fault(0, "the simple value 31 in two bytes"),
     "0000": Fault(1, "1 bytes follow the end"),
-    "a100" * 40 + "00": Fault(2 * MAX_DEPTH, f"nesting deeper than {MAX_DEPTH}, not followed"),
-    "81" * 40 + "00": Fault(MAX_DEPTH, f"nesting deeper than {MAX_DEPTH}, not followed"),
+    "a100" * 40 + "00": Fault(64, "nesting deeper than 32, not followed"),
+    "81" * 40 + "00": Fault(32, "nesting deeper than 32, not followed"),
 }
 
 
