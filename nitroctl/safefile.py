@@ -232,6 +232,8 @@ def create_private(path: str, content: bytes) -> None:
             stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
+        with contextlib.suppress(OSError):  # a directory that cannot be read: the file is there
+            _sync_directory(Path(path).parent)
     except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(path)  # noqa: PTH108

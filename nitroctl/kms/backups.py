@@ -5,6 +5,7 @@ the key still has what was put in its place. Its member ``Policy`` is the text a
 and ``kms apply`` read the file as they read what ``aws kms get-key-policy`` prints.
 """
 
+import itertools
 import json
 import os
 import re
@@ -45,12 +46,13 @@ class Backup:
 def directory(environ: Mapping[str, str]) -> str:
     """Return where backups are kept unless somebody says otherwise: below the user's state directory.
 
-    Raises CannotAnswer ``kms.backup-directory`` when there is none.
+    A relative one counts for nothing, as the XDG base directory specification has it: it would be another in every
+    directory, and no undo would find it. Raises CannotAnswer ``kms.backup-directory`` when there is none.
     """
-    state = environ.get("XDG_STATE_HOME") or (
-        os.path.join(environ["HOME"], ".local/state") if environ.get("HOME") else ""  # noqa: PTH118
-    )
-    if not os.path.isabs(state):  # noqa: PTH117
+    home = environ.get("HOME")
+    places = (environ.get("XDG_STATE_HOME", ""), f"{home}/.local/state" if home else "")
+    state = next((place for place in places if os.path.isabs(place)), None)  # noqa: PTH117
+    if state is None:
         raise CannotAnswer(
             "there is no home directory to keep the replaced policy in",
             "kms.backup-directory",
@@ -72,7 +74,7 @@ def prepare(where: str) -> None:
 def save(  # noqa: PLR0913  (what the file says)
     where: str, live: LiveKey, before: PolicyDocument, after: PolicyDocument, *, who: str, at: datetime
 ) -> str:
-    """Write the policy that ``live`` has to a new file in ``where`` and return its path; whole or not at all.
+    """Write the policy that ``live`` has to a new file in ``where``, for its owner only, and return its path.
 
     The caller holds the key's lock. Raises CannotAnswer ``file.unwritable``.
     """
@@ -87,12 +89,18 @@ def save(  # noqa: PLR0913  (what the file says)
     }
     prepare(where)
     stem = f"{live.account}.{live.region}.{live.arn.rpartition('/')[2]}.{at.astimezone(UTC).strftime('%Y%m%dT%H%M%SZ')}"
-    path, number = Path(where) / f"{stem}.json", 1
-    while os.path.lexists(path):
-        number += 1
-        path = Path(where) / f"{stem}-{number}.json"
-    safefile.replace(str(path), (json.dumps(content, indent=2) + "\n").encode(), mode=0o600)
-    return str(path)
+    raw, name = (json.dumps(content, indent=2) + "\n").encode(), f"{stem}.json"
+    for number in itertools.count(2):
+        path = str(Path(where) / name)
+        try:  # one step, which follows no link: whoever else writes there, now or meanwhile, loses nothing
+            safefile.create_private(path, raw)
+        except CannotAnswer as error:
+            if error.code != "file.exists":
+                raise
+            name = f"{stem}-{number}.json"
+        else:
+            break
+    return path
 
 
 def load(path: str) -> Backup:

@@ -1,6 +1,8 @@
 """What is replaced is kept first, in a file of its own that nothing overwrites, and found again only for its key."""
 
+import errno
 import json
+import os
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,6 +65,27 @@ def test_nothing_is_overwritten(tmp_path: Path) -> None:
     (tmp_path / f"{NAME}-2.json").symlink_to("nowhere")
     assert [Path(save(tmp_path)).name for _ in range(3)] == [f"{NAME}.json", f"{NAME}-3.json", f"{NAME}-4.json"]
     assert (tmp_path / f"{NAME}-2.json").readlink() == Path("nowhere")
+
+
+def test_a_link_that_appears_meanwhile_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / f"{NAME}.json").symlink_to(tmp_path / "elsewhere")
+    monkeypatch.setattr("os.path.lexists", lambda _: False)
+    assert Path(save(tmp_path)).name == f"{NAME}-2.json"
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(CannotAnswer) as caught:
+        save(tmp_path)
+    assert (caught.value.code, caught.value.message) == (
+        "file.unwritable",
+        f"{tmp_path / NAME}.json: cannot write: no space left on device",
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_newest_that_fits_is_found(tmp_path: Path) -> None:
@@ -130,6 +153,7 @@ def test_something_else_in_the_directory_is_left_alone(tmp_path: Path) -> None:
         ({"HOME": "/home/op"}, "/home/op/.local/state/nitroctl/key-policies"),
         ({"HOME": "/home/op", "XDG_STATE_HOME": "/state"}, "/state/nitroctl/key-policies"),
         ({"HOME": "/home/op", "XDG_STATE_HOME": ""}, "/home/op/.local/state/nitroctl/key-policies"),
+        ({"HOME": "/home/op", "XDG_STATE_HOME": "state"}, "/home/op/.local/state/nitroctl/key-policies"),
     ],
 )
 def test_where_they_are_kept(environ: dict[str, str], where: str) -> None:
