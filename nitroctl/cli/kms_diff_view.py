@@ -42,7 +42,7 @@ def _heads(difference: Difference) -> Iterator[str]:
 
 
 def _change(change: Change) -> Iterator[str]:
-    yield f"{_MARKS[change.kind]} {_quoted(change.label)}: {change.kind.value}"
+    yield f"{_MARKS[change.kind]} {_named(change)}: {change.kind.value}"
     for part in change.parts:
         if part.path != ("Sid",):
             yield from _part(part, "    ")
@@ -60,8 +60,10 @@ def _line(text: str) -> str:
     return json.dumps(text, ensure_ascii=False)[1:-1].replace('\\"', '"')
 
 
-def _quoted(label: str) -> str:
-    return f"statement {_line(label)}" if not label.startswith("statement ") else _line(label)
+def _named(change: Change) -> str:
+    """Return what to call a statement; a Sid that says ``statement 3`` is none of the third's."""
+    which = change.after or change.before
+    return f"statement {_line(which.sid)}" if which and which.sid else change.label
 
 
 def _change_json(change: Change) -> dict[str, object]:

@@ -215,6 +215,16 @@ def test_policies_that_differ_statement_by_statement(cli: Cli, kms_service: "Kms
     )
 
 
+def test_a_sid_is_not_taken_for_the_place_of_a_statement(cli: Cli) -> None:
+    kms_live.write(Path("a.json"), {"Statement": [statement(), statement("Deny", Sid="statement 1")]})
+    kms_live.write(Path("b.json"), {"Statement": []})
+    lines = cli("kms", "diff", "a.json", "b.json").stdout.splitlines()
+    assert [line for line in lines if line.startswith("- statement")] == [
+        "- statement 1: removed",
+        "- statement statement 1: removed",
+    ]
+
+
 def test_two_files_are_compared_without_aws(cli: Cli) -> None:
     kms_live.write(Path("a.json"), good(A))
     kms_live.write(Path("b.json"), good(A, Use=None))
