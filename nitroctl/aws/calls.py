@@ -10,7 +10,7 @@ import contextlib
 import functools
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from nitroctl import __version__
@@ -30,17 +30,20 @@ KEY_ARN: Final = re.compile(
     r":(?P<kind>key|alias)[/:](?P<id>[A-Za-z0-9/_-]{1,256})"
 )
 _SIGN_IN: Final = "sign in (aws sso login), name a profile in AWS_PROFILE, or give the instance a role"
-_NOT_KMS: Final = "is AWS_ENDPOINT_URL_KMS the address of KMS?"
+_NOT_IT: Final = "is AWS_ENDPOINT_URL_{variable} the address of {service}?"
 _TRACE: Final = "the request id finds the call in CloudTrail"
-#: AWS's error code -> ours, and what to do; ``{operation}`` is the call.
+#: What people call a service, by its prefix in policies.
+_SERVICES: Final = {"kms": "KMS", "sts": "STS", "cloudtrail": "CloudTrail"}
+#: AWS's error code -> ours, and what to do; ``{operation}`` is the call, ``{service}`` what was called, ``{where}`` it
+#: is allowed.
 _REFUSALS: Final = {
     **dict.fromkeys(
         ("AccessDeniedException", "AccessDenied", "UnauthorizedOperation"),
-        ("aws.access-denied", "the caller needs {operation} on the key, in its IAM policy or the key's policy"),
+        ("aws.access-denied", "the caller needs {operation} {where}"),
     ),
     **dict.fromkeys(
         ("ThrottlingException", "Throttling", "TooManyRequestsException"),
-        ("aws.throttled", "wait a minute and repeat; KMS limits the requests of an account"),
+        ("aws.throttled", "wait a minute and repeat; {service} limits the requests of an account"),
     ),
     **dict.fromkeys(
         (
@@ -66,7 +69,7 @@ _REFUSALS: Final = {
     ),
     **dict.fromkeys(
         ("DependencyTimeoutException", "KMSInternalException", "InternalFailure", "ServiceUnavailable"),
-        ("aws.unavailable", "KMS failed four times: wait and repeat; the AWS Health Dashboard tells of trouble"),
+        ("aws.unavailable", "{service} failed four times: wait and repeat; the AWS Health Dashboard tells of trouble"),
     ),
     "MalformedPolicyDocumentException": ("aws.policy-malformed", "nitroctl kms lint POLICY says what KMS cannot take"),
     "LimitExceededException": ("aws.limit", "a key policy may have 32,768 bytes: nitroctl kms lint POLICY measures it"),
@@ -99,7 +102,7 @@ def client(service: str, region: str) -> Any:  # noqa: ANN401  (boto3 makes its 
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         user_agent_extra=f"nitroctl/{__version__}",
     )
-    with calling(f"making a client of {service} in {region}", "AWS"):
+    with calling(f"making a client of {service} in {region}", "AWS", service=service):
         return _session(_environment()).client(service, region_name=region, config=config)
 
 
@@ -117,18 +120,20 @@ def _session(_environment: frozenset[tuple[str, str]]) -> Any:  # noqa: ANN401  
 
 
 @contextlib.contextmanager
-def calling(operation: str, subject: str) -> Iterator[None]:
+def calling(operation: str, subject: str, *, service: str = "") -> Iterator[None]:
     """Turn what botocore raises in the block into AwsFailed ``aws.*``.
 
     ``operation``: the call, as a policy allows it (``kms:GetKeyPolicy``). ``subject``: what the call is about.
+    ``service``: the prefix of what is called, where the operation does not begin with it.
     """
+    words = _words(operation, service)
     from botocore import exceptions as boto  # noqa: PLC0415
     from botocore.parsers import ResponseParserError  # noqa: PLC0415
 
     try:
         yield
     except boto.ClientError as error:
-        raise _refused(operation, subject, error.response) from error
+        raise _refused(operation, subject, error.response, words) from error
     except (
         boto.NoCredentialsError,
         boto.PartialCredentialsError,
@@ -141,23 +146,38 @@ def calling(operation: str, subject: str) -> Iterator[None]:
         raise _failed(operation, subject, error, "aws.credentials", _SIGN_IN) from error
     except (boto.HTTPClientError, boto.ConnectionError) as error:
         raise _failed(
-            operation, subject, error, "aws.unreachable", "check network, proxy and AWS_ENDPOINT_URL_KMS"
+            operation,
+            subject,
+            error,
+            "aws.unreachable",
+            "check network, proxy and AWS_ENDPOINT_URL_{variable}".format_map(words),
         ) from error
     except boto.PaginationError as error:
-        raise _failed(operation, subject, error, "aws.nonsense", _NOT_KMS) from error
+        raise _failed(operation, subject, error, "aws.nonsense", _NOT_IT.format_map(words)) from error
     except boto.BotoCoreError as error:  # a profile that is not there, a configuration file that cannot be read
         raise _failed(
             operation, subject, error, "aws.configuration", "check AWS_PROFILE and the files in ~/.aws"
         ) from error
     except KeyError as error:
         missing = ValueError(f"the answer has no {error.args[0]}")
-        raise _failed(operation, subject, missing, "aws.nonsense", _NOT_KMS) from error
+        raise _failed(operation, subject, missing, "aws.nonsense", _NOT_IT.format_map(words)) from error
     except (ResponseParserError, ValueError, TypeError) as error:  # an endpoint that is no URL; no JSON; no base64
-        raise _failed(operation, subject, error, "aws.nonsense", _NOT_KMS) from error
+        raise _failed(operation, subject, error, "aws.nonsense", _NOT_IT.format_map(words)) from error
     except (AttributeError, OverflowError, RuntimeError) as error:
         # What botocore's reader makes of a text for an object, of too deep a nesting, of a time that is none.
         odd = ValueError("the answer is not of the form that it has from AWS")
-        raise _failed(operation, subject, odd, "aws.nonsense", _NOT_KMS) from error
+        raise _failed(operation, subject, odd, "aws.nonsense", _NOT_IT.format_map(words)) from error
+
+
+def _words(operation: str, service: str) -> Mapping[str, str]:
+    """Return what hints name of a call: itself, its service, the service's endpoint, where it is allowed."""
+    prefix = service or operation.partition(":")[0]
+    return {
+        "operation": operation,
+        "service": _SERVICES.get(prefix, prefix),
+        "variable": prefix.upper(),
+        "where": "on the key, in its IAM policy or the key's policy" if prefix == "kms" else "in its IAM policy",
+    }
 
 
 def _failed(operation: str, subject: str, error: Exception, code: str, hint: str) -> AwsFailed:
@@ -169,7 +189,12 @@ def _failed(operation: str, subject: str, error: Exception, code: str, hint: str
     )
 
 
-def _refused(operation: str, subject: str, response: Any) -> AwsFailed:  # noqa: ANN401  (botocore's own dict)
+def _refused(
+    operation: str,
+    subject: str,
+    response: Any,  # noqa: ANN401  (botocore's own dict)
+    words: Mapping[str, str],
+) -> AwsFailed:
     """Return the error for an answer of AWS that is a refusal, with its code and the request's id."""
     aws_code = said(str(response.get("Error", {}).get("Code", "unknown")))
     message = said(str(response.get("Error", {}).get("Message", "")))
@@ -182,7 +207,7 @@ def _refused(operation: str, subject: str, response: Any) -> AwsFailed:  # noqa:
     return AwsFailed(
         f"{subject}: {operation} was refused: {aws_code}{': ' if message else ''}{message}{told}",
         code,
-        [hint.format(operation=operation)],
+        [hint.format_map(words)],
         {
             "operation": operation,
             "aws_code": aws_code,
