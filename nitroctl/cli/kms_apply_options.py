@@ -103,6 +103,8 @@ def options(
 
     if replicas is not None and replicas not in _WHICH:
         raise UsageError(f"--replicas: not one of {', '.join(_WHICH)}: {replicas!r}", "usage.invalid")
+    if wait != wait:  # noqa: PLR0124  (not a number, which is in every range for the parser)
+        raise UsageError("--wait: not a number of seconds: nan", "usage.invalid")
     return Options(
         accept=[_accepted(text) for text in accept or []],
         bypass=bypass,

@@ -579,6 +579,7 @@ def test_a_replica_that_cannot_be_written_is_told_with_what_was(cli: Cli, kms_se
             2,
             "invalid value for '--wait': 601.0 is not in the range 0<=x<=600 [usage.invalid]",
         ),
+        (["--key", KEY, "--wait", "nan"], 2, "--wait: not a number of seconds: nan [usage.invalid]"),
     ],
 )
 def test_a_wrong_invocation_asks_aws_nothing(
