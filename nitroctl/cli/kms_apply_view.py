@@ -51,10 +51,11 @@ def result(
 def _all_the_same(report: Report) -> list[str]:
     """Return the options that accept everything that refused, when all of it can be accepted."""
     from nitroctl.kms.apply import PROOF
+    from nitroctl.kms.lint_rules import RULES
 
     refusals = list(dict.fromkeys(check.id for check in report.refusals))
     names = [PROOF if each == "apply.proof" else each.partition(".")[0].upper() for each in refusals]
-    if not names or any(each.startswith("apply.") and each != "apply.proof" for each in refusals):
+    if not names or any(name != PROOF and name not in RULES for name in names):
         return []
     return [f"to write it all the same, add {' '.join(f'--accept {name}' for name in names)}"]
 

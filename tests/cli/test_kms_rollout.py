@@ -210,6 +210,14 @@ def test_what_opens_the_key_besides_is_refused(cli: Cli, kms_service: "Kms") -> 
     assert kms_service.asked("PutKeyPolicy") == []
 
 
+def test_a_refusal_that_no_option_accepts_names_no_option(cli: Cli, kms_service: "Kms") -> None:
+    shut = statement("Deny", Sid="Shut", Principal="*", Action="kms:Decrypt")
+    kms_service.create({**START, "Statement": [*START["Statement"], shut]})
+    ran = run(cli, "rollout", "--yes")
+    assert (ran.status, "[generated.let-in]" in ran.stdout, "--accept" in ran.stdout + ran.stderr) == (1, True, False)
+    assert (kms_service.asked("PutKeyPolicy"), statuses()[ENTRY]) == ([], "candidate")
+
+
 def test_a_statement_that_looks_like_ours_and_is_not_is_refused(cli: Cli, kms_service: "Kms") -> None:
     kms_service.create({**START, "Statement": [*START["Statement"], statement(Sid="NitroctlMine")]})
     ran = run(cli, "rollout", "--yes")
