@@ -1,6 +1,7 @@
 """What the fields that enclave code fills can be read as: exact readings, and guesses that say so."""
 
 import hashlib
+import warnings
 
 import cbor2
 import pytest
@@ -229,3 +230,27 @@ def test_only_text_without_any_unprintable_character_is_given_as_text() -> None:
 def test_nothing_is_nothing() -> None:
     reading = contents.read(b"")
     assert (reading.text, reading.json, reading.cbor, reading.key, reading.guesses) == (None, None, None, None, ())
+
+
+#: RFC 2409, 6.2: the prime of the second Oakley group.
+PRIME = (
+    "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404dd"
+    "ef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a637ed6b0bff5cb6f406b7ed"
+    "ee386bfb5a899fa5ae9f24117c4b1fe649286651ece65381ffffffffffffffff"
+)
+
+
+def der(tag: int, content: bytes) -> bytes:
+    size = len(content)
+    length = bytes([size]) if size < 128 else bytes([0x81, size])
+    return bytes([tag]) + length + content
+
+
+def test_a_key_of_a_kind_that_goes_out_of_use_is_shown_without_a_warning() -> None:
+    """A Diffie-Hellman key, of whose end the library warns whoever reads one, is shown as any other."""
+    prime, generator, value = (der(2, number) for number in (b"\x00" + bytes.fromhex(PRIME), b"\x02", b"\x04"))
+    algorithm = der(6, bytes.fromhex("2a864886f70d010301")) + der(0x30, prime + generator)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = contents.public_key(der(0x30, der(0x30, algorithm) + der(3, b"\x00" + value)))
+    assert found is None or found.name == "DH"  # None once the library knows it no more
