@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from nitroctl.errors import CannotAnswer
 from nitroctl.kms import authorize, operators
 from nitroctl.kms.authorize import Decision, Met, Policies, Traced, Verdict, Way
+from nitroctl.kms.explain_statements import shown
 from nitroctl.kms.key_policy import Effect
 from nitroctl.kms.request import Attested, Request, register
 from nitroctl.kms.trace import WouldAllow, label
@@ -165,7 +166,7 @@ def trace_blocks(decision: Decision, others: Sequence[WouldAllow], ledger: "Ledg
         if each.named.direct is Truth.NO and each.named.account is Truth.YES:
             how = ", and lets the account's IAM policies decide"
         rows = [row for met in each.conditions for row in _condition_rows(met, ledger)]
-        rows += [("depends on", reason) for reason in each.reasons]
+        rows += [("depends on", shown(reason)) for reason in each.reasons]
         title = f"{each.statement.effect.value} {label(each)} {words[each.truth]}{how}"
         yield Fields(rows or [("conditions", "none")], title=title)
     aside, rest = len(decision.statements) - len(about), len(about) - len(told) - len(later)
@@ -188,18 +189,18 @@ def _tells(traced: Traced, decision: Decision) -> bool:
 def _condition_rows(met: Met, ledger: "Ledger") -> Iterator[tuple[str, Value]]:
     style = _STYLES[met.truth]
     words = {Truth.YES: "holds", Truth.NO: "does not hold", Truth.OPEN: "open"}
-    yield met.condition.key, Cell(f"{words[met.truth]}: {met.condition.operator.text}", style)
+    yield shown(met.condition.key), Cell(f"{words[met.truth]}: {shown(met.condition.operator.text)}", style)
     place = register(met.condition.key)
     for value in met.condition.values[:_SHOWN]:
         yield "  expected", _recorded_as(value, recorded(ledger, place, value))
     more = len(met.condition.values) - _SHOWN
     if more > 0:
         yield "  expected", f"or one of {more} more (--json has them)"
-    yield "  actual", met.actual.text
+    yield "  actual", shown(met.actual.text)
 
 
 def _recorded_as(value: str, entries: Sequence[str]) -> str:
-    return f"{value}  ({', '.join(entries)})" if entries else value
+    return f"{value}  ({', '.join(entries)})" if entries else shown(value)
 
 
 def other_blocks(others: Sequence[WouldAllow], ledger: "Ledger") -> Iterator[Block]:
@@ -218,7 +219,9 @@ def other_blocks(others: Sequence[WouldAllow], ledger: "Ledger") -> Iterator[Blo
 
 def undecided(decision: Decision) -> CannotAnswer:
     """Return why a decision is open, with what to give so that it can be made."""
-    return CannotAnswer(f"not decided: it depends on {'; '.join(decision.open)}", "kms.undecided", _hints(decision))
+    return CannotAnswer(
+        f"not decided: it depends on {'; '.join(map(shown, decision.open))}", "kms.undecided", _hints(decision)
+    )
 
 
 def _hints(decision: Decision) -> list[str]:

@@ -24,6 +24,8 @@ STATEMENT_LIMIT: Final = 1000
 #: The version whose values may hold variables (``${…}``).
 VERSION: Final = "2012-10-17"
 _VERSIONS: Final = (VERSION, "2008-10-17")
+#: Characters of a Sid in a sentence.
+_LABEL: Final = 200
 
 _POLICY_MEMBERS: Final = {"Version", "Id", "Statement"}
 _STATEMENT_MEMBERS: Final = {
@@ -105,8 +107,9 @@ class Statement:
 
     @property
     def label(self) -> str:
-        """What to call it: its Sid, or its place."""
-        return self.sid or f"statement {self.number}"
+        """What to call it: its Sid, or its place. Of a Sid that is longer than anybody writes, the beginning."""
+        sid = self.sid if len(self.sid) <= _LABEL else f"{self.sid[:_LABEL]}…"
+        return sid or f"statement {self.number}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

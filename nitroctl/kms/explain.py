@@ -72,7 +72,7 @@ class Explanation:
             by = " and ".join(label(each) for each in self.decision.deciding) if self.decision else ""
             by = by or "a grant"
             return f"yes: {by} would allow it; if KMS refused, see first that the document was in the request"
-        open_ = listed(self.decision.open)
+        open_ = listed(map(explain_statements.shown, self.decision.open))
         also = f"; what is certain: {first.said}" if first and first.bearing is Bearing.DECIDES else ""
         return f"not decided: it depends on {open_}{also}"
 

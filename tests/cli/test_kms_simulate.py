@@ -339,6 +339,17 @@ def test_a_hostile_sid_is_shown_escaped(cli: Cli) -> None:
     assert "\\x1b[2J" in out
 
 
+@pytest.mark.parametrize("part", ["value", "key", "operator", "sid"])
+def test_long_text_of_a_policy_is_cut_for_people_and_whole_for_machines(cli: Cli, part: str) -> None:
+    text = "x" * 100_000
+    names = {"value": "v", "key": "aws:k", "operator": "StringEquals", "sid": "S"} | {part: text}
+    lay("long.json", statement(Sid=names["sid"], Condition={names["operator"]: {names["key"]: names["value"]}}))
+    ran = simulate(cli, policy="long.json")
+    assert len(ran.stdout) + len(ran.stderr) < 5_000
+    assert "x" * 50 in ran.stdout
+    assert text in simulate(cli, "--json", policy="long.json").stdout
+
+
 def test_many_values_are_not_all_shown(cli: Cli) -> None:
     values = [register(number).hex() for number in range(300)]
     lay("many.json", statement("Deny", Condition={"StringNotEquals": {PCR0: values}}), statement())
