@@ -28,6 +28,8 @@ from nitroctl.records import Ledger
 
 #: What ``--accept`` calls the proof; a finding is called by its rule.
 PROOF: Final = "proof"
+#: Of grants, in a sentence: a key may have 50,000.
+_SHOWN: Final = 5
 _LOCKOUT: Final = ("apply.lockout", "the caller can still replace the policy afterwards")
 
 
@@ -196,11 +198,12 @@ def _grants(live: LiveKey, after: PolicyDocument) -> Check:
     shut = [f"{each.grant.id} to {each.grant.grantee}" for each in judged if each.data and not each.open]
     if not shut:
         return Check(id=check_id, title=title, outcome=Outcome.PASS, required=False)
+    more = f" and {len(shut) - _SHOWN} more; nitroctl kms show lists them" if len(shut) > _SHOWN else ""
     return Check(
         id=check_id,
         title=title,
         outcome=Outcome.WARN,
-        detail=f"shut by the policy's Denies only: {', '.join(shut)}",
+        detail=f"shut by the policy's Denies only: {', '.join(shut[:_SHOWN])}{more}",
         remedy="aws kms revoke-grant, when nobody needs it",
         required=False,
     )

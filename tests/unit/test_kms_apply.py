@@ -186,6 +186,14 @@ def test_a_grant_that_the_new_policy_leaves_open_refuses() -> None:
     assert refusals(plan(good(A, Unattested=None, Other=None), grants=(grant,))) == ["kp044.live-grants", "apply.proof"]
 
 
+def test_of_many_grants_some_are_named_and_all_are_counted() -> None:
+    grants = [{"GrantId": f"g-{number}", "GranteePrincipal": ROLE, "Operations": ["Decrypt"]} for number in range(500)]
+    named = ", ".join(f"g-{number} to {ROLE}" for number in range(5))
+    assert check(plan(good(A), grants=tuple(grants)), "apply.grants").detail == (
+        f"shut by the policy's Denies only: {named} and 495 more; nitroctl kms show lists them"
+    )
+
+
 def test_the_second_policy_takes_part_in_the_proof() -> None:
     shared = {
         "Version": "2012-10-17",
