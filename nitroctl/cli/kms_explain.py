@@ -97,7 +97,13 @@ def explain(
         kms_attested.Asked(None, None, None, [], None, debug_mode=False, root=[], records=records)
     )
     name = "standard input" if document == "-" else document
-    presented = present(attest_file.unwrap(document).cbor, where=name, at=request.at, roots=judging.roots(root or None))
+    presented = present(
+        attest_file.unwrap(document).cbor,
+        where=name,
+        at=request.at,
+        roots=judging.roots(root or None),
+        assumed=at == "now",
+    )
     return kms_explained.result(explained(presented, request, policies, ledger), policies, ledger, name, live)
 
 

@@ -48,8 +48,11 @@ class Presented:
         return self.authentic and not any(fault.id == "explain.lifetime" for fault in self.faults)
 
 
-def present(cbor: bytes, *, where: str, at: datetime, roots: tuple[Root, ...]) -> Presented:
-    """Return what KMS makes of the document ``cbor`` in a call at ``at``. Never raises for bad content."""
+def present(cbor: bytes, *, where: str, at: datetime, roots: tuple[Root, ...], assumed: bool = False) -> Presented:
+    """Return what KMS makes of the document ``cbor`` in a call at ``at``. Never raises for bad content.
+
+    ``assumed``: nobody said when the call was; it is taken to be made now.
+    """
     judge = Judge(roots=roots, at=at)
     judged = judge.judge(cbor)
     made = judged if judged.passed else replace(judge, at=None).judge(cbor)
@@ -58,7 +61,7 @@ def present(cbor: bytes, *, where: str, at: datetime, roots: tuple[Root, ...]) -
         return Presented(faults=(_not_authentic(made, where),), document=document)
     links = made.verified.chain.certificates
     begins, ends = max(link.not_before for link in links), min(link.not_after for link in links)
-    faults = [] if judged.passed else [_lifetime(where, at, begins, ends)]
+    faults = [] if judged.passed else [_lifetime(where, at, begins, ends, assumed=assumed)]
     faults += _public_key(document, where)
     platform = Platform.ENCLAVE if document.kind is Kind.ENCLAVE else Platform.TPM
     return Presented(
@@ -81,10 +84,16 @@ def _not_authentic(judged: Judgement, where: str) -> Reason:
     )
 
 
-def _lifetime(where: str, at: datetime, begins: datetime, ends: datetime) -> Reason:
+def _lifetime(where: str, at: datetime, begins: datetime, ends: datetime, *, assumed: bool) -> Reason:
     if at < begins:
         said = f"{where} is from later than the call: its certificates begin at {instant(begins)}"
         do = "give the time of the call with --at, or the document of that call"
+    elif assumed:
+        said = (
+            f"{where} is out of date: its certificates ended at {instant(ends)}, and the call is taken to be made now,"
+            f" at {instant(at)}"
+        )
+        do = "give the time of the call with --at; if it is made now, let the enclave ask the NSM for a new document"
     else:
         said = f"{where} was out of date: its certificates ended at {instant(ends)}, the call was at {instant(at)}"
         do = "let the enclave ask the NSM for a new document for each call, or give the time of the call with --at"

@@ -1,6 +1,7 @@
 """``nitroctl kms explain``: whole outputs."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,6 +60,18 @@ OTHERS = (
     "Not looked at: service control policies, resource control policies, permissions boundaries, session policies and"
     " VPC endpoint policies (they could only deny); "
 )
+
+
+def test_a_document_that_is_old_by_now_asks_first_when_the_call_was(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2026, 11, 21, 10, tzinfo=UTC)
+    monkeypatch.setattr("nitroctl.cli.attest_options.now", lambda: now)
+    ran = explain(cli, file="1.cbor", at=AT[2:])
+    assert ran.status == 1
+    assert ran.stdout.splitlines()[0] == (
+        "✗ no: 1.cbor is out of date: its certificates ended at 2026-11-20T13:00:00Z, and the call is taken to be made"
+        " now, at 2026-11-21T10:00:00Z; give the time of the call with --at; if it is made now, let the enclave ask the NSM for a new"
+        " document"
+    )
 
 
 def test_an_image_that_the_policy_does_not_name_is_explained_from_sentence_to_statement(cli: Cli) -> None:
