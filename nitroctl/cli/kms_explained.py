@@ -9,8 +9,10 @@ from nitroctl.evidence.chain import instant
 from nitroctl.kms.authorize import Decision, Policies, Verdict
 from nitroctl.kms.explain import Explanation
 from nitroctl.kms.explain_reason import Bearing, Difference, Reason
+from nitroctl.kms.explain_registers import debug
 from nitroctl.kms.trace import WouldAllow, label, would_allow
 from nitroctl.pcr import as_hex
+from nitroctl.records.entry import Status
 from nitroctl.render.result import Result
 from nitroctl.render.view import Block, Cell, Fields, Heading, Headline, Row, Text, Value
 
@@ -89,7 +91,20 @@ def _notes(found: Explanation) -> list[str]:
         notes.append(f"the document is under {root.name}, which --root names; KMS accepts documents under AWS's roots")
     if found.without.verdict is Verdict.ALLOWED:
         notes.append("the same call without any document would be allowed: these policies hold nobody to an image")
+    notes += _let_in(found)
     return [*notes, *(traced.case_notes(found.decision) if found.decision else [])]
+
+
+def _let_in(found: Explanation) -> list[str]:
+    """Return what should not be let in, and is."""
+    attested = found.presented.attested
+    if found.verdict is not Verdict.ALLOWED or attested is None:
+        return []
+    gone = [each for each in found.recorded[:1] if each.status in (Status.REVOKED, Status.RETIRED)]
+    notes = [f"{each.id} is {each.status.value}, and these policies let it in" for each in gone]
+    if debug(attested):
+        notes.append("the enclave ran in debug mode, and these policies let it in: no policy should name zeros")
+    return notes
 
 
 def _of_key(live: "LiveKey | None") -> list[str]:

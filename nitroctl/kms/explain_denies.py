@@ -73,7 +73,7 @@ def _stale(deny: Traced, allow: Traced, differences: Sequence[Difference], reque
     ids = sorted({entry.id for each in differences for entry in each.expected_of})
     but = f"all but {listed(ids)}" if ids else "all but others that are not recorded"
     names = listed(each.name for each in differences)
-    said = f"{label(deny)} is left over: by {names} it denies {but}, and {label(allow)} lets {image} in"
+    said = f"{label(deny)} seems left over: by {names} it denies {but}, and {label(allow)} lets {image} in"
     do = (
         "write the policy again from the records (nitroctl kms generate), which writes such Denies anew, or take it out"
     )

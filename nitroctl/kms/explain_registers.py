@@ -18,8 +18,9 @@ from nitroctl.kms.authorize import Traced
 from nitroctl.kms.caller import Caller, Is
 from nitroctl.kms.explain_reason import Bearing, Difference, Reason
 from nitroctl.kms.key_policy import Effect
-from nitroctl.kms.request import Attested, Platform
+from nitroctl.kms.request import Attested, Platform, register
 from nitroctl.kms.trace import label
+from nitroctl.kms.truth import Truth
 from nitroctl.records import Entry, Ledger, Status
 from nitroctl.records.entry import time_text
 
@@ -83,7 +84,7 @@ def reasons(
     Deciding ones; none for no difference.
     """
     image = [each for each in differences if each.index in IMAGE[each.platform]]
-    if _debug(attested):  # what else is zero may be so for the same reason
+    if debug(attested):  # what else is zero may be so for the same reason
         image += [each for each in differences if each not in image and each.value == pcr.ZERO]
     if image:
         yield _image(image, statements, attested, origin)
@@ -112,7 +113,7 @@ def _image(
     asked = f"{label(statements[0])} asks for"
     if statements[0].statement.effect is Effect.DENY:
         asked = f"{label(statements[0])} denies all but"
-    if _debug(attested):
+    if debug(attested):
         reason_id = "explain.debug"
         said = f"the enclave ran in debug mode: its {names} {_is(differences)} zero, whatever the image is"
         if not any(each.index in IMAGE[Platform.ENCLAVE] for each in differences):
@@ -120,6 +121,9 @@ def _image(
         do = "run it without --debug-mode; no policy should name zeros"
     elif recorded:
         reason_id, said, do = _recorded(recorded, differences, asked, origin.ledger)
+        if reason_id == "explain.image" and _names_some(statements[0]):
+            wanted = _wanted(differences, f"the {names} ") or f"another {names}"
+            said = f"the image is {recorded[0].id}, and the policy names it only in part: {asked} {wanted}"
     else:
         reason_id, said, do = _unknown(differences, asked, attested, origin.ledger)
     return Reason(
@@ -132,7 +136,7 @@ def _image(
     )
 
 
-def _debug(attested: Attested) -> bool:
+def debug(attested: Attested) -> bool:
     """Whether the registers of an enclave's image are zero, all of them."""
     return attested.platform is Platform.ENCLAVE and all(
         pcr.is_zero(attested.pcrs.get(index, pcr.ZERO)) for index in IMAGE[Platform.ENCLAVE]
@@ -194,10 +198,17 @@ def _unknown(differences: Sequence[Difference], asked: str, attested: Attested, 
     return "explain.image", said, do
 
 
-def _wanted(differences: Sequence[Difference]) -> str:
+def _wanted(differences: Sequence[Difference], what: str = "that ") -> str:
     """Return the versions that have every expected value, as ``that of signer-1.4.2@prod``; empty for none."""
     common = sorted(entry.id for entry in _having_all(differences))
-    return f"that of {listed(common)}" if common else ""
+    return f"{what}of {listed(common)}" if common else ""
+
+
+def _names_some(statement: Traced) -> bool:
+    """Whether an Allow asks for a register of the image that it has."""
+    places = (register(met.condition.key) for met in statement.conditions if met.truth is Truth.YES)
+    equal = any(place is not None and place[1] in IMAGE[place[0]] for place in places)
+    return equal and statement.statement.effect is Effect.ALLOW
 
 
 def _having_all(differences: Sequence[Difference]) -> list[Entry]:

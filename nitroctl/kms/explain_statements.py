@@ -195,7 +195,8 @@ def _fault(traced: Traced, met: Met, place: tuple[Platform, int] | None, platfor
         wanted = {Platform.ENCLAVE: "an enclave", Platform.TPM: "a NitroTPM"}
         said = f"{label(traced)} asks for registers of {wanted[place[0]]}, and the document is of {wanted[platform]}"
         return _reason("explain.platform", traced, said, ATTEST_OTHER)
-    if name(condition.operator) not in _EQUALS or negated(condition.operator):
+    pattern = name(condition.operator) == "StringLike" and any(set("*?") & set(each) for each in condition.values)
+    if pattern or name(condition.operator) not in _EQUALS or negated(condition.operator):
         return _condition(traced, met)
     values = [each for each in condition.values if _is_register(each)]
     if not values:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from nitroctl import pcr
 from tests import documents, explained, records
 from tests.conftest import Cli, Ran
 from tests.explained import ADMIN, UNATTESTED, allow, deny_all_but, document, lay
@@ -62,6 +63,28 @@ OTHERS = (
 )
 
 
+@pytest.mark.parametrize(
+    ("seed", "changes", "note"),
+    [
+        ("0.8", {}, "signer-0.8@prod is revoked, and these policies let it in"),
+        ("0.9", {}, "signer-0.9@prod is retired, and these policies let it in"),
+        (
+            "1",
+            dict.fromkeys((0, 1, 2), pcr.ZERO),
+            "the enclave ran in debug mode, and these policies let it in: no policy should name zeros",
+        ),
+    ],
+    ids=["revoked", "retired", "debug"],
+)
+def test_what_is_let_in_and_should_not_be_is_told(
+    cli: Cli, here: Path, seed: str, changes: dict[int, bytes], note: str
+) -> None:
+    (here / "d.cbor").write_bytes(document(seed, changes))
+    lay(here / "policy.json", ADMIN, allow(seed, "Old", {0: explained.registers(seed, changes)[0]}))
+    ran = explain(cli, file="d.cbor")
+    assert (ran.status, f"nitroctl: note: {note}\n" in ran.stderr) == (0, True)
+
+
 def test_a_document_that_is_old_by_now_asks_first_when_the_call_was(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     now = datetime(2026, 11, 21, 10, tzinfo=UTC)
     monkeypatch.setattr("nitroctl.cli.attest_options.now", lambda: now)
@@ -69,8 +92,8 @@ def test_a_document_that_is_old_by_now_asks_first_when_the_call_was(cli: Cli, mo
     assert ran.status == 1
     assert ran.stdout.splitlines()[0] == (
         "✗ no: 1.cbor is out of date: its certificates ended at 2026-11-20T13:00:00Z, and the call is taken to be made"
-        " now, at 2026-11-21T10:00:00Z; give the time of the call with --at; if it is made now, let the enclave ask the NSM for a new"
-        " document"
+        " now, at 2026-11-21T10:00:00Z; give the time of the call with --at; if it is made now, let the enclave ask the"
+        " NSM for a new document"
     )
 
 

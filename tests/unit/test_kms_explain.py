@@ -351,6 +351,26 @@ def test_of_a_policy_that_names_no_image_nobody_is_sent_to_another_role() -> Non
     )
 
 
+def test_an_image_that_is_named_by_some_registers_only_is_not_said_to_be_another() -> None:
+    found = why(ADMIN, allow("1", "One", {1: records.pcrs("2")[1]}))
+    assert first(found) == (
+        "explain.image",
+        (
+            "the image is signer-1@prod, and the policy names it only in part: One (policy.json line 1) asks for the"
+            " PCR1 of signer-2@prod"
+        ),
+    )
+
+
+def test_a_pattern_is_not_called_what_no_register_can_have() -> None:
+    found = why(ADMIN, statement(Sid="S", Condition={"StringLike": {PCR0: "abc*"}}))
+    value = records.pcrs("1")[0].hex()
+    assert first(found) == (
+        "explain.condition",
+        f"S (policy.json line 1) asks for {PCR0} StringLike abc*, and the call has {value}",
+    )
+
+
 def test_a_register_that_no_version_has_is_not_dated() -> None:
     found = why(cbor=document(changes={8: records.register("another certificate")}))
     assert first(found) == ("explain.signer", "PCR8 is of another signing certificate than the policy asks for")
@@ -703,7 +723,7 @@ def test_a_deny_of_an_earlier_release_is_told_as_left_over() -> None:
     assert first(found) == (
         "explain.stale-deny",
         (
-            "Images (policy.json line 1) is left over: by PCR0 it denies all but signer-2@prod, and One (policy.json"
+            "Images (policy.json line 1) seems left over: by PCR0 it denies all but signer-2@prod, and One (policy.json"
             " line 1) lets this image (signer-1@prod) in"
         ),
     )
@@ -801,7 +821,7 @@ def test_a_deny_for_enclaves_that_does_not_except_a_nitrotpm() -> None:
 def test_a_deny_that_is_left_over_names_its_registers_also_without_records() -> None:
     found = why(ONE, deny_all_but("2"), ledger=Ledger())
     assert found.reasons[0].said == (
-        "Images (policy.json line 1) is left over: by PCR0 it denies all but others that are not recorded, and One"
+        "Images (policy.json line 1) seems left over: by PCR0 it denies all but others that are not recorded, and One"
         " (policy.json line 1) lets this image in"
     )
     assert [each.name for each in found.reasons[0].registers] == ["PCR0"]
