@@ -14,7 +14,7 @@ from nitroctl.kms.trace import WouldAllow, label, would_allow
 from nitroctl.pcr import as_hex
 from nitroctl.records.entry import Status
 from nitroctl.render.result import Result
-from nitroctl.render.view import Block, Cell, Fields, Heading, Headline, Row, Text, Value
+from nitroctl.render.view import Block, Cell, Fields, Heading, Headline, Text, Value
 
 if TYPE_CHECKING:
     from nitroctl.kms.explain_document import Presented
@@ -223,7 +223,7 @@ def _reasons(found: Explanation) -> Iterator[Block]:
             continue
         yield Heading(heading)
         for each in reasons:
-            yield Row(_MARKS[bearing], [(f"{each.said} [{each.id}]", 0)])
+            yield Headline(f"{each.said} [{each.id}]", _MARKS[bearing])
             yield Fields([("  do", each.do), *_register_rows(each)])
 
 

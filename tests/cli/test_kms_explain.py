@@ -63,6 +63,12 @@ OTHERS = (
 )
 
 
+def test_reasons_are_wrapped_to_the_width(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = explain(cli).stdout.split("\nStatements\n")[0].splitlines()
+    assert [line for line in lines if len(line) > 80 and ONE not in line and THREE not in line] == []
+
+
 @pytest.mark.parametrize(
     ("seed", "changes", "note"),
     [
