@@ -25,10 +25,12 @@ from nitroctl.records import Entry, Ledger, Status
 from nitroctl.records.entry import time_text
 
 #: The registers that say which image it is, by platform.
-IMAGE: Final[Mapping[Platform, tuple[int, ...]]] = {Platform.ENCLAVE: (0, 1, 2), Platform.TPM: (4, 7, 12)}
+IMAGE: Final[Mapping[Platform, tuple[int, ...]]] = {Platform.ENCLAVE: (0, 1, 2), Platform.TPM: (4, 7)}
 #: Which standing of an image says most: a revoked one is revoked under every name.
 _GRAVITY: Final = (Status.REVOKED, Status.ACTIVE, Status.CANDIDATE, Status.RETIRED)
 _ROLE, _INSTANCE, _SIGNER = 3, 4, 8
+#: Of a NitroTPM: what systemd-boot adds to an image from outside it.
+_COMMAND_LINE: Final = 12
 #: Registers that an enclave extends and locks itself begin here.
 _OWN: Final = 16
 _MODULE: Final = re.compile(r"(i-(?:[0-9a-f]{17}|[0-9a-f]{8}))-(?:enc|tpm)[0-9a-f]+")
@@ -242,12 +244,22 @@ def _one(each: Difference, origin: Origin) -> tuple[str, str, str]:
             return _instance(each, origin)
         if each.index == _SIGNER:
             return _signer(each)
+    elif each.index == _COMMAND_LINE:
+        return _command_line(each)
     what = pcr.meaning(each.index) if each.platform is Platform.ENCLAVE else "of the instance's boot"
     return (
         "explain.register",
         f"{each.name} ({what}) is not what the policy asks for",
         "see what extends it, or ask for the value that it has now",
     )
+
+
+def _command_line(each: Difference) -> tuple[str, str, str]:
+    """Return what PCR12 says: an image that is recorded does not change it (GHSA-xrv8-2pf5-f3q7)."""
+    said = "PCR12 is not what the policy asks for: kernel command line, credentials or extensions are others"
+    if {*each.expected} == {pcr.ZERO.hex()}:
+        said = "PCR12 is not zero: a command line, credentials or extensions from outside the image were measured"
+    return "explain.register", said, "find out who adds them; what the image needs belongs into it, and is in PCR4 then"
 
 
 def _absent(each: Difference) -> tuple[str, str, str]:

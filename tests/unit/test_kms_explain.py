@@ -362,6 +362,31 @@ def test_an_image_that_is_named_by_some_registers_only_is_not_said_to_be_another
     )
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (
+            pcr.ZERO,
+            "PCR12 is not zero: a command line, credentials or extensions from outside the image were measured",
+        ),
+        (
+            records.register("other"),
+            "PCR12 is not what the policy asks for: kernel command line, credentials or extensions are others",
+        ),
+    ],
+    ids=["zero", "other"],
+)
+def test_a_command_line_from_outside_is_no_image_to_record(asked: bytes, said: str) -> None:
+    booted = {4: records.register("boot"), 12: records.register("init=/bin/sh")}
+    names = {4: booted[4], 12: asked}
+    gate = {"StringEquals": {f"{explained.PREFIX}NitroTPMPCR{index}": value.hex() for index, value in names.items()}}
+    found = why(
+        ADMIN, statement(Sid="T", Condition=gate), cbor=document(pcrs=booted, tpm=True, module=explained.TPM_MODULE)
+    )
+    assert first(found) == ("explain.register", said)
+    assert decisive(found) == ["explain.register"]
+
+
 def test_a_pattern_is_not_called_what_no_register_can_have() -> None:
     found = why(ADMIN, statement(Sid="S", Condition={"StringLike": {PCR0: "abc*"}}))
     value = records.pcrs("1")[0].hex()
