@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -10,6 +11,7 @@ from nitroctl.evidence import compared
 from nitroctl.evidence.compared import LinkPair, Pair, Relation, Side, TimePair, compare
 from nitroctl.evidence.document import parse
 from tests.documents import AT, LATER, PCRS, document
+from tests.schemas import validator
 
 
 def side(data: bytes) -> Side:
@@ -52,6 +54,8 @@ def test_how_two_documents_stand_to_each_other() -> None:
     assert compare(ONE, ONE).relation is Relation.SAME_DOCUMENT
     assert compare(ONE, replace(ONE, data=b"\xd2" + ONE.data)).relation is Relation.SAME_PAYLOAD
     assert compare(ONE, NEXT).relation is Relation.SAME_MODULE
+    named: Any = validator("attest.diff.1").schema
+    assert [*Relation, None] == named["properties"]["relation"]["enum"]
     nameless = replace(ONE.document, module_id="x"), replace(NEXT.document, module_id="y")
     one, other = replace(ONE, document=nameless[0]), replace(NEXT, document=nameless[1])
     assert compare(one, other).relation is Relation.OTHER_INSTANCE

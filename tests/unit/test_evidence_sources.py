@@ -212,6 +212,15 @@ def test_a_line_that_does_not_end_is_given_up() -> None:
     ]
 
 
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_a_line_is_passed_over_up_to_64_mib_beyond_what_is_read_of_it(beyond: int) -> None:
+    with Path("dump.jsonl").open("wb") as sparse:
+        sparse.seek(MAX_FILE + 1 + 64 * 1024 * 1024 - 1 + beyond)
+        sparse.write(b'\n"a"\n')
+    after = ("dump.jsonl:1", "the line does not end; what follows is not read [file.too-large]")
+    assert found("dump.jsonl") == [("dump.jsonl:1", TOO_LARGE), after if beyond else ("dump.jsonl:2", b'"a"')]
+
+
 @pytest.mark.parametrize("content", [b"", b"\n \n\n"])
 def test_json_lines_without_a_line(content: bytes) -> None:
     write("dump.jsonl", content)
@@ -368,6 +377,15 @@ def test_an_archive_that_swells_is_given_up() -> None:
         ("bomb.tgz!zeros", TOO_LARGE),
         ("bomb.tgz", broken("it expands to more than 200 times its size")),
     ]
+
+
+@pytest.mark.parametrize("beyond", [0, tarfile.BLOCKSIZE])
+def test_an_archive_may_swell_to_64_mib(beyond: int) -> None:
+    header = tarfile.TarInfo("zeros")
+    header.size = 64 * 1024 * 1024 + beyond - 3 * tarfile.BLOCKSIZE  # and the header, and two blocks at the end
+    Path("a.tgz").write_bytes(gzip.compress(header.tobuf() + bytes(header.size + 2 * tarfile.BLOCKSIZE), 1))
+    refused = [("a.tgz", broken("it expands to more than 200 times its size"))] if beyond else []
+    assert found("a.tgz") == [("a.tgz!zeros", TOO_LARGE), *refused]
 
 
 def sized(size: int, kind: bytes = tarfile.REGTYPE) -> bytes:
