@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from nitroctl.records import Ledger
     from nitroctl.records.ledger import Nearest
 
+#: How the evaluator begins to say that a statement names a session.
+_SESSION: Final = "the caller's session, which was not given"
 #: Values of one condition that people are shown.
 _SHOWN: Final = 4
 #: Statements that come near which people are shown when no other register would help.
@@ -228,10 +230,14 @@ def _hints(decision: Decision) -> list[str]:
     hints = []
     if authorize.NO_IAM in decision.open:
         hints.append("give the caller's IAM policies with --iam-policy FILE, or say --no-iam-policy")
+    if any(reason.startswith(_SESSION) for reason in decision.open):
+        hints.append("name the session: --principal arn:aws:sts::<account>:assumed-role/<role>/<session>")
     if any("ARN was not given" in reason for reason in decision.open):
         hints.append("name the key: --key ARN")
-    if any(":" in reason and reason.endswith(", which was not given") for reason in decision.open):
-        hints.append("say what the call has: --context KEY=VALUE, --absent KEY, --pcr PCR=HEX")
+    keys = [reason for reason in decision.open if ":" in reason and reason.endswith(", which was not given")]
+    if keys:
+        registers = any(reason.lower().startswith("kms:recipientattestation:") for reason in keys)
+        hints.append(f"say what the call has: --context KEY=VALUE, --absent KEY{', --pcr PCR=HEX' * registers}")
     return hints
 
 

@@ -11,7 +11,7 @@ from nitroctl import pcr
 from tests import documents, explained, records
 from tests.conftest import Cli, Ran
 from tests.explained import ADMIN, UNATTESTED, allow, deny_all_but, document, lay
-from tests.kms_requests import KEY, PCR0, ROLE, ROOT, identity, statement
+from tests.kms_requests import KEY, PCR0, ROLE, ROOT, SESSION, identity, statement
 
 if TYPE_CHECKING:
     from tests.fakes.kms import Kms
@@ -61,6 +61,15 @@ OTHERS = (
     "Not looked at: service control policies, resource control policies, permissions boundaries, session policies and"
     " VPC endpoint policies (they could only deny); "
 )
+
+
+def test_a_session_that_a_policy_names_is_asked_for(cli: Cli, here: Path) -> None:
+    lay(here / "policy.json", ADMIN, allow("1", "One", Principal={"AWS": SESSION}))
+    ran = explain(cli, file="1.cbor")
+    assert ran.status == 3
+    assert ran.stderr.endswith(
+        "nitroctl: hint: name the session: --principal arn:aws:sts::<account>:assumed-role/<role>/<session>\n"
+    )
 
 
 def test_reasons_are_wrapped_to_the_width(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:

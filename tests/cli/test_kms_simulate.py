@@ -305,7 +305,7 @@ def test_other_condition_keys_are_given(cli: Cli) -> None:
         3,
         (
             "nitroctl: error: not decided: it depends on aws:PrincipalOrgID, which was not given [kms.undecided]\n"
-            "nitroctl: hint: say what the call has: --context KEY=VALUE, --absent KEY, --pcr PCR=HEX\n"
+            "nitroctl: hint: say what the call has: --context KEY=VALUE, --absent KEY\n"
         ),
     )
     assert simulate(cli, "--context", "aws:PrincipalOrgID=o-1", policy="org.json").status == 0
@@ -337,6 +337,15 @@ def test_a_hostile_sid_is_shown_escaped(cli: Cli) -> None:
     assert "\x1b" not in out
     assert "\u202e" not in out
     assert "\\x1b[2J" in out
+
+
+def test_a_register_that_was_not_given_is_asked_for_by_its_option(cli: Cli) -> None:
+    lay("eight.json", statement(Condition={"StringEquals": {f"{PCR0[:-1]}8": ONE[8].hex()}}))
+    ran = simulate(cli, "--pcr", f"PCR0={ONE[0].hex()}", policy="eight.json")
+    assert ran.status == 3
+    assert ran.stderr.endswith(
+        "nitroctl: hint: say what the call has: --context KEY=VALUE, --absent KEY, --pcr PCR=HEX\n"
+    )
 
 
 @pytest.mark.parametrize("part", ["value", "key", "operator", "sid"])
