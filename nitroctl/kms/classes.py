@@ -23,7 +23,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from nitroctl import pcr
 from nitroctl.kms import operators, patterns
@@ -33,9 +33,6 @@ from nitroctl.kms.document import Condition, PolicyDocument
 from nitroctl.kms.operators import ABSENT, Actual, present
 from nitroctl.kms.patterns import Lookup, Pattern, Unresolved, Wild
 from nitroctl.kms.request import Attested, Platform, register
-
-if TYPE_CHECKING:
-    from decimal import Decimal
 
 #: The one variable behind the two keys of the time of a call.
 TIME: Final = "time"
@@ -268,7 +265,7 @@ def _shapes(atom: Atom, lookup: Lookup | None) -> Iterator[Pattern]:
 def _numbers(values: Sequence[str]) -> Iterator[str]:
     from decimal import localcontext  # noqa: PLC0415  (rare, and the start counts)
 
-    ordered = sorted({number for value in values if (number := _number(value)) is not None})
+    ordered = sorted({number for value in values if (number := operators.number(value)) is not None})
     if not ordered:
         yield "0"
         return
@@ -277,16 +274,6 @@ def _numbers(values: Sequence[str]) -> Iterator[str]:
         found = [*ordered, *((low + high) / 2 for low, high in itertools.pairwise(ordered))]
         found += [ordered[0] - 1, ordered[-1] + 1]
         yield from (f"{number:f}" if abs(number.adjusted()) < 30 else str(number) for number in found)  # noqa: PLR2004
-
-
-def _number(value: str) -> "Decimal | None":
-    from decimal import Decimal, InvalidOperation  # noqa: PLC0415  (rare, and the start counts)
-
-    try:
-        number = Decimal(value[:100])
-    except InvalidOperation:
-        return None
-    return number if number.is_finite() else None
 
 
 def _dates(values: Sequence[str]) -> Iterator[str]:
@@ -346,7 +333,7 @@ def instants(values: Iterable[str]) -> list[datetime]:
 
 
 def _time(value: str) -> datetime | None:
-    number = _number(value)
+    number = operators.number(value)
     try:
         found = datetime.fromisoformat(value) if number is None else datetime.fromtimestamp(int(number), tz=UTC)
         found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)

@@ -223,16 +223,27 @@ def _address(text: str, value: str, _: Lookup | None) -> Truth | Unresolved:
         raise _Malformed(f"{text[:100]!r} or {value[:100]!r} is no address or range") from error
 
 
-def _number(text: str) -> "Decimal":
+def number(text: str) -> "Decimal | None":
+    """Return the number that ``text`` writes; None when it is none, or longer, larger or finer than anybody means.
+
+    What IAM makes of a number such as 1e999999999 is not documented, and nobody should have to write it out.
+    """
     from decimal import Decimal, InvalidOperation  # noqa: PLC0415  (rare, and the start counts)
 
     try:
-        number = Decimal(text) if len(text) < _DIGITS else Decimal("NaN")
+        found = Decimal(text) if len(text) < _DIGITS else Decimal("NaN")
     except InvalidOperation:
-        number = Decimal("NaN")
-    if not number.is_finite():
-        raise _Malformed(f"{text[:100]!r} is no number")
-    return number
+        return None
+    if not found.is_finite() or not -_EXPONENT <= found.adjusted() <= _EXPONENT:
+        return None
+    return found
+
+
+def _number(text: str) -> "Decimal":
+    found = number(text)
+    if found is None:
+        raise _Malformed(f"{text[:100]!r} is no number, or none that can be compared here")
+    return found
 
 
 def _time(text: str) -> datetime:
@@ -255,6 +266,8 @@ def _date(holds: Callable[[datetime, datetime], bool]) -> Callable[[str, str, Lo
 
 #: More digits than any number or time in a policy has.
 _DIGITS: Final = 40
+#: Powers of ten between which numbers are compared.
+_EXPONENT: Final = 64
 _ALL: Final = (
     _Meaning("StringEquals", False, _string),
     _Meaning("StringNotEquals", True, _string),
