@@ -24,6 +24,7 @@ from nitroctl.kms.classes_text import Language, Shape, arn_languages, language, 
 from nitroctl.kms.document import PolicyDocument, Principal, Statement
 from nitroctl.kms.operators import Actual, present
 from nitroctl.kms.patterns import Unresolved, Wild, expand
+from nitroctl.kms.request import account_of_key
 
 #: Condition keys whose values follow from who calls.
 FROM_CALLER: Final = (
@@ -38,26 +39,44 @@ _Place = tuple[str, str, str, str]
 #: Condition keys that have a caller's ARN.
 _ARNS: Final = ("aws:principalarn", "kms:granteeprincipal")
 _ACCOUNT: Final = re.compile(r"(?<![0-9])[0-9]{12}(?![0-9])")
+_ACCOUNT_DIGITS: Final = 12
 _DIGITS: Final = "0123456789"
+_PARTITION: Final = re.compile(r"arn:(aws[a-z-]*):")
+#: The partitions that AWS has or is known to build.
+_PARTITIONS: Final = (
+    "aws",
+    "aws-cn",
+    "aws-us-gov",
+    "aws-iso",
+    "aws-iso-b",
+    "aws-iso-e",
+    "aws-iso-f",
+    "aws-eusc",
+)
 _NAME: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+=,.@_-"
 _SESSION: Final = ":assumed-role/"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallerClass:
-    """One caller, and in words for whom it stands. ``given``: condition keys that its ARN alone does not say."""
+    """One caller, and in words for whom it stands. ``given``: condition keys that its ARN alone does not say.
+
+    ``sure``: a principal names it, so that no other role or user of its account has its name.
+    """
 
     caller: Caller
     what: str
     given: Mapping[str, Actual] = field(default_factory=dict)
+    sure: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Callers:
-    """All callers, and why some may be missing."""
+    """All callers, and why some may be missing. ``places``: partition and account of each that a text names."""
 
     classes: tuple[CallerClass, ...]
     incomplete: str = ""
+    places: tuple[tuple[str, str], ...] = ()
 
 
 def of(
@@ -66,40 +85,61 @@ def of(
     budget: Budget,
     *,
     grantees: Iterable[str] = (),
-    key_account: str = "",
+    key: str = "",
 ) -> Callers:
-    """Return the callers that the key policies tell apart. ``key_account``: of the key, empty when not known."""
+    """Return the callers that the key policies tell apart. ``key``: ARN of the key, empty when not known."""
     statements = [statement for policy in policies for statement in policy.statements]
     texts = dict.fromkeys([*(text for each in statements for text in each.principal.aws), *grantees])
     about = [each for each in atoms if each.variable in (*FROM_CALLER, *_ARNS)]
     said = dict.fromkeys(value for each in about for value in each.condition.values)
-    named = _named([*texts, *said])
-    accounts = dict[str, str]()  # account -> partition
-    for text in [*texts, *said]:
-        partition = text.split(":")[1] if text.startswith("arn:") and text.count(":") > 1 else ""
-        for account in [callers.account_of(text)] if text in texts else _ACCOUNT.findall(text):
-            if account and (partition or account not in accounts):
-                accounts[account] = partition or "aws"
-    if key_account:
-        accounts.setdefault(key_account, "aws")
-    home = [key_account] if key_account else [*accounts][:1]
-    ordered = dict.fromkeys([*home, *accounts])
-    partitions = {**accounts, _unnamed_account(accounts): next(iter(accounts.values()), "aws")}
+    places = _places(texts, said, about, key)
     incomplete = _obstacle(about)
-    found = [*named]
+    found = list[CallerClass]()
     try:
-        for account in [*ordered, _unnamed_account(accounts)]:
-            found += _others(account, partitions[account], named, about, budget, known=account in accounts)
-        if not accounts or about:
-            found += _anywhere(accounts, about, budget)
+        found += _named(texts, said, about, budget)
+        own = [each.caller for each in found if each.sure]
+        for account, partition in itertools.product([*places.accounts, places.unnamed], places.partitions):
+            found += _others(account, partition, own, about, budget, known=account in places.accounts)
+        for partition in places.partitions if about else ():
+            found += _anywhere(partition, places.accounts, about, budget)
     except UsageError:
         incomplete = incomplete or "roles whose names the conditions on aws:PrincipalArn describe, and no role can have"
-    users = {value for each in about if each.variable == "aws:username" for value in each.condition.values}
-    for name, account in itertools.product(sorted(users), [*accounts][:8]):
-        if set(name) <= set(_NAME) and name:
-            arn = f"arn:{accounts[account]}:iam::{account}:user/{name}"
-            found.append(CallerClass(caller=callers.parse(arn), what="a user of that name"))
-    return Callers(tuple(found), incomplete)
+    unlike = {(each.caller, tuple(each.given.items())): each for each in reversed(found)}
+    return Callers(tuple(reversed(unlike.values())), incomplete, tuple(places))
+
+
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Partitions and accounts that callers may be of: every account in every partition, for few texts say which.
+
+    ``unnamed``: an account that stands for those that no text names.
+    """
+
+    partitions: tuple[str, ...]
+    accounts: Mapping[str, None]
+    unnamed: str
+
+    def __iter__(self) -> Iterator[tuple[str, str]]:
+        return itertools.product(self.partitions, self.accounts)
+
+
+def _places(texts: Iterable[str], said: Iterable[str], about: Sequence[Atom], key: str) -> _Places:
+    """Return where callers may be of. Where the key is known, of others than its own partition only those named."""
+    own = account_of_key(key)
+    found = [own] if own else []
+    found += [callers.account_of(text) for text in texts]
+    found += [account for text in said for account in _ACCOUNT.findall(text)]
+    accounts = dict.fromkeys(account for account in found if account)
+    named = [key.split(":")[1]] if own else []
+    named += [match[1] for text in [*texts, *said] if (match := _PARTITION.match(text))]
+    unlike = {} if own else {_after(f"arn:{each}:", about): each for each in reversed((*named, *_PARTITIONS))}
+    unnamed = next(text for number in itertools.count(999988887777, -1) if (text := f"{number:012}") not in accounts)
+    return _Places(tuple(dict.fromkeys([*named, *reversed(unlike.values())])), accounts, unnamed)
+
+
+def _after(beginning: str, about: Sequence[Atom]) -> tuple[int, ...]:
+    """Return where the patterns of ARNs stand after a beginning: all that the rest of an ARN can hang on."""
+    return tuple(_reached(each, beginning) for one in about if one.variable in _ARNS for each in _languages(one))
 
 
 def _obstacle(about: Iterable[Atom]) -> str:
@@ -116,13 +156,17 @@ def _obstacle(about: Iterable[Atom]) -> str:
     return ""
 
 
-def _named(texts: Iterable[str]) -> list[CallerClass]:
-    """Return the roles, users and sessions that are named, and of a role with named sessions another session.
+def _named(
+    texts: Mapping[str, None], said: Iterable[str], about: Sequence[Atom], budget: Budget
+) -> Iterator[CallerClass]:
+    """Yield the roles, users and sessions that are named, and of a role with named sessions another session.
 
-    A role that is named with several paths is one for each: which is its own, the policy does not say.
+    KMS takes principals that exist only (``texts``), so that they tell the path of a role; what conditions compare with
+    (``said``) does not, and a session does not either: its role may have any.
     """
     roles, sessions = dict[_Place, dict[str, Caller]](), dict[_Place, list[Caller]]()
-    for text in texts:
+    sure = set[str]()
+    for text in [*texts, *said]:
         caller = None if "*" in text or "?" in text else _parsed(text)
         if caller is None or caller.kind is Is.ROOT:
             continue
@@ -131,23 +175,33 @@ def _named(texts: Iterable[str]) -> list[CallerClass]:
             sessions.setdefault(place, []).append(caller)
         else:
             roles.setdefault(place, {}).setdefault(caller.arn, caller)
-    found = [
-        CallerClass(caller=caller, what=f"the {caller.kind.value} that is named")
-        for place, named in roles.items()
-        if place not in sessions
-        for caller in named.values()
-    ]
+            sure |= {caller.arn} if text in texts else set()
+    for place, named in roles.items():
+        for caller in named.values() if place not in sessions else ():
+            yield CallerClass(caller=caller, what=f"the {caller.kind.value} that is named", sure=caller.arn in sure)
     for place, known in sessions.items():
         name, names = known[0].name, {each.session for each in known}
         other = next(text for number in itertools.count() if (text := f"session{number or ''}") not in names)
         another = callers.parse(f"arn:{place[0]}:sts::{place[1]}:assumed-role/{name}/{other}")
-        for arn in roles.get(place, {f"arn:{place[0]}:iam::{place[1]}:role/{name}": another}):
-            for caller, what in [
-                *((each, "the session that is named") for each in known),
-                (another, "another session"),
-            ]:
-                found.append(CallerClass(caller=caller, what=what, given={"aws:principalarn": present(arn)}))
-    return found
+        prefix = f"arn:{place[0]}:iam::{place[1]}:role/"
+        arns = [arn for arn in roles.get(place, ()) if arn in sure] or _paths(prefix, name, about, budget)
+        for arn in arns:
+            given = {"aws:principalarn": present(arn)}
+            for each in known:
+                yield CallerClass(caller=each, what="the session that is named", given=given, sure=True)
+            yield CallerClass(caller=another, what="another session", given=given, sure=True)
+
+
+def _paths(prefix: str, name: str, about: Sequence[Atom], budget: Budget) -> Iterator[str]:
+    """Yield the ARN of a role of that name for each combination of patterns that one in some path meets."""
+    own = [language(prefix + name), language([*prefix, Wild.MANY, "/", *name])]
+    patterns = [pattern for each in about if each.variable in _ARNS for pattern in _languages(each)]
+    if not patterns:
+        yield prefix + name
+        return
+    for arn in witnesses([*patterns, *own], budget, shape=_PATH, prefix=prefix):
+        if any(_accepts(each, arn) for each in own):
+            yield arn
 
 
 def _parsed(text: str) -> Caller | None:
@@ -158,28 +212,33 @@ def _parsed(text: str) -> Caller | None:
         return None
 
 
-def _unnamed_account(accounts: Iterable[str]) -> str:
-    taken = set(accounts)
-    return next(text for number in itertools.count(999988887777, -1) if (text := f"{number:012}") not in taken)
-
-
 def _others(  # noqa: PLR0913  (what is known of the account)
-    account: str, partition: str, named: Sequence[CallerClass], about: Sequence[Atom], budget: Budget, *, known: bool
+    account: str, partition: str, named: Sequence[Caller], about: Sequence[Atom], budget: Budget, *, known: bool
 ) -> Iterator[CallerClass]:
     """Yield the callers of an account whom nobody names."""
     whose = f"of account {account}" if known else "of an account that nobody names"
     for kind in (Is.ROLE, Is.USER):
         prefix = f"arn:{partition}:iam::{account}:{kind.value}/"
-        own = [each.caller for each in named if each.caller.account == account and each.caller.kind is kind]
-        for arn in _arns(prefix, own, about, budget):
+        own = [each for each in named if (each.partition, each.account, each.kind) == (partition, account, kind)]
+        for arn in _arns(prefix, own, _of_kind(kind, about), budget):
             what = f"a {kind.value} {whose}" + (" that nobody names" if known else "")
             yield CallerClass(caller=callers.parse(arn), what=what)
     yield CallerClass(caller=Caller(kind=Is.ROOT, partition=partition, account=account), what=f"the root user {whose}")
 
 
-def _arns(prefix: str, own: Sequence[Caller], about: Sequence[Atom], budget: Budget) -> Iterator[str]:
+def _of_kind(kind: Is, about: Sequence[Atom]) -> list[Language]:
+    """Return what conditions tell roles, or users, from each other by: their ARNs, and the names of users."""
+    found = [pattern for each in about if each.variable in _ARNS for pattern in _languages(each)]
+    for each in about:
+        if each.variable == "aws:username" and kind is Is.USER:
+            caseless = each.condition.operator.name.lower().endswith("ignorecase")
+            found += [language([Wild.MANY, "/", *name], caseless=caseless) for name in each.condition.values]
+    return found
+
+
+def _arns(prefix: str, own: Sequence[Caller], wild: Sequence[Language], budget: Budget) -> Iterator[str]:
     """Yield the ARN of a role or user of the account that is not of ``own``, for each combination of patterns."""
-    wild = [pattern for each in about if each.variable in _ARNS for pattern in _languages(each)]
+    budget.spend(8 + len(own))
     if not wild:
         taken = {caller.name.lower() for caller in own}
         yield prefix + next(name for n in itertools.count() if (name := f"anybody{n or ''}") not in taken)
@@ -192,10 +251,14 @@ def _arns(prefix: str, own: Sequence[Caller], about: Sequence[Atom], budget: Bud
 
 
 def _accepts(language: Language, text: str) -> bool:
+    return language.accepts(_reached(language, text))
+
+
+def _reached(language: Language, text: str) -> int:
     places = language.start
     for character in text:
         places = language.step(places, character)
-    return language.accepts(places)
+    return places
 
 
 def _languages(atom: Atom) -> Iterator[Language]:
@@ -217,31 +280,36 @@ def _path_step(state: object, character: str) -> object | None:
 _PATH: Final = Shape("/", _path_step, lambda state: state == "name", f"{_NAME}/")
 
 
-def _anywhere(accounts: Iterable[str], about: Sequence[Atom], budget: Budget) -> Iterator[CallerClass]:
+def _anywhere(partition: str, taken: Iterable[str], about: Sequence[Atom], budget: Budget) -> Iterator[CallerClass]:
     """Yield callers of accounts that no text names in full and a pattern of ARNs tells from others."""
-    wild = [each for each in about if each.variable in _ARNS]
-    languages = [each for one in wild for each in _languages(one)]
-    taken = set(accounts)
-    for kind in (Is.ROLE, Is.USER) if languages else ():
-        middle = f":{kind.value}/"
-
-        def step(state: object, character: str, middle: str = middle) -> object | None:
-            at = state if isinstance(state, int) else 0
-            if isinstance(state, str):
-                return _path_step(state, character)
-            if at < 12:  # noqa: PLR2004  (digits of an account)
-                return at + 1 if character in _DIGITS else None
-            if character != middle[at - 12]:
-                return None
-            return "/" if at - 12 == len(middle) - 1 else at + 1
-
-        shape = Shape(0, step, lambda state: state == "name", f"{_NAME}/:")
-        known = [language([*f"arn:aws:iam::{account}:", Wild.MANY]) for account in taken]
-        for arn in witnesses([*languages, *known], budget, shape=shape, prefix="arn:aws:iam::"):
+    if not any(each.variable in _ARNS for each in about):
+        return
+    prefix, accounts = f"arn:{partition}:iam::", set(taken)
+    known = [language([*prefix, *account, ":", Wild.MANY]) for account in accounts]
+    for kind in (Is.ROLE, Is.USER, Is.ROOT):
+        for arn in witnesses([*_of_kind(kind, about), *known], budget, shape=_of_any_account(kind), prefix=prefix):
             caller = callers.parse(arn)
-            if caller.account not in taken:
-                what = f"a {kind.value} of an account that nobody names, with an ARN that a pattern matches"
+            if caller.account not in accounts:
+                whose = "of an account that nobody names, with an ARN that a pattern matches"
+                what = f"the root user {whose}" if kind is Is.ROOT else f"a {kind.value} {whose}"
                 yield CallerClass(caller=caller, what=what)
+
+
+def _of_any_account(kind: Is) -> Shape:
+    """Return what stands behind ``arn:aws:iam::`` of a role, user or root user: account, kind, path and name."""
+    middle = ":root" if kind is Is.ROOT else f":{kind.value}/"
+
+    def step(state: object, character: str) -> object | None:
+        if not isinstance(state, int):
+            return None if kind is Is.ROOT else _path_step(state, character)
+        if state < _ACCOUNT_DIGITS:
+            return state + 1 if character in _DIGITS else None
+        at = state - _ACCOUNT_DIGITS
+        if character != middle[at]:
+            return None
+        return state + 1 if at + 1 < len(middle) else "name" if kind is Is.ROOT else "/"
+
+    return Shape(0, step, lambda state: state == "name", f"{_NAME}/:")
 
 
 # Whom a statement is about ------------------------------------------------------------------------------------------

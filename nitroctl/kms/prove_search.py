@@ -102,9 +102,7 @@ class Search:
         self.grants = tuple(policies.grants or ())
         atoms = [each for rule in self.rules for each in rule.atoms]
         grantees = [each.grantee for each in self.grants]
-        self.callers = classes_callers.of(
-            policies.key, atoms, budget, grantees=grantees, key_account=account_of_key(key)
-        )
+        self.callers = classes_callers.of(policies.key, atoms, budget, grantees=grantees, key=key)
         arns = list(dict.fromkeys(each.caller.arn for each in self.callers.classes))
         contexts: dict[str, list[str]] = {}
         for grant in self.grants:
