@@ -57,7 +57,6 @@ _SEVERAL: Final = frozenset(
 ALWAYS: Final = (0, 1, 2)
 _HEX: Final = "0123456789abcdef"
 _REGISTER: Final = re.compile(r"[0-9a-fA-F]{96}")
-_VARIABLE: Final = re.compile(r"\$\{\s*([^\s},$\{*?]+)")
 #: Years that a second more or less does not leave.
 _YEARS: Final = (1, 9999)
 #: Sets of values of one key; more are not tried, and the domain is not complete then.
@@ -79,7 +78,7 @@ class Atom:
     variable: str
     place: tuple[Platform, int] | None
     family: str
-    #: keys that the values name as ``${…}``, in lower case
+    #: keys that the values name as ``${…}``, in lower case; empty for one that cannot be read
     names: frozenset[str]
 
 
@@ -92,7 +91,7 @@ def atom(policy: PolicyDocument, condition: Condition) -> Atom:
     family = next((kind for prefix, kind in _FAMILIES.items() if operator.startswith(prefix)), "none")
     names = set[str]()
     if policy.variables:
-        names = {found.lower() for value in condition.values for found in _VARIABLE.findall(value)}
+        names = {found for value in condition.values for found in patterns.names(value)}
     return Atom(policy, condition, variable, place, family, frozenset(names))
 
 
@@ -181,13 +180,22 @@ def _literals(atom: Atom) -> Iterator[str]:
 # Other keys ---------------------------------------------------------------------------------------------------------
 
 
-def domain(variable: str, atoms: Sequence[Atom], lookup: Lookup, budget: Budget, more: Sequence[str] = ()) -> Domain:
+def domain(  # noqa: PLR0913, PLR0917  (what the values are of, and which to have)
+    variable: str,
+    atoms: Sequence[Atom],
+    lookup: Lookup,
+    budget: Budget,
+    more: Sequence[str] = (),
+    spelled: Sequence[str] = (),
+) -> Domain:
     """Return the values of a key that a request is free to have, absent last. ``more``: values to have anyway.
 
-    ``lookup``: the values of policy variables, as far as the request's caller says them.
+    ``lookup``: the values of policy variables, as far as the request's caller says them. ``spelled``: those of ``more``
+    that a request may write in any case.
     """
     kinds = {each.family for each in atoms} - {"", "none"}
-    found = dict.fromkeys([*_texts(atoms, lookup, budget, more)] if not kinds or "text" in kinds or more else [])
+    texts = _texts(atoms, lookup, budget, more, spelled) if not kinds or "text" in kinds or more else ()
+    found = dict.fromkeys(texts)
     for kind in sorted(kinds & set(_VALUES)):
         values = [value for each in atoms if each.family == kind for value in each.condition.values]
         found |= dict.fromkeys(_VALUES[kind](values))
@@ -218,14 +226,16 @@ def _mixed(atoms: Sequence[Atom], kinds: set[str]) -> str:
     return ""
 
 
-def _texts(atoms: Sequence[Atom], lookup: Lookup, budget: Budget, more: Sequence[str]) -> Iterator[str]:
+def _texts(
+    atoms: Sequence[Atom], lookup: Lookup, budget: Budget, more: Sequence[str], spelled: Sequence[str]
+) -> Iterator[str]:
     """Yield a text for every combination of answers that strings and patterns give."""
     exact, folded = dict.fromkeys(more), dict[str, str]()
     wild: list[Language] = []
     for each in atoms:
         if each.family != "text":
             continue
-        caseless = each.condition.operator.name.lower().endswith("ignorecase")
+        caseless = _caseless(each)
         for pattern in _shapes(each, lookup):
             if isinstance(pattern, str):
                 exact[pattern] = None
@@ -240,9 +250,36 @@ def _texts(atoms: Sequence[Atom], lookup: Lookup, budget: Budget, more: Sequence
     for lower in folded:
         own = [language(text) for text in exact if text.lower() == lower]
         yield from witnesses([*own, *wild], budget, shape=spelling(lower))
+    told = [text for each in atoms if not _caseless(each) for text in _shapes(each, lookup) if isinstance(text, str)]
+    yield from _spellings([text for text in spelled if text.lower() not in folded], told, wild, budget)
     if wild:
         yield from witnesses(wild, budget, texts=[*exact, ""], folded=folded)
     yield ""  # apart from all others: Null and set operators may take it for absent
+
+
+def _spellings(names: Sequence[str], told: Sequence[str], wild: Sequence[Language], budget: Budget) -> Iterator[str]:
+    """Yield for each name a text that is it but for its case, for each combination of answers that it has not itself.
+
+    ``told``: the texts that are compared with, case and all.
+    """
+    by = dict[str, dict[str, None]]()
+    for text in told:
+        by.setdefault(text.lower(), {})[text] = None
+    for name in names:
+        own = [*map(language, by.get(name.lower(), ())), *wild]
+        budget.spend(1 + len(name) * len(own))
+        known = _answers(own, name)
+        for text in witnesses(own, budget, shape=spelling(name.lower())) if own else ():
+            if _answers(own, text) != known:
+                yield text
+
+
+def _caseless(atom: Atom) -> bool:
+    return atom.condition.operator.name.lower().endswith("ignorecase")
+
+
+def _answers(languages: Sequence[Language], text: str) -> tuple[bool, ...]:
+    return tuple(each.has(text) for each in languages)
 
 
 def _free(exact: Iterable[str], folded: Iterable[str]) -> str:

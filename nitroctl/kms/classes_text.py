@@ -43,6 +43,13 @@ class Language:
         """Whether a text that ends here is in the set."""
         return bool(places & self.accept)
 
+    def has(self, text: str) -> bool:
+        """Whether a text is in the set."""
+        places = self.start
+        for character in text:
+            places = self.step(places, character)
+        return self.accepts(places)
+
 
 def language(pattern: Pattern, *, caseless: bool = False, colons: bool = True) -> Language:
     """Return the texts of a pattern. ``colons``: whether its wildcards take colons."""

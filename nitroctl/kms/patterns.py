@@ -6,7 +6,7 @@ operators".
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Final
 
@@ -64,6 +64,17 @@ def expand(value: str, lookup: Lookup | None, *, wildcards: bool) -> Pattern | U
         found += resolved
     found += _wild(value[end:]) if wildcards else value[end:]
     return found
+
+
+def names(value: str) -> Iterator[str]:
+    """Yield the condition keys that ``value`` names as ``${…}``, in lower case; empty for one that cannot be read."""
+    read = 0
+    for match in _VARIABLE.finditer(value):
+        read += 1
+        if not match["literal"]:
+            yield match["key"].lower()
+    if value.count("${") > read:
+        yield ""
 
 
 def _wild(text: str) -> Pattern:

@@ -6,7 +6,7 @@ others are free, be they ever so unlikely: what was not said may be so.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -63,6 +63,8 @@ _OF_GRANTS: Final = (
 )
 #: Steps that a comparison of a type takes, where it is more than text takes.
 _COSTLY: Final = {"address": 20, "date": 8, "number": 4, "binary": 4}
+#: Policy variables that the key's ARN says.
+_OF_THE_KEY: Final = frozenset({"aws:resourceaccount", "aws:requestedregion"})
 #: What a variable stands for whose value the request is free to choose.
 _GUESS: Final = "other"
 
@@ -116,21 +118,34 @@ class About:
 class Values:
     """Domains and the answers of conditions on them, worked out once.
 
-    ``arns``: of callers. ``contexts``: values of an encryption context that grants name, by condition key.
+    ``arns``: of callers. ``contexts``: values of an encryption context that grants name, by condition key; ``names``:
+    its names, as the grants write them.
     """
 
     at: datetime
     budget: Budget
     arns: Sequence[str] = ()
     contexts: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    names: Sequence[str] = ()
     _domains: dict[object, Domain] = field(default_factory=dict)
     _answers: dict[object, tuple[int, int]] = field(default_factory=dict)
+    _present: dict[Domain, tuple[int, int]] = field(default_factory=dict)
 
     def of(self, key: object, make: Callable[[], Domain]) -> Domain:
         """Return the domain of that key, made at the first time."""
         if key not in self._domains:
             self._domains[key] = make()
         return self._domains[key]
+
+    def present(self, values: Domain) -> tuple[int, int]:
+        """Return the bits of the values with which a key is there, and of those without."""
+        if values not in self._present:
+            self.budget.spend(len(values.choices))
+            self._present[values] = (
+                values.where(lambda one: one.actual.presence is Presence.PRESENT),
+                values.where(lambda one: one.actual.presence is Presence.ABSENT),
+            )
+        return self._present[values]
 
     def answers(self, key: object, atom: Atom, values: Domain, lookup: patterns.Lookup) -> tuple[int, int]:
         """Return the bits of the values for which a condition holds, and of those for which it does not."""
@@ -233,9 +248,13 @@ class Scene:
         wanted = [*([_GUESS] if variable in self.names else []), *self.values.contexts.get(variable, ())]
         if variable == "kms:grantoperations":
             wanted += [action.removeprefix("kms:") for action in actions.ATTESTED[:4]] + ["ReEncryptFrom"]
+        spelled: list[str] = []
         if variable == CONTEXT_KEYS:
-            wanted += [name for each in self._by if each.startswith(CONTEXT) for name in [self.context_name(each)]]
-        return self.values.of((key, tuple(wanted)), lambda: domain(variable, atoms, self.lookup, budget, wanted))
+            spelled = [self.context_name(each) for each in self._by if each.startswith(CONTEXT)]
+            wanted = [*dict.fromkeys([*wanted, *spelled, *self.values.names])]
+        return self.values.of(
+            (key, tuple(wanted)), lambda: domain(variable, atoms, self.lookup, budget, wanted, spelled)
+        )
 
     def context_name(self, variable: str) -> str:
         """Return the name of an encryption context's member as the policy writes it."""
@@ -246,7 +265,7 @@ class Scene:
         """Return the text of a policy variable: as the caller has it, or a guess where the request may choose."""
         fixed = self.fixed(key.lower())
         if fixed is None:
-            return _GUESS
+            return _GUESS if ":" in key else Unresolved.UNKNOWN
         if fixed.presence is Presence.ABSENT:
             return Unresolved.ABSENT
         return fixed.values[0] if len(fixed.values) == 1 else Unresolved.UNKNOWN
@@ -265,6 +284,10 @@ class Scene:
         return values.all & ~no, values.all & ~yes
 
     def opaque(self, atom: Atom) -> bool:
+        """Whether a condition compares with what the request may choose, or with what a caller is called."""
+        return self.chosen(atom) or not atom.names.isdisjoint(FROM_CALLER)
+
+    def chosen(self, atom: Atom) -> bool:
         """Whether a condition compares with what the request may choose."""
         return any(name.startswith(ATTESTATION) or self.fixed(name) is None for name in atom.names)
 
@@ -283,7 +306,9 @@ class Scene:
 
     def _chosen(self) -> Iterator[str]:
         """Yield the keys that policy variables name and the request is free to have."""
-        yield from (name for name in sorted(self.names) if name not in TIMES and self.fixed(name) is None)
+        for name in sorted(self.names):
+            if ":" in name and name not in TIMES and self.fixed(name) is None:
+                yield name
 
     def request(self, box: Mapping[str, int], constrained: Mapping[str, str]) -> Request:
         """Return a request that has a value of the box for each key, and an encryption context as ``constrained``."""
@@ -341,17 +366,19 @@ class Scene:
         keys = self.domain(CONTEXT_KEYS)
         if keys.incomplete and not strict:
             return box
-        names = [each for each in box if each.startswith(CONTEXT)]
+        names = [(each, each[len(CONTEXT) :]) for each in box if each.startswith(CONTEXT)]
+        # Names that the other keys of the box ask for, or do not allow.
+        ways = {each: [bool(box[each] & bits) for bits in self.values.present(self.domain(each))] for each, _ in names}
+        needed = {name for each, name in names if not ways[each][1]}
+        barred = {name for each, name in names if not ways[each][0]}
+        self.values.budget.spend(len(names) + len(keys.choices))
         for at, choice in sorted(enumerate(keys.choices), key=lambda each: len(each[1].actual.values)):
             if not box[CONTEXT_KEYS] >> at & 1 or "" in choice.actual.values:
                 continue
             said = {name.lower() for name in choice.actual.values}
-            found = {**box, CONTEXT_KEYS: 1 << at}
-            for each in names:
-                wanted = Presence.PRESENT if each[len(CONTEXT) :] in said else Presence.ABSENT
-                found[each] &= self.domain(each).where(lambda one, wanted=wanted: one.actual.presence is wanted)  # type: ignore[misc]
-            if all(found.values()) and len(said) == len(choice.actual.values):
-                return found
+            if needed <= said and said.isdisjoint(barred) and len(said) == len(choice.actual.values):
+                there = {each: self.values.present(self.domain(each))[name not in said] for each, name in names}
+                return {**box, CONTEXT_KEYS: 1 << at, **{each: box[each] & bits for each, bits in there.items()}}
         return None
 
 
@@ -366,9 +393,23 @@ def about(found: Sequence[Rule], who: CallerClass, action: str, request: Request
             continue
         named = rule.index.named(who.caller)
         principal = named.either
-        resource, _ = about_resource(rule.policy, rule.statement, request)
+        resource = _resource(rule, request)
         if Truth.NO not in (principal, resource):
             yield About(rule, principal is Truth.YES and resource is Truth.YES, named.direct is not Truth.NO)
+
+
+def _resource(rule: Rule, request: Request) -> Truth:
+    """Return whether a statement is about the key; open where a variable in it is for the request or caller to say."""
+    statement = rule.statement
+    texts = statement.not_resources or statement.resources
+    plain = tuple(text for text in texts if not rule.policy.variables or _OF_THE_KEY.issuperset(patterns.names(text)))
+    if len(plain) == len(texts):
+        return about_resource(rule.policy, statement, request)[0]
+    if statement.not_resources:
+        without = about_resource(rule.policy, replace(statement, not_resources=plain), request)[0] if plain else None
+        return Truth.NO if without is Truth.NO else Truth.OPEN
+    without = about_resource(rule.policy, replace(statement, resources=plain), request)[0] if plain else None
+    return Truth.YES if without is Truth.YES else Truth.OPEN
 
 
 def allows(found: Sequence[About]) -> list[About]:

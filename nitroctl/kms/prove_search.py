@@ -105,10 +105,11 @@ class Search:
         self.callers = classes_callers.of(policies.key, atoms, budget, grantees=grantees, key=key)
         arns = list(dict.fromkeys(each.caller.arn for each in self.callers.classes))
         contexts: dict[str, list[str]] = {}
+        names = list(dict.fromkeys(name for grant in self.grants for name in grant.context))
         for grant in self.grants:
             for name, value in grant.context.items():
                 contexts.setdefault(f"{CONTEXT}{name}".lower(), []).append(value)
-        self.values = Values(at=at, budget=budget, arns=arns, contexts=contexts)
+        self.values = Values(at=at, budget=budget, arns=arns, contexts=contexts, names=names)
         self.at = at
         self.asked = asked
         texts = {text for rule in self.rules for text in rule.statement.principal.aws}
@@ -242,7 +243,7 @@ class Search:
         if only:
             only(scene, box)
         if start.grant:
-            _constrain(box, start.grant, scene)
+            _constrain(box, start.grant, scene, strict=strict)
         for each in start.rule.atoms if start.rule else ():
             box[each.variable] &= scene.answers(each, strict=strict)[0]
         if not all(box.values()):
@@ -279,7 +280,13 @@ class Search:
             f"{each.condition.key}, which is compared with what the request itself may choose"
             for found in scene.about
             for each in found.rule.atoms
-            if scene.opaque(each)
+            if scene.chosen(each)
+        ]
+        reasons += [
+            f"{each.condition.key}, which is compared with what a caller is called"
+            for found in scene.about
+            for each in found.rule.atoms
+            if scene.opaque(each) and not scene.chosen(each)
         ]
         for found in scene.about:
             if not found.surely:
@@ -323,8 +330,10 @@ class Search:
                     break
 
 
-def _constrain(box: dict[str, int], grant: Grant, scene: Scene) -> None:
-    """Cut a box down to the encryption contexts that a grant's constraints allow."""
+def _constrain(box: dict[str, int], grant: Grant, scene: Scene, *, strict: bool) -> None:
+    """Cut a box down to the encryption contexts that a grant's constraints allow, if the action has one at all."""
+    if scene.action not in actions.WITH_CONTEXT:
+        return
     wanted = {f"{CONTEXT}{name}".lower(): value for name, value in grant.context.items()}
     names = {name.lower() for name in grant.context}
     for variable in [each for each in box if each.startswith(CONTEXT)] if wanted or grant.equals is not None else ():
@@ -334,7 +343,7 @@ def _constrain(box: dict[str, int], grant: Grant, scene: Scene) -> None:
             box[variable] &= sum(1 << at for at, one in enumerate(values.choices) if one.actual == value)
         elif grant.equals is not None:
             box[variable] &= values.where(lambda one: one.actual.presence is Presence.ABSENT)
-    if CONTEXT_KEYS in box and wanted:
+    if CONTEXT_KEYS in box and wanted and (strict or not scene.domain(CONTEXT_KEYS).incomplete):
         exact = grant.equals is not None
 
         def fits(said: set[str]) -> bool:

@@ -5,10 +5,13 @@ from typing import Any
 import pytest
 
 from nitroctl.kms.authorize import Verdict
+from nitroctl.kms.grants import Grant
 from nitroctl.kms.operators import present
+from nitroctl.kms.prove import Kind
 from nitroctl.kms.truth import Truth
-from tests.kms_requests import decide, statement
-from tests.unit.test_kms_prove import denied, kinds, proved
+from tests.kms_requests import ACCOUNT, KEY, PCR0, ROLE, decide, statement
+from tests.unit.test_kms_bypasses import ADMIN, GOOD, HEX, gate
+from tests.unit.test_kms_prove import APP, KEYS, TAG, denied, kinds, proved
 
 EVERYTHING = statement(Principal="*", Action="kms:*")
 
@@ -45,3 +48,122 @@ def test_a_request_with_a_huge_number_is_undecided(number: str) -> None:
     assert decide(statement(), limit, given=given).verdict is Verdict.UNDECIDED
     other = statement("Deny", Principal="*", Condition={"NumericLessThan": {"a:b": "7"}})
     assert decide(statement(), other, given={"a:b": present(number)}).verdict is Verdict.UNDECIDED
+
+
+# Encryption contexts ----------------------------------------------------------------------------------------------
+
+
+def maker(**condition: Any) -> dict[str, Any]:
+    return statement(Action="kms:CreateGrant", Condition=condition)
+
+
+@pytest.mark.parametrize("kind", ["equals", "subset"])
+def test_the_names_of_a_grants_context_are_among_those_of_a_request(kind: str) -> None:
+    limits: dict[str, Any] = {kind: {"app": "x"}}
+    grant = Grant(id="g", grantee=ROLE, operations=("Decrypt",), **limits)
+    found = proved(GOOD, denied(**{"ForAnyValue:StringEquals": {KEYS: "forbidden"}}), grants=(grant,))
+    assert kinds(found)[0] is Kind.NOTHING
+    assert found.bypasses[0].request.encryption_context == {"app": "x"}
+
+
+def test_a_grants_context_that_a_deny_asks_for_is_kept_out() -> None:
+    grant = Grant(id="g", grantee=ADMIN, operations=("Decrypt",), equals={"app": "x"})
+    assert proved(GOOD, denied(**{"ForAnyValue:StringEquals": {KEYS: "app"}}), grants=(grant,)).holds is Truth.YES
+
+
+def test_a_grants_context_is_nothing_to_an_action_that_has_none() -> None:
+    grant = Grant(id="g", grantee=ADMIN, operations=("DeriveSharedSecret",), equals={"app": "x"})
+    assert Kind.NOTHING in kinds(proved(GOOD, gate(StringEquals={APP: "x"}), grants=(grant,)))
+
+
+def test_more_names_of_grants_than_can_be_tried_are_open() -> None:
+    grants = tuple(
+        Grant(id=f"g{n}", grantee=ADMIN, operations=("Decrypt",), equals={f"{n}{name}": "x" for name in "abcdef"})
+        for n in range(9)
+    )
+    shut = denied(**{"ForAllValues:StringEquals": {KEYS: "forbidden"}})
+    assert proved(GOOD, shut, grants=grants).holds is not Truth.YES
+
+
+def test_two_names_that_different_conditions_ask_for_go_together() -> None:
+    both = gate(StringEquals={APP: "x"}, **{"ForAnyValue:StringEquals": {KEYS: "tenant"}})
+    found = proved(both)
+    assert kinds(found)[0] is Kind.NOTHING
+    assert set(found.bypasses[0].request.encryption_context) == {"app", "tenant"}
+
+
+def test_a_dozen_names_that_a_request_must_have_are_no_proof() -> None:
+    names = {f"kms:EncryptionContext:k{n}": "v" for n in range(12)}
+    assert proved(gate(StringEquals=names, Null={KEYS: "false"})).holds is not Truth.YES
+
+
+@pytest.mark.parametrize("pattern", ["StringEquals", "StringLike"])
+def test_a_name_in_another_case_than_any_that_is_denied_gets_by(pattern: str) -> None:
+    names = ["App", "app"] if pattern == "StringEquals" else ["App", "a*"]
+    found = proved(
+        gate(StringEquals={"kms:EncryptionContext:App": "x"}), denied(**{f"ForAnyValue:{pattern}": {KEYS: names}})
+    )
+    assert kinds(found)[0] is Kind.NOTHING
+    [name] = found.bypasses[0].request.encryption_context
+    assert name.lower() == "app"
+    assert name not in names
+
+
+def test_a_name_that_is_denied_in_any_case_gets_by_in_none() -> None:
+    caseless = {"ForAnyValue:StringEqualsIgnoreCase": {KEYS: "APP"}}
+    assert proved(gate(StringEquals={"kms:EncryptionContext:App": "x"}), denied(**caseless)).holds is Truth.YES
+    patterns = {"ForAnyValue:StringLike": {KEYS: ["a??", "A??"]}}
+    assert proved(gate(StringEquals={"kms:EncryptionContext:App": "x"}), denied(**patterns)).holds is Truth.YES
+
+
+# What a request or a caller fills in --------------------------------------------------------------------------------
+
+KEYS_OF_CALLERS = ("aws:username", "aws:PrincipalAccount", "aws:PrincipalArn", "kms:CallerAccount")
+
+
+@pytest.mark.parametrize("key", KEYS_OF_CALLERS)
+def test_a_value_that_the_caller_fills_in_is_no_proof(key: str) -> None:
+    asked = {"StringEquals": {APP: f"${{{key}}}"}, "StringLike": {APP: "*svc-2*"}}
+    found = proved(statement(Principal="*", Condition=asked))
+    assert found.holds is Truth.OPEN
+    assert f"{APP}, which is compared with what a caller is called" in found.open
+
+
+def test_what_a_caller_fills_in_beside_a_gate_is_still_proved() -> None:
+    narrow = {"StringEquals": {PCR0: HEX, APP: "${aws:username}"}}
+    assert proved(gate(**narrow)).holds is Truth.YES
+
+
+@pytest.mark.parametrize("variable", ["${*x}", "${x}", "${a b}", "${aws:x"])
+def test_a_variable_that_is_no_condition_key_is_no_proof(variable: str) -> None:
+    found = proved(gate(StringEquals={TAG: variable}, StringLike={TAG: "vpc-*"}))
+    assert found.holds is Truth.OPEN
+
+
+VARIABLE_RESOURCES = {
+    "an encryption context": (KEY.rpartition("/")[0] + "/${kms:EncryptionContext:k}", {}),
+    "the service": ("*${kms:ViaService}", {"Null": {"kms:ViaService": "false"}}),
+    "a tag": (KEY.rpartition("/")[0] + "/${aws:PrincipalTag/k}", {}),
+    "the caller": (f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/${{aws:username}}", {}),
+}
+
+
+@pytest.mark.parametrize("key", ["", KEY])
+@pytest.mark.parametrize("name", VARIABLE_RESOURCES)
+def test_a_resource_that_the_request_fills_in_is_no_proof(name: str, key: str) -> None:
+    resource, condition = VARIABLE_RESOURCES[name]
+    found = proved(statement(Resource=resource, Condition=condition), key=key)
+    assert found.holds is Truth.OPEN
+    assert "whether statement 1 is about it" in found.open
+    other = statement("Deny", Principal="*", NotResource=resource, Resource=None)
+    assert proved(statement(), other, key=key).holds is not Truth.YES
+    assert proved(statement(), statement("Deny", Principal="*", Resource=resource), key=key).holds is not Truth.YES
+
+
+def test_a_resource_that_the_key_fills_in_is_decided() -> None:
+    own = KEY.replace(ACCOUNT, "${aws:ResourceAccount}").replace("eu-west-1", "${aws:RequestedRegion}")
+    assert kinds(proved(statement(Resource=own), key=KEY)) == [Kind.NOTHING]
+    assert proved(statement(), denied() | {"Resource": own}, key=KEY).holds is Truth.YES
+    beside = ["arn:aws:kms:*:*:key/${aws:PrincipalTag/k}", KEY]
+    assert kinds(proved(statement(Resource=beside), key=KEY)) == [Kind.NOTHING]
+    assert proved(statement(), denied() | {"Resource": beside}, key=KEY).holds is Truth.YES
