@@ -34,7 +34,8 @@ from nitroctl.kms.classes_budget import Budget, Exhausted
 from nitroctl.kms.classes_callers import CallerClass
 from nitroctl.kms.grants import Grant
 from nitroctl.kms.prove_forbidden import Forbidden, named_registers, unnamed, unrecorded
-from nitroctl.kms.prove_scene import Mode, Scene
+from nitroctl.kms.prove_grants import GRANTEE, Working
+from nitroctl.kms.prove_scene import Mode
 from nitroctl.kms.prove_search import Found, Group, Search, Told
 from nitroctl.kms.request import Platform, Request
 from nitroctl.kms.truth import Truth
@@ -85,7 +86,6 @@ class Kind(StrEnum):
 
 #: Kinds that differ by property: those with a document.
 _DOCUMENTS: Final = (Kind.DEBUG, Kind.IMAGE, Kind.TPM)
-GRANTEE: Final = "kms:granteeprincipal"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -279,33 +279,9 @@ def _bypass(found: Found, group: Group, kind: Kind, asked: Property, then: Then 
 # Grants -------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Working:
-    """What a grant would open: by operation and ARN of the grantee. ``perhaps``: why that is not all known."""
-
-    ways: dict[tuple[str, str], tuple[Property, Found]] = field(default_factory=dict)
-    perhaps: dict[str, None] = field(default_factory=dict)
-
-    def only(self, scene: Scene, box: dict[str, int]) -> None:
-        """Cut a box of CreateGrant down to the grants that work."""
-        operations = {action.removeprefix("kms:") for action, _ in self.ways}
-        grantees = {arn for _, arn in self.ways}
-        if OPERATIONS in box:
-            box[OPERATIONS] &= scene.domain(OPERATIONS).where(lambda one: not operations.isdisjoint(one.actual.values))
-        if GRANTEE in box:
-            box[GRANTEE] &= scene.domain(GRANTEE).where(lambda one: one.actual.values[0] in grantees)
-
-
 def _grants(search: Search, found: _Found, forbidden: Mapping[Property, Forbidden]) -> None:
     """Look what a grant would open, and who could make one."""
-    working = _Working()
-    for action, group in itertools.product(READS, search.groups):
-        for mode, (asked, clauses) in itertools.product(search.modes(group, action), forbidden.items()):
-            told = search.way(group, action, mode, clauses, hypothetical=True)
-            working.perhaps.update(told.open)
-            for who in group.members if told.found else ():
-                if told.found:
-                    working.ways.setdefault((action, who.caller.arn), (asked, told.found))
+    working = _working(search, forbidden)
     found.grants_closed = Truth.NO if working.ways else Truth.OPEN if working.perhaps else Truth.YES
     for group in search.groups:
         for mode in search.modes(group, CREATE_GRANT):
@@ -314,7 +290,26 @@ def _grants(search: Search, found: _Found, forbidden: Mapping[Property, Forbidde
         found.open.update(dict.fromkeys(search.strangers(CREATE_GRANT)))
 
 
-def _made(search: Search, found: _Found, group: Group, mode: Mode, working: _Working) -> None:
+def _working(search: Search, forbidden: Mapping[Property, Forbidden]) -> Working:
+    """Return what a grant would open."""
+    working = Working()
+    for action, group in itertools.product(READS, search.groups):
+        for mode, (asked, clauses) in itertools.product(search.modes(group, action), forbidden.items()):
+            told = search.way(group, action, mode, clauses, hypothetical=True)
+            working.perhaps.update(told.open)
+            for who in group.members:
+                if told.found:
+                    working.ways.setdefault((action, who.caller.arn), (asked, told.found))
+                elif told.open:
+                    working.maybe.add((action, who.caller.arn))
+    for group in search.groups if working.ways else ():
+        ways = (search.way(group, CREATE_GRANT, mode, hypothetical=True) for mode in search.modes(group, CREATE_GRANT))
+        if any(told.found or told.open for told in ways):
+            working.makers.update(who.caller.arn for who in group.members)
+    return working
+
+
+def _made(search: Search, found: _Found, group: Group, mode: Mode, working: Working) -> None:
     """Look whether a caller of the group can make a grant that works."""
     if not working.ways and not working.perhaps:
         found.told(CREATE_GRANT, Kind.GRANT, Told(stopped={"every grant is denied again what it gives": None}))
@@ -322,6 +317,11 @@ def _made(search: Search, found: _Found, group: Group, mode: Mode, working: _Wor
     told = search.way(group, CREATE_GRANT, mode, only=working.only if working.ways else None)
     if told.found is None:
         found.told(CREATE_GRANT, Kind.GRANT, told)
+        more = search.way(group, CREATE_GRANT, mode, only=working.further) if working.ways else told
+        if more.found or more.open:
+            found.open.setdefault("a grant that somebody can make, and whose grantee can make another one")
+        if told.open and GRANTEE in _keys(search):
+            found.open.setdefault("whether kms:GranteePrincipal lets somebody have a grant whom nobody here can play")
     elif not working.ways:
         found.open.update(working.perhaps)
     elif not any(each.kind is Kind.GRANT for each in found.bypasses):
@@ -336,16 +336,22 @@ def _granting(
     working: Mapping[tuple[str, str], tuple[Property, Found]],
 ) -> None:
     """Keep a grant that somebody can make, and the request that it allows."""
+    parent = maker.decision.grant
     operations = maker.request.actual(OPERATIONS).values
     grantees = maker.request.actual(GRANTEE).values or (maker.request.caller.arn,)
     ordered = sorted(working.items(), key=lambda each: each[0][1] != maker.request.caller.arn)
     for (action, arn), (asked, allowed) in ordered:
         operation = action.removeprefix("kms:")
+        if parent is not None and operation not in parent.operations:
+            continue
         if (operations and operation not in operations) or (GRANTEE in _keys(search) and arn not in grantees):
             continue
         grant = Grant(id="made-by-the-caller", grantee=arn, operations=operations or (operation,))
+        if parent is not None:  # a grant that is made by a grant has its constraints
+            grant = replace(grant, equals=parent.equals, subset=parent.subset, unknown=parent.unknown)
         who = next(each for one in search.groups for each in one.members if each.caller.arn == arn)
-        request = replace(allowed.request, caller=who.caller)
+        context = {**allowed.request.encryption_context, **grant.context}
+        request = replace(allowed.request, caller=who.caller, encryption_context=context)
         decision = decide(request, replace(allowed.policies, grants=(grant,)))
         if decision.verdict is Verdict.ALLOWED:
             then = Then(grant=grant, decision=decision)

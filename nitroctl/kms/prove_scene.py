@@ -39,6 +39,7 @@ from nitroctl.kms.truth import Truth
 
 ATTESTATION: Final = "kms:recipientattestation"
 CREATE_GRANT: Final = "kms:CreateGrant"
+_REENCRYPT: Final = "kms:ReEncryptFrom"
 #: Keys that only an AWS service that calls for somebody adds.
 _VIA: Final = (
     "kms:viaservice",
@@ -244,10 +245,10 @@ class Scene:
             known = place
             return self.values.of(key, lambda: registers(known, atoms, budget))
         if variable == "kms:granteeprincipal":
-            return self.values.of(key, lambda: Domain((*(Choice(present(arn)) for arn in self.values.arns),)))
+            return self.values.of(key, lambda: self._grantees(atoms))
         wanted = [*([_GUESS] if variable in self.names else []), *self.values.contexts.get(variable, ())]
         if variable == "kms:grantoperations":
-            wanted += [action.removeprefix("kms:") for action in actions.ATTESTED[:4]] + ["ReEncryptFrom"]
+            wanted += [action.removeprefix("kms:") for action in (*actions.ATTESTED[:4], _REENCRYPT, CREATE_GRANT)]
         spelled: list[str] = []
         if variable == CONTEXT_KEYS:
             spelled = [self.context_name(each) for each in self._by if each.startswith(CONTEXT)]
@@ -255,6 +256,13 @@ class Scene:
         return self.values.of(
             (key, tuple(wanted)), lambda: domain(variable, atoms, self.lookup, budget, wanted, spelled)
         )
+
+    def _grantees(self, atoms: Sequence[Atom]) -> Domain:
+        """Return the callers that there are, and every other text that the policy tells apart."""
+        others = domain("kms:granteeprincipal", atoms, self.lookup, self.values.budget)
+        known = {choice.actual.values for choice in others.choices}
+        own = [Choice(present(arn)) for arn in self.values.arns if (arn,) not in known]
+        return Domain((*own, *others.choices), others.incomplete)
 
     def context_name(self, variable: str) -> str:
         """Return the name of an encryption context's member as the policy writes it."""

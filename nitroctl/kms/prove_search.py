@@ -11,11 +11,11 @@ open as the attacker would have it: if nothing is found then either, it is a pro
 Every request that is found is put to :func:`nitroctl.kms.authorize.decide`, and only what that allows is a bypass.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
-from typing import Final
+from typing import Final, Protocol
 
 from nitroctl.kms import actions, classes_callers, operators
 from nitroctl.kms import caller as callers
@@ -41,8 +41,11 @@ DEBUG, IMAGE = Mode(Platform.ENCLAVE, debug=True), Mode(Platform.ENCLAVE)
 TPM = Mode(Platform.TPM)
 
 
-#: Cuts a box further.
-Only = Callable[[Scene, dict[str, int]], None]
+class Only(Protocol):
+    """Cuts a box further, and says whether anything is left at all."""
+
+    def __call__(self, scene: Scene, box: dict[str, int], start: "Start", *, strict: bool) -> bool:
+        """Cut ``box``. ``strict``: to what is surely so; otherwise to what may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -240,8 +243,9 @@ class Search:
         strict: bool,
     ) -> Iterator[Mapping[str, int]]:
         box = scene.start()
-        if only:
-            only(scene, box)
+        if only and not only(scene, box, start, strict=strict):
+            walk.stopped.setdefault("the operations of {}")
+            return
         if start.grant:
             _constrain(box, start.grant, scene, strict=strict)
         for each in start.rule.atoms if start.rule else ():

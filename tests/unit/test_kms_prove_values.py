@@ -1,5 +1,6 @@
 """Values that a proof once overlooked, or could not end with: each gets by, is open, or is kept out, and quickly."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -7,9 +8,10 @@ import pytest
 from nitroctl.kms.authorize import Verdict
 from nitroctl.kms.grants import Grant
 from nitroctl.kms.operators import present
-from nitroctl.kms.prove import Kind
+from nitroctl.kms.prove import READS, Kind
+from nitroctl.kms.prove_grants import GRANTEE
 from nitroctl.kms.truth import Truth
-from tests.kms_requests import ACCOUNT, KEY, PCR0, ROLE, decide, statement
+from tests.kms_requests import ACCOUNT, KEY, PCR0, ROLE, SESSION, decide, statement
 from tests.unit.test_kms_bypasses import ADMIN, GOOD, HEX, gate
 from tests.unit.test_kms_prove import APP, KEYS, TAG, denied, kinds, proved
 
@@ -167,3 +169,72 @@ def test_a_resource_that_the_key_fills_in_is_decided() -> None:
     beside = ["arn:aws:kms:*:*:key/${aws:PrincipalTag/k}", KEY]
     assert kinds(proved(statement(Resource=beside), key=KEY)) == [Kind.NOTHING]
     assert proved(statement(), denied() | {"Resource": beside}, key=KEY).holds is Truth.YES
+
+
+# Grants that somebody makes -----------------------------------------------------------------------------------------
+
+GRANTEES = {
+    "a session": {"StringEquals": SESSION},
+    "sessions of a role": {"StringLike": SESSION.rpartition("/")[0] + "/*"},
+    "a service": {"StringEquals": "rds.amazonaws.com"},
+    "a federated user": {"StringEquals": f"arn:aws:sts::{ACCOUNT}:federated-user/bob"},
+    "federated users": {"ArnLike": f"arn:aws:sts::{ACCOUNT}:federated-user/*"},
+    "a service, or nobody": {"StringEqualsIfExists": "rds.amazonaws.com"},
+    "nobody who is named": {"Null": "true"},
+}
+
+
+@pytest.mark.parametrize("name", GRANTEES)
+def test_a_grantee_whom_nobody_here_can_play_is_no_proof(name: str) -> None:
+    limits = {operator: {GRANTEE: value} for operator, value in GRANTEES[name].items()}
+    found = proved(maker(**limits))
+    assert (found.holds, kinds(found)) == (Truth.OPEN, [])
+    assert "whether kms:GranteePrincipal lets somebody have a grant whom nobody here can play" in found.open
+
+
+def test_an_absent_grantee_gets_by_a_deny_of_all_others() -> None:
+    shut = statement("Deny", Principal="*", Action="kms:CreateGrant", Condition={"StringLike": {GRANTEE: "*"}})
+    assert proved(maker(), shut).holds is not Truth.YES
+
+
+X = f"arn:aws:iam::{ACCOUNT}:role/x"
+NO_DATA = statement("Deny", Principal={"AWS": X}, Action=[*READS])
+NO_GRANT = statement("Deny", Principal={"AWS": X}, Action="kms:CreateGrant")
+
+
+def test_who_may_grant_to_one_role_only_may_not_to_others() -> None:
+    to_x: dict[str, Any] = {"StringEquals": {GRANTEE: X}}
+    assert kinds(proved(maker(**to_x))) == [Kind.GRANT]
+    assert proved(maker(**to_x), NO_DATA, NO_GRANT).holds is Truth.YES
+
+
+def test_a_grantee_who_can_make_a_grant_is_no_proof() -> None:
+    to_x: dict[str, Any] = {"StringEquals": {GRANTEE: X}}
+    found = proved(maker(**to_x), NO_DATA)
+    assert found.holds is Truth.OPEN
+    assert found.open == ("a grant that somebody can make, and whose grantee can make another one",)
+    several = "ForAllValues:StringEquals"
+    tight = {several: {"kms:GrantOperations": ["Decrypt", "Encrypt"]}}
+    assert proved(maker(**to_x, **tight), NO_DATA).holds is Truth.YES
+    useless = {several: {"kms:GrantOperations": ["CreateGrant", "Encrypt"]}}
+    assert proved(maker(**to_x, **useless), NO_DATA).holds is Truth.YES
+    enough = {several: {"kms:GrantOperations": ["CreateGrant", "Decrypt"]}}
+    assert proved(maker(**to_x, **enough), NO_DATA).holds is Truth.OPEN
+
+
+def test_a_grant_gives_no_operations_on_but_its_own() -> None:
+    useless = Grant(id="g", grantee=ROLE, operations=("CreateGrant", "Encrypt"))
+    assert proved(statement(Action="kms:DescribeKey"), grants=(useless,)).holds is Truth.YES
+    given = dataclasses.replace(useless, operations=("CreateGrant", "Encrypt", "GenerateDataKey"), subset={"app": "x"})
+    shut = statement("Deny", Action=[*READS])
+    found = proved(shut, grants=(given,))
+    assert kinds(found) == [Kind.GRANT]
+    then = found.bypasses[0].then
+    assert then is not None
+    assert (then.grant.operations, then.grant.subset) == (("GenerateDataKey",), {"app": "x"})
+    assert then.decision.request.encryption_context == {"app": "x"}
+
+
+@pytest.mark.parametrize("who", [{"Service": "rds.amazonaws.com"}, {"AWS": f"arn:aws:sts::{ACCOUNT}:federated-user/b"}])
+def test_a_service_or_federated_user_who_may_make_grants_is_no_proof(who: dict[str, str]) -> None:
+    assert proved(statement(Principal=who, Action="kms:CreateGrant")).holds is Truth.OPEN
