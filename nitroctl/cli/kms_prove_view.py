@@ -218,7 +218,7 @@ def _holder(opening: Opening, openings: Sequence[Opening]) -> str:
     own = [each for each in openings if each.action == opening.action and each.who.caller.account == caller.account]
     root = any(each.who.caller.kind is Is.ROOT for each in own)
     if opening.request is None:
-        return f"{caller.text}, as far as can be decided"
+        return f"{opening.name or caller.text}, as far as can be decided"
     if root and any(each.iam for each in own) and (opening.iam or caller.kind is Is.ROOT):
         return f"account {caller.account}: its root user, and whomever its IAM policies let"
     return caller.text + (", with an IAM policy" if opening.iam else "")
@@ -275,7 +275,7 @@ def _opening(opening: Opening) -> dict[str, object]:
     return {
         "action": opening.action,
         "does": GATE[opening.action],
-        "principal": opening.who.caller.text,
+        "principal": opening.name or opening.who.caller.text,
         "who": opening.who.what,
         "iam_policies": "everything" if opening.iam else "none",
         "certain": opening.request is not None,

@@ -5,8 +5,9 @@ condition keys that follow from who calls. So one caller stands for all of whom 
 session that is named; of a role with named sessions one in another session; of each account that is named its root user
 and a role and a user that are not; and the same of an account that is not. Where conditions compare
 ``aws:PrincipalArn`` with patterns there is an unnamed role and user for every combination of patterns that some ARN
-matches. AWS services, federated users and what KMS takes for no principal are nobody here who calls: a statement about
-them is answered by itself (:mod:`.prove_search`).
+matches. Few texts say of which partition an account is, so that every account is looked at in each that is written;
+nor which path the role of a session has. AWS services and federated users are no callers here:
+:mod:`.prove_strangers` has them.
 """
 
 import itertools
@@ -124,15 +125,19 @@ class _Places:
 
 
 def _places(texts: Iterable[str], said: Iterable[str], about: Sequence[Atom], key: str) -> _Places:
-    """Return where callers may be of. Where the key is known, of others than its own partition only those named."""
+    """Return where callers may be of.
+
+    KMS takes principals of the key's own partition only: where the key or a principal says which that is, no callers of
+    other partitions are looked for but those that are written.
+    """
     own = account_of_key(key)
     found = [own] if own else []
     found += [callers.account_of(text) for text in texts]
     found += [account for text in said for account in _ACCOUNT.findall(text)]
     accounts = dict.fromkeys(account for account in found if account)
-    named = [key.split(":")[1]] if own else []
-    named += [match[1] for text in [*texts, *said] if (match := _PARTITION.match(text))]
-    unlike = {} if own else {_after(f"arn:{each}:", about): each for each in reversed((*named, *_PARTITIONS))}
+    known = [match[1] for text in [key, *texts] if (match := _PARTITION.match(text))]
+    named = [*known, *(match[1] for text in said if (match := _PARTITION.match(text)))]
+    unlike = {} if known else {_after(f"arn:{each}:", about): each for each in reversed((*named, *_PARTITIONS))}
     unnamed = next(text for number in itertools.count(999988887777, -1) if (text := f"{number:012}") not in accounts)
     return _Places(tuple(dict.fromkeys([*named, *reversed(unlike.values())])), accounts, unnamed)
 
@@ -261,6 +266,17 @@ def _reached(language: Language, text: str) -> int:
     return places
 
 
+def foreign_arns(atoms: Sequence[Atom], budget: Budget) -> Iterator[str]:
+    """Yield a text that is no ARN of IAM's for each combination of patterns: what the ARN of a stranger may be."""
+    iam = language([*"arn:", Wild.MANY, *":iam::", Wild.MANY, ":", Wild.MANY], colons=False)
+
+    def step(state: object, character: str) -> object:
+        return iam.step(state, character) if isinstance(state, int) else None
+
+    shape = Shape(iam.start, step, lambda state: isinstance(state, int) and not iam.accepts(state))
+    yield from witnesses([pattern for each in atoms for pattern in _languages(each)], budget, shape=shape)
+
+
 def _languages(atom: Atom) -> Iterator[Language]:
     operator = atom.condition.operator.name.lower()
     for value in atom.condition.values:
@@ -348,18 +364,8 @@ def _last(text: str) -> str:
     return (text.split("/")[1] if _SESSION in text else text.rpartition("/")[2]).lower()
 
 
-def strangers(statement: Statement) -> tuple[str, ...]:
-    """Return the principals of a statement that nobody here can play: services, federated users and the like."""
-    principal = statement.principal
-    return (
-        *principal.services,
-        *principal.federated,
-        *principal.canonical_users,
-        *(text for text in principal.aws if _stranger(text)),
-    )
-
-
-def _stranger(text: str) -> bool:
+def stranger(text: str) -> bool:
+    """Whether a principal is somebody whom no request here can play: a service, a federated user and the like."""
     if text == "*" or callers.deleted(text) or _ACCOUNT.fullmatch(text):
         return False
     if "*" in text or "?" in text:

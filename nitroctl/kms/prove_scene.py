@@ -29,7 +29,7 @@ from nitroctl.kms.classes import (
     times,
 )
 from nitroctl.kms.classes_budget import Budget
-from nitroctl.kms.classes_callers import FROM_CALLER, CallerClass, Index
+from nitroctl.kms.classes_callers import FROM_CALLER, CallerClass, Index, foreign_arns
 from nitroctl.kms.document import PolicyDocument, Statement
 from nitroctl.kms.key_policy import Effect
 from nitroctl.kms.operators import ABSENT, Actual, Presence, present
@@ -54,6 +54,9 @@ _VIA: Final = (
     "aws:sourceorgpaths",
 )
 _VIA_SERVICE: Final = "aws:viaawsservice"
+#: Keys of which nobody says what they have when a federated user calls, or a service for itself.
+_OF_STRANGERS: Final = (*FROM_CALLER, *_VIA, _VIA_SERVICE)
+_OF_WHOM: Final = "aws:principal"
 _OF_GRANTS: Final = (
     "kms:grantconstrainttype",
     "kms:grantconstraintsourcearn",
@@ -164,7 +167,7 @@ class Values:
 
 
 class Scene:
-    """One caller, action and mode under the rules; ``who`` None: somebody whom no :class:`Caller` can be."""
+    """One caller, action and mode under the rules. ``stranger``: somebody whom no :class:`Caller` can be."""
 
     def __init__(  # noqa: PLR0913  (what a request has)
         self,
@@ -210,7 +213,9 @@ class Scene:
                 each.place and each.place[0] is self.mode.platform for each in self._by.get(variable, ())
             )
             return None if free else ABSENT
-        if variable in (TIME, *TIMES):
+        if variable in (TIME, *TIMES) or (
+            self._stranger and (variable in _OF_STRANGERS or variable.startswith(_OF_WHOM))
+        ):
             return None
         if variable in _VIA:
             return None if self.mode.via else ABSENT
@@ -220,8 +225,6 @@ class Scene:
             return None if self.action in (*actions.WITH_CONTEXT, CREATE_GRANT) else ABSENT
         if variable in _OF_GRANTS and self.action != CREATE_GRANT:
             return ABSENT
-        if self._stranger and (variable in FROM_CALLER or variable.startswith("aws:principal")):
-            return None
         actual = self.base.actual(variable)
         return None if actual.presence is Presence.UNKNOWN else actual
 
@@ -244,6 +247,9 @@ class Scene:
         if place is not None:
             known = place
             return self.values.of(key, lambda: registers(known, atoms, budget))
+        if self._stranger and variable == "aws:principalarn":
+            arns = (Choice(present(arn)) for arn in foreign_arns(atoms, budget))
+            return self.values.of(("stranger", key), lambda: Domain((*arns, Choice(ABSENT))))
         if variable == "kms:granteeprincipal":
             return self.values.of(key, lambda: self._grantees(atoms))
         wanted = [*([_GUESS] if variable in self.names else []), *self.values.contexts.get(variable, ())]
@@ -401,12 +407,12 @@ def about(found: Sequence[Rule], who: CallerClass, action: str, request: Request
             continue
         named = rule.index.named(who.caller)
         principal = named.either
-        resource = _resource(rule, request)
+        resource = about_key(rule, request)
         if Truth.NO not in (principal, resource):
             yield About(rule, principal is Truth.YES and resource is Truth.YES, named.direct is not Truth.NO)
 
 
-def _resource(rule: Rule, request: Request) -> Truth:
+def about_key(rule: Rule, request: Request) -> Truth:
     """Return whether a statement is about the key; open where a variable in it is for the request or caller to say."""
     statement = rule.statement
     texts = statement.not_resources or statement.resources

@@ -26,11 +26,11 @@ from nitroctl.kms.classes_callers import FROM_CALLER, CallerClass
 from nitroctl.kms.document import Principal
 from nitroctl.kms.everything import everything
 from nitroctl.kms.grants import Grant
-from nitroctl.kms.key_policy import Effect
 from nitroctl.kms.operators import Presence, present
 from nitroctl.kms.prove_boxes import Clause, Walk
 from nitroctl.kms.prove_forbidden import Forbidden
 from nitroctl.kms.prove_scene import About, Mode, Rule, Scene, Values, about, allows, denies, rules
+from nitroctl.kms.prove_strangers import UNNAMED, Strangers, strangers
 from nitroctl.kms.request import Platform, Request, account_of_key
 from nitroctl.kms.truth import Truth
 
@@ -39,6 +39,11 @@ _TRIED: Final = 16
 DIRECT, SERVICE = Mode(), Mode(via=True)
 DEBUG, IMAGE = Mode(Platform.ENCLAVE, debug=True), Mode(Platform.ENCLAVE)
 TPM = Mode(Platform.TPM)
+#: Whose request it is when nobody here can say who calls.
+NOBODY: Final = CallerClass(
+    caller=callers.Caller(kind=callers.Is.ROLE, partition="aws", account="0" * 12, name="nobody"),
+    what="nobody here can play that caller",
+)
 
 
 class Only(Protocol):
@@ -119,6 +124,8 @@ class Search:
         self._accounts = {callers.account_of(text) for text in texts} - {""}
         self._matching = {action: self._rules_about(action) for action in asked}
         self.groups = tuple(self._grouped())
+        nobody = Request(caller=NOBODY.caller, action=self.asked[0], at=at, key=key)
+        self.unplayed = tuple(strangers(self._matching, self.grants, self.callers.places, nobody, budget))
 
     def _rules_about(self, action: str) -> tuple[Rule, ...]:
         self.budget.spend(len(self.rules))
@@ -307,31 +314,53 @@ class Search:
 
     # Those whom nobody can play ---------------------------------------------------------------------------------------
 
-    def strangers(self, action: str) -> Iterator[str]:
-        """Yield why Allow statements for AWS services and the like are not decided, where no Deny closes them."""
-        found = self._matching[action]
-        nobody = CallerClass(
-            caller=callers.Caller(kind=callers.Is.ROLE, partition="aws", account="0" * 12, name="nobody"), what=""
-        )
-        everyone = [
-            About(rule, surely=True)
-            for rule in found
-            if rule.statement.effect is Effect.DENY
-            and "*" in rule.statement.principal.aws
-            and not rule.statement.principal.negated
-            and rule.statement.resources == ("*",)
-        ]
-        for rule in found:
-            names = classes_callers.strangers(rule.statement)
-            if rule.statement.effect is not Effect.ALLOW or not names:
+    def strangers(
+        self,
+        action: str,
+        mode: Mode = DIRECT,
+        forbidden: Forbidden | None = None,
+        *,
+        hypothetical: bool = False,
+        only: "Only | None" = None,
+    ) -> Iterator["Stranger"]:
+        """Yield what may allow a stranger the action, with a request that the property forbids; else as :meth:`way`."""
+        for who in self.unplayed:
+            scene = self.scene(NOBODY, action, mode, who.about[action], stranger=True)
+            sets = forbidden(scene) if forbidden else ((),)
+            if mode.platform is not None and not scene.attests(mode.platform):
                 continue
-            for mode in (DIRECT, SERVICE):
-                scene = self.scene(nobody, action, mode, [About(rule, surely=True), *everyone], stranger=True)
-                walk = Walk(self.budget)
-                start = Start(label=rule.label, rule=rule, policies=self.policies)
-                if next(self._boxes(scene, start, (), None, walk, strict=False), None) is not None:
-                    yield f"{rule.label} allows {action} to {names[0]}, and nobody here can play that caller"
-                    break
+            for start, name in self._offered(who, action, hypothetical=hypothetical):
+                boxes = (self._boxes(scene, start, each, only, Walk(self.budget), strict=False) for each in sets)
+                if any(next(found, None) is not None for found in boxes):
+                    yield Stranger(
+                        name, f"{start.label} allows {action} to {name}, and nobody here can play that caller"
+                    )
+
+    def _offered(self, who: Strangers, action: str, *, hypothetical: bool) -> Iterator[tuple[Start, str]]:
+        operation = action.removeprefix("kms:")
+        if hypothetical:
+            grant = Grant(id="hypothetical", grantee=UNNAMED, operations=(operation,))
+            yield Start(label="a grant, if there is one,", grant=grant, policies=self.policies), UNNAMED
+            return
+        for each in allows(who.about[action]):
+            yield Start(label=each.rule.label, rule=each.rule, policies=self.policies), who.names[each.rule] or UNNAMED
+        for grant in who.grants:
+            if operation in grant.operations:
+                start = Start(label=f"grant {grant.id}", grant=grant, policies=self.policies)
+                yield start, who.names[grant.id] or UNNAMED
+
+
+def unplayed(action: str) -> tuple[Mode, ...]:
+    """Return how a stranger's request may come about; through which service, no key of his says for sure."""
+    return (DIRECT, DEBUG, IMAGE, TPM) if action in actions.ATTESTED else (DIRECT,)
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """One of whom it is not known whether he gets by, as he is named, and why."""
+
+    name: str
+    why: str
 
 
 def _constrain(box: dict[str, int], grant: Grant, scene: Scene, *, strict: bool) -> None:

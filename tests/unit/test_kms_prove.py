@@ -151,7 +151,8 @@ def test_what_no_caller_here_can_play_is_no_proof() -> None:
     found = proved(GOOD, service)
     assert found.holds is Truth.OPEN
     assert found.open == ("statement 2 allows kms:Decrypt to ec2.amazonaws.com, and nobody here can play that caller",)
-    assert proved(GOOD, service, DENY_NULL).holds is Truth.YES
+    assert proved(GOOD, service, DENY_NULL).holds is Truth.OPEN  # it may attest any image
+    assert proved(GOOD, service, DENY_NULL, denied(StringNotEquals={PCR0: HEX})).holds is Truth.YES
     federated = statement(Principal={"AWS": f"arn:aws:sts::{ACCOUNT}:federated-user/ada"})
     assert proved(GOOD, federated).holds is Truth.OPEN
     assert proved(GOOD, statement(Principal={"AWS": "AROAEXAMPLEEXAMPLE12"})).holds is Truth.YES  # nobody any more
