@@ -8,6 +8,7 @@ one stands for them. Source: the usual product construction of finite automata.
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from nitroctl.kms.classes_budget import Budget
@@ -17,6 +18,8 @@ from nitroctl.kms.patterns import Pattern, Wild
 _OTHERS: Final = "xyzqwvkj0123456789XYZQWVKJ-_=+~!#%&"
 _ARN_COLONS: Final = 5
 _OUTSIDE: Final = (None, None)
+#: Places of a pattern with which a step takes as much again.
+_WIDE: Final = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,11 @@ class Language:
 
 def language(pattern: Pattern, *, caseless: bool = False, colons: bool = True) -> Language:
     """Return the texts of a pattern. ``colons``: whether its wildcards take colons."""
+    return _language(tuple(pattern), caseless, colons)
+
+
+@lru_cache(maxsize=4096)
+def _language(pattern: tuple[str | Wild, ...], caseless: bool, colons: bool) -> Language:  # noqa: FBT001  (a cache's key)
     last = _ARN_COLONS if sum(piece == ":" for piece in pattern) >= _ARN_COLONS else -1
     items: list[tuple[str, str]] = []  # what it is ("=", "?", "*"), and its character, or the one that it refuses
     seen = 0
@@ -65,20 +73,22 @@ def language(pattern: Pattern, *, caseless: bool = False, colons: bool = True) -
             items.append((piece.value, refused))
     own = {character for kind, character in items if character}
     steps = {character: _moves(items, character) for character in own}
-    stars = sum(1 << at for at, (kind, _) in enumerate(items) if kind == "*")
+    stars = _bits([kind == "*" for kind, _ in items])
     start = 1 | ((1 & stars) << 1)
     return Language(caseless, start, 1 << len(items), stars, steps, _moves(items, ""))
 
 
 def _moves(items: Sequence[tuple[str, str]], character: str) -> tuple[int, int]:
-    on = stay = 0
-    for at, (kind, own) in enumerate(items):
-        if kind == "=":
-            on |= (own == character) << at
-        elif not own or own != character:
-            on |= (kind == "?") << at
-            stay |= (kind == "*") << at
-    return on, stay
+    # "=" takes its own character; a wildcard all but the one that it refuses.
+    takes = [(own == character) is (kind == "=") or not own for kind, own in items]
+    on = [taken and kind != "*" for taken, (kind, _) in zip(takes, items, strict=True)]
+    stay = [taken and kind == "*" for taken, (kind, _) in zip(takes, items, strict=True)]
+    return _bits(on), _bits(stay)
+
+
+def _bits(places: Sequence[bool]) -> int:
+    """Return a number with a bit for each place; in one go, for patterns can be as long as a policy."""
+    return int("".join("1" if each else "0" for each in reversed(places)) or "0", 2)
 
 
 def arn_languages(pattern: Pattern) -> tuple[Language, Language]:
@@ -164,6 +174,7 @@ def _walk(
     for character in prefix:
         places = tuple(each.step(place, character) for each, place in zip(languages, places, strict=True))
     alphabet = _alphabet(languages, shape, held)
+    costs = len(alphabet) * (1 + sum(1 + each.accept.bit_length() // _WIDE for each in languages))
     start = (places, shape.start, inside(prefix))
     seen, answered = {start}, set[object]()
     layer = [(start, prefix)]
@@ -174,7 +185,7 @@ def _walk(
             if shape.ends(state) and told not in answered:
                 answered.add(told)
                 yield text
-            budget.spend(len(alphabet) * (1 + len(languages)))
+            budget.spend(costs)
             for character in alphabet:
                 then = shape.step(state, character)
                 if then is None:
