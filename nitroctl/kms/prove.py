@@ -36,7 +36,8 @@ from nitroctl.kms.grants import Grant
 from nitroctl.kms.prove_forbidden import Forbidden, named_registers, unnamed, unrecorded
 from nitroctl.kms.prove_grants import GRANTEE, Working
 from nitroctl.kms.prove_scene import Mode
-from nitroctl.kms.prove_search import Found, Group, Search, Told
+from nitroctl.kms.prove_search import NOBODY, Found, Group, Search, Told, unplayed
+from nitroctl.kms.prove_strangers import UNNAMED
 from nitroctl.kms.request import Platform, Request
 from nitroctl.kms.truth import Truth
 
@@ -118,13 +119,15 @@ class Bypass:
 class Opening:
     """Somebody who may change the gate, with IAM policies that allow it where ``iam``.
 
-    ``request``: one that is allowed; None when it depends on what is not known.
+    ``request``: one that is allowed; None when it depends on what is not known. ``name``: of somebody whom no caller
+    here can play (an AWS service, a federated user), empty otherwise.
     """
 
     action: str
     who: CallerClass
     request: Request | None
     iam: bool
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,8 +235,10 @@ def _look(search: Search, found: _Found, forbidden: Mapping[Property, Forbidden]
             for mode in search.modes(group, action):
                 for asked, clauses in forbidden.items():
                     _one(search, found, group, action, mode, asked, clauses)
-    for action in READS if forbidden else ():
-        found.open.update(dict.fromkeys(search.strangers(action)))
+    for action in READS:
+        for mode, (asked, clauses) in itertools.product(unplayed(action), forbidden.items()):
+            if not found.has(_kind(action, mode), asked):
+                found.open.update((each.why, None) for each in search.strangers(action, mode, clauses))
     if search.callers.incomplete:
         found.open.setdefault(search.callers.incomplete)
     _grants(search, found, forbidden)
@@ -282,12 +287,14 @@ def _bypass(found: Found, group: Group, kind: Kind, asked: Property, then: Then 
 def _grants(search: Search, found: _Found, forbidden: Mapping[Property, Forbidden]) -> None:
     """Look what a grant would open, and who could make one."""
     working = _working(search, forbidden)
-    found.grants_closed = Truth.NO if working.ways else Truth.OPEN if working.perhaps else Truth.YES
+    shut = Truth.OPEN if working.perhaps or not forbidden else Truth.YES
+    found.grants_closed = Truth.NO if working.ways else shut
     for group in search.groups:
         for mode in search.modes(group, CREATE_GRANT):
             _made(search, found, group, mode, working)
-    if working.ways or working.perhaps:
-        found.open.update(dict.fromkeys(search.strangers(CREATE_GRANT)))
+    if (working.ways or working.perhaps) and not any(each.kind is Kind.GRANT for each in found.bypasses):
+        for only in (working.only, working.further) if working.ways else (None,):
+            found.open.update((each.why, None) for each in search.strangers(CREATE_GRANT, only=only))
 
 
 def _working(search: Search, forbidden: Mapping[Property, Forbidden]) -> Working:
@@ -302,11 +309,22 @@ def _working(search: Search, forbidden: Mapping[Property, Forbidden]) -> Working
                     working.ways.setdefault((action, who.caller.arn), (asked, told.found))
                 elif told.open:
                     working.maybe.add((action, who.caller.arn))
+    _given_to_strangers(search, forbidden, working)
     for group in search.groups if working.ways else ():
         ways = (search.way(group, CREATE_GRANT, mode, hypothetical=True) for mode in search.modes(group, CREATE_GRANT))
         if any(told.found or told.open for told in ways):
             working.makers.update(who.caller.arn for who in group.members)
     return working
+
+
+def _given_to_strangers(search: Search, forbidden: Mapping[Property, Forbidden], working: Working) -> None:
+    """Add what a grant may open to somebody whom nobody here can play."""
+    for action in READS:
+        for mode, clauses in itertools.product(unplayed(action), forbidden.values()):
+            more = search.strangers(action, mode, clauses, hypothetical=True)
+            for each in more:
+                working.perhaps[each.why] = None
+                working.maybe.add((action, each.name))
 
 
 def _made(search: Search, found: _Found, group: Group, mode: Mode, working: Working) -> None:
@@ -383,7 +401,8 @@ def _writers(search: Search, found: _Found, writers: Sequence[str]) -> None:
                 found.bypasses.append(
                     _bypass(told.found, replace(group, first=others[0]), Kind.WRITER, Property.ONLY_WRITERS)
                 )
-    found.open.update(dict.fromkeys(search.strangers(action)))
+    if not found.has(Kind.WRITER, Property.ONLY_WRITERS):
+        found.open.update((each.why, None) for each in search.strangers(action))
 
 
 def _openings(search: Search, found: _Found) -> None:
@@ -404,3 +423,10 @@ def _openings(search: Search, found: _Found) -> None:
                     for who in group.members
                 ]
                 break
+        told_of = any(each.action == action for each in found.openings)
+        names = dict.fromkeys(each.name for each in search.strangers(action))
+        found.openings += [
+            Opening(action=action, who=NOBODY, request=None, iam=True, name=name)
+            for name in names
+            if name != UNNAMED or not told_of  # who lets everybody or an account is told of already
+        ]
