@@ -54,7 +54,10 @@ _PARTITIONS: Final = (
     "aws-iso-f",
     "aws-eusc",
 )
-_NAME: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+=,.@_-"
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+=,.@_-"
+_NAME: Final = f"{_LETTERS}{_DIGITS}"
+#: What a path may have, those first that a name has not.
+_PRINTED: Final = "".join(sorted(map(chr, range(0x21, 0x7F)), key=str.isalnum))
 _SESSION: Final = ":assumed-role/"
 
 
@@ -93,7 +96,7 @@ def of(
     texts = dict.fromkeys([*(text for each in statements for text in each.principal.aws), *grantees])
     about = [each for each in atoms if each.variable in (*FROM_CALLER, *_ARNS)]
     said = dict.fromkeys(value for each in about for value in each.condition.values)
-    places = _places(texts, said, about, key)
+    places = _places(texts, said, about, key, budget)
     incomplete = _obstacle(about)
     found = list[CallerClass]()
     try:
@@ -124,7 +127,7 @@ class _Places:
         return itertools.product(self.partitions, self.accounts)
 
 
-def _places(texts: Iterable[str], said: Iterable[str], about: Sequence[Atom], key: str) -> _Places:
+def _places(texts: Iterable[str], said: Iterable[str], about: Sequence[Atom], key: str, budget: Budget) -> _Places:
     """Return where callers may be of.
 
     KMS takes principals of the key's own partition only: where the key or a principal says which that is, no callers of
@@ -137,14 +140,17 @@ def _places(texts: Iterable[str], said: Iterable[str], about: Sequence[Atom], ke
     accounts = dict.fromkeys(account for account in found if account)
     known = [match[1] for text in [key, *texts] if (match := _PARTITION.match(text))]
     named = [*known, *(match[1] for text in said if (match := _PARTITION.match(text)))]
-    unlike = {} if known else {_after(f"arn:{each}:", about): each for each in reversed((*named, *_PARTITIONS))}
+    wild = [each for one in about if one.variable in _ARNS for each in _languages(one)]
+    looked = () if known else reversed(dict.fromkeys((*named, *_PARTITIONS)))
+    unlike = {_after(f"arn:{each}:", wild, budget): each for each in looked}
     unnamed = next(text for number in itertools.count(999988887777, -1) if (text := f"{number:012}") not in accounts)
     return _Places(tuple(dict.fromkeys([*named, *reversed(unlike.values())])), accounts, unnamed)
 
 
-def _after(beginning: str, about: Sequence[Atom]) -> tuple[int, ...]:
+def _after(beginning: str, wild: Sequence[Language], budget: Budget) -> tuple[int, ...]:
     """Return where the patterns of ARNs stand after a beginning: all that the rest of an ARN can hang on."""
-    return tuple(_reached(each, beginning) for one in about if one.variable in _ARNS for each in _languages(one))
+    budget.spend(len(beginning) * len(wild))
+    return tuple(_reached(each, beginning) for each in wild)
 
 
 def _obstacle(about: Iterable[Atom]) -> str:
@@ -204,7 +210,7 @@ def _paths(prefix: str, name: str, about: Sequence[Atom], budget: Budget) -> Ite
     if not patterns:
         yield prefix + name
         return
-    for arn in witnesses([*patterns, *own], budget, shape=_PATH, prefix=prefix):
+    for arn in witnesses([*patterns, *own], budget, shape=_path([*patterns, *own]), prefix=prefix):
         if any(_accepts(each, arn) for each in own):
             yield arn
 
@@ -250,7 +256,7 @@ def _arns(prefix: str, own: Sequence[Caller], wild: Sequence[Language], budget: 
         return
     names = [language(prefix + caller.name, caseless=True) for caller in own]
     names += [language([*prefix, Wild.MANY, "/", *caller.name], caseless=True) for caller in own]
-    for arn in witnesses([*wild, *names], budget, shape=_PATH, prefix=prefix):
+    for arn in witnesses([*wild, *names], budget, shape=_path([*wild, *names]), prefix=prefix):
         if not any(_accepts(each, arn) for each in names):
             yield arn
 
@@ -287,13 +293,27 @@ def _languages(atom: Atom) -> Iterator[Language]:
 
 
 def _path_step(state: object, character: str) -> object | None:
+    """Return where a path and name are: before a part, in one that may be the name, or in one that must be a path's."""
     if character == "/":
-        return None if state == "/" else "/"
-    return "name" if character in _NAME else None
+        return "path" if state == "first" else "/"
+    if character in _NAME and state != "path":
+        return "name"
+    return "path" if character in _PRINTED else None
 
 
-#: Paths and names of roles and users, behind the prefix that says which they are.
-_PATH: Final = Shape("/", _path_step, lambda state: state == "name", f"{_NAME}/")
+def _path(languages: Iterable[Language]) -> Shape:
+    """Return the paths and names of roles and users, behind the prefix that says which they are."""
+    return Shape("first", _path_step, lambda state: state == "name", _characters(languages))
+
+
+def _characters(languages: Iterable[Language]) -> str:
+    """Return the characters that patterns have, and of digits, letters and what only paths have one for all others."""
+    own = {form for each in languages for letter in each.steps for form in (letter, letter.lower(), letter.upper())}
+    found = {"/", ":"}
+    for alike in (_DIGITS, _LETTERS, _PRINTED):
+        found |= own & set(alike)
+        found |= set(next((each for each in alike if each not in own and each not in "/:"), ""))
+    return "".join(sorted(found))
 
 
 def _anywhere(partition: str, taken: Iterable[str], about: Sequence[Atom], budget: Budget) -> Iterator[CallerClass]:
@@ -303,7 +323,8 @@ def _anywhere(partition: str, taken: Iterable[str], about: Sequence[Atom], budge
     prefix, accounts = f"arn:{partition}:iam::", set(taken)
     known = [language([*prefix, *account, ":", Wild.MANY]) for account in accounts]
     for kind in (Is.ROLE, Is.USER, Is.ROOT):
-        for arn in witnesses([*_of_kind(kind, about), *known], budget, shape=_of_any_account(kind), prefix=prefix):
+        wild = [*_of_kind(kind, about), *known]
+        for arn in witnesses(wild, budget, shape=_of_any_account(kind, _characters(wild)), prefix=prefix):
             caller = callers.parse(arn)
             if caller.account not in accounts:
                 whose = "of an account that nobody names, with an ARN that a pattern matches"
@@ -311,7 +332,7 @@ def _anywhere(partition: str, taken: Iterable[str], about: Sequence[Atom], budge
                 yield CallerClass(caller=caller, what=what)
 
 
-def _of_any_account(kind: Is) -> Shape:
+def _of_any_account(kind: Is, characters: str) -> Shape:
     """Return what stands behind ``arn:aws:iam::`` of a role, user or root user: account, kind, path and name."""
     middle = ":root" if kind is Is.ROOT else f":{kind.value}/"
 
@@ -323,9 +344,9 @@ def _of_any_account(kind: Is) -> Shape:
         at = state - _ACCOUNT_DIGITS
         if character != middle[at]:
             return None
-        return state + 1 if at + 1 < len(middle) else "name" if kind is Is.ROOT else "/"
+        return state + 1 if at + 1 < len(middle) else "name" if kind is Is.ROOT else "first"
 
-    return Shape(0, step, lambda state: state == "name", f"{_NAME}/:")
+    return Shape(0, step, lambda state: state == "name", f"{characters}{middle}")
 
 
 # Whom a statement is about ------------------------------------------------------------------------------------------

@@ -66,7 +66,7 @@ PLAYED: dict[str, tuple[list[Any], str, str]] = {
     "an account by its number, of a partition that no pattern matches": (
         [allow(ACCOUNT), deny(ArnLike={ARN: "arn:aws:*:*:*:*"}), NO_GRANTS],
         "",
-        f"arn:aws-cn:iam::{ACCOUNT}:role/x",
+        f"arn:aws-cn:iam::{ACCOUNT}:role/w",
     ),
     "a pattern of accounts in the key's partition": (
         [allow("*", ArnLike={ARN: "arn:aws-us-gov:iam::*:role/Enc*"}), NO_GRANTS],
@@ -113,6 +113,11 @@ PLAYED: dict[str, tuple[list[Any], str, str]] = {
         [allow(SESSION), deny(ArnEquals={ARN: ROLE}), NO_GRANTS],
         "",
         SESSION,
+    ),
+    "a role in a path with what no name has": (
+        [allow(ArnLike={ARN: f"arn:aws:iam::{ACCOUNT}:role/a!b:c/*"}), NO_GRANTS],
+        "",
+        "",
     ),
     "a role that only a Deny names, in another path": (
         [allow(StringLike={ARN: "*/signer"}), deny(ArnEquals={ARN: ROLE})],
