@@ -11,7 +11,7 @@ The tests run once, watched for which functions they call; those that are slow, 
 named. Then, in a copy of that process, a mutant's functions get its byte code, and the tests that call them run until
 one fails. A mutant that is still alive is tried in a process that imports it, with the tests of the files that name the
 module; and what a copy cannot show at all (tables, defaults, what runs while the module is imported) with the others
-too. Each of these runs has at most ``--seconds`` of tests, the quickest first.
+too. Each of the three has at most ``--seconds`` of tests, the quickest first.
 
 ``--results FILE`` keeps what was measured; what a test noticed is not tried again while the module is the same.
 Linux only. One process at a time.
@@ -22,7 +22,6 @@ import hashlib
 import importlib
 import json
 import os
-import re
 import sys
 import tempfile
 import time
@@ -63,8 +62,7 @@ _PRELOADED: Final = (
 _ALL_DAY: Final = 86_400.0
 #: How much longer than with the module unchanged tests may take: seconds, and so many times as long.
 _GRACE, _SLACK = 10.0, 4.0
-#: The files whose tests are tried first where a module is imported, and what stands for all others.
-_FILES: Final = 5
+#: What stands for the files that do not name a module.
 _OTHERS: Final = ""
 
 
@@ -187,21 +185,22 @@ def _unchanged(subject: Subject, tests: Sequence[str]) -> float:
 def _order(subject: Subject, watched: Watched, seconds: float) -> tuple[dict[str, list[str]], list[str]]:
     """Return the tests of the files that name a module, and the other tests, the quickest first.
 
-    The files are in the order of how long they take, because a table is compared whole by a small one, or by none.
+    A file that takes less is before one that takes more: a table is compared whole by a small one, or by none.
     """
     files: dict[str, list[str]] = defaultdict(list)
     for test in sorted(set(watched.seconds).difference(watched.left_out), key=watched.seconds.__getitem__):
         files[test.partition("::")[0]].append(test)
-    package, _, stem = subject.name.rpartition(".")
-    naming = re.compile(rf"\b{re.escape(subject.name)}\b|\bfrom {re.escape(package)} import .*\b{stem}\b")
-    near = [file for file in files if "/cli/" not in file and naming.search(Path(file).read_text(encoding="utf-8"))]
-    near = sorted(near, key=lambda file: (stem not in file, sum(watched.seconds[test] for test in files[file])))[
-        :_FILES
-    ]
+    spent = {file: sum(watched.seconds[test] for test in tests) for file, tests in files.items()}
+    near: dict[str, list[str]] = {}
+    left = seconds
+    for file in sorted(subject.near(files), key=lambda file: ("/cli/" in file, spent[file])):
+        if left > 0:
+            near[file] = watched.within(files[file], left)
+            left -= spent[file]
     others = sorted(
         (test for file in files if file not in near for test in files[file]), key=watched.seconds.__getitem__
     )
-    return {file: watched.within(files[file], seconds) for file in near}, watched.within(others, seconds)
+    return near, watched.within(others, seconds)
 
 
 def _say(text: str, descriptor: int = 2) -> None:

@@ -10,12 +10,13 @@ import importlib.machinery
 import importlib.util
 import json
 import os
+import re
 import resource
 import signal
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.abc import MetaPathFinder
@@ -51,6 +52,13 @@ class Subject:
     path: str
     sha256: str
     module: Module
+
+    def near(self, files: Iterable[str]) -> list[str]:
+        """Return the test files that name the module: first those called like it, those of commands last."""
+        package, _, stem = self.name.rpartition(".")
+        naming = re.compile(rf"\b{re.escape(self.name)}\b|\bfrom {re.escape(package)} import .*\b{stem}\b")
+        found = [file for file in files if naming.search(Path(file).read_text(encoding="utf-8"))]
+        return sorted(found, key=lambda file: ("/cli/" in file, stem not in file))
 
 
 @dataclass
@@ -174,10 +182,12 @@ class Session:
         for test, why in self._watched.left_out.items():
             self._say(f"left out: {test}: {why}")
         self._file.write_text(json.dumps(self._watched.as_json()), encoding="utf-8")
+        files = {_file(test) for test in self._items}
         for subject, mutants in self._subjects:
             live = _live(subject.path, subject.module.code)
+            near = set(subject.near(files))
             for mutant in mutants:
-                self._try(session, subject, mutant, live)
+                self._try(session, subject, mutant, live, near)
             self._say(f"{subject.name}: {time.monotonic() - began:.0f} s")
         return True
 
@@ -218,7 +228,12 @@ class Session:
             self._watched.calls[key] = [test for test in calling if test not in self._watched.left_out]
 
     def _try(
-        self, session: pytest.Session, subject: Subject, mutant: Mutant, live: Mapping[str, Sequence[FunctionType]]
+        self,
+        session: pytest.Session,
+        subject: Subject,
+        mutant: Mutant,
+        live: Mapping[str, Sequence[FunctionType]],
+        near: Collection[str],
     ) -> None:
         swaps = _swaps(subject.module.code, subject.module.mutated(mutant), live)
         if swaps is None:
@@ -226,7 +241,11 @@ class Session:
         functions = set(swaps).union(*(_names(code) for code in swaps.values()))
         tests = sorted(
             self._watched.calling(subject.path, functions),
-            key=lambda test: (-self._wins[test, mutant.function], self._watched.seconds[test]),
+            key=lambda test: (
+                -self._wins[test, mutant.function],
+                _file(test) not in near,
+                self._watched.seconds[test],
+            ),
         )
         tests = self._watched.within(tests, self._seconds)
         if not tests:
@@ -267,6 +286,10 @@ class Session:
         for cache in self._caches:
             if (getattr(cache, "__module__", None) or "").startswith("nitroctl.") and "standin" not in cache.__module__:
                 cache.cache_clear()
+
+
+def _file(test: str) -> str:
+    return test.partition("::")[0]
 
 
 def _pairs(tests: Sequence[str]) -> Iterator[tuple[str, str | None]]:
@@ -367,7 +390,7 @@ def imported(subject: Subject, code: CodeType, tests: Sequence[str], limit: floa
 
     def work(said: int) -> int:
         sys.meta_path.insert(0, _Finder(subject.name, subject.path, code))
-        files = sorted({test.partition("::")[0] for test in tests})
+        files = sorted({_file(test) for test in tests})
         return int(pytest.main([*PYTEST, "-x", *files], plugins=[_Chosen(tests, said)]))
 
     status, test = forked(work, limit)
