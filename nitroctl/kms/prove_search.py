@@ -8,6 +8,10 @@ that the walk of :mod:`.prove_boxes` for that caller, action, mode and Allow fin
 proof for all requests it stands for. Where answers are open the walk is made a second time, with everything that is
 open as the attacker would have it: if nothing is found then either, it is a proof still; otherwise it is not decided.
 
+Those for whom there is no class are strangers (:mod:`.prove_strangers`): federated users, AWS services that call for
+themselves. Every key about who calls has any value for them; every Allow and grant counts that may be about one,
+but a Deny only when it is about all. The walk is made with everything open, and where it finds a box nothing is proved.
+
 Every request that is found is put to :func:`nitroctl.kms.authorize.decide`, and only what that allows is a bypass.
 """
 
