@@ -33,30 +33,31 @@ class Walk:
         self, box: Box, clauses: Sequence[Clause], fits: Callable[[Box], Box | None] = lambda box: box
     ) -> Iterator[Box]:
         """Yield boxes that meet all clauses, and that ``fits`` cuts down to some that are possible together."""
-        found = self._cut(dict(box), list(clauses))
-        if found is None:
-            return
-        here, left = found
-        if not left:
+        first: list[tuple[Box, Sequence[Clause]]] = [(box, clauses)]
+        untried = [iter(first)]  # a stack of its own: as many Denies as a policy holds can be nested
+        while untried:
+            following = next(untried[-1], None)
+            if following is None:
+                untried.pop()
+                continue
+            found = self._cut(dict(following[0]), list(following[1]))
+            if found is None:
+                continue
+            here, left = found
+            if left:
+                untried.append(_branches(here, left))
+                continue
             fitting = fits(here)
             if fitting is None:
                 self.stopped.setdefault("the encryption context, which cannot be all that at once")
             else:
                 yield fitting
-            return
-        clause = min(left, key=lambda each: len(each.parts))
-        rest = dict(here)
-        for key, bits in clause.parts.items():
-            if rest[key] & bits:
-                yield from self.boxes({**rest, key: rest[key] & bits}, left, fits)
-            rest[key] &= ~bits
-            if not rest[key]:
-                return
 
     def _cut(self, box: dict[str, int], clauses: list[Clause]) -> tuple[dict[str, int], list[Clause]] | None:
         """Return the box after all clauses with a single way left, and the clauses that are still open."""
         if not all(box.values()):
             return None
+        self.budget.spend(1 + len(box) // 16)
         changed = True
         while changed:
             changed, left = False, []
@@ -76,3 +77,15 @@ class Walk:
                     left.append(clause)
             clauses = left
         return box, clauses
+
+
+def _branches(here: Box, left: Sequence[Clause]) -> Iterator[tuple[Box, Sequence[Clause]]]:
+    """Yield the box with each way to meet the shortest clause, less the ways before."""
+    clause = min(left, key=lambda each: len(each.parts))
+    rest = dict(here)
+    for key, bits in clause.parts.items():
+        if rest[key] & bits:
+            yield {**rest, key: rest[key] & bits}, left
+        rest[key] &= ~bits
+        if not rest[key]:
+            return

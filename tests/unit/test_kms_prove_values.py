@@ -8,7 +8,7 @@ import pytest
 from nitroctl.kms.authorize import Verdict
 from nitroctl.kms.grants import Grant
 from nitroctl.kms.operators import present
-from nitroctl.kms.prove import READS, Kind
+from nitroctl.kms.prove import READS, WORK, Kind
 from nitroctl.kms.prove_grants import GRANTEE
 from nitroctl.kms.truth import Truth
 from tests.kms_requests import ACCOUNT, KEY, PCR0, ROLE, SESSION, decide, statement
@@ -238,3 +238,32 @@ def test_a_grant_gives_no_operations_on_but_its_own() -> None:
 @pytest.mark.parametrize("who", [{"Service": "rds.amazonaws.com"}, {"AWS": f"arn:aws:sts::{ACCOUNT}:federated-user/b"}])
 def test_a_service_or_federated_user_who_may_make_grants_is_no_proof(who: dict[str, str]) -> None:
     assert proved(statement(Principal=who, Action="kms:CreateGrant")).holds is Truth.OPEN
+
+
+# Policies made to be slow -------------------------------------------------------------------------------------------
+
+
+def test_as_many_denies_as_can_be_of_two_keys_are_nested_no_deeper_than_can_be() -> None:
+    shut = [denied(Null={f"a:{n}": "true", f"b:{n}": "true"}) | {"Action": "kms:*"} for n in range(999)]
+    assert Kind.NOTHING in kinds(proved(EVERYTHING, *shut))
+
+
+def test_hundreds_of_names_of_an_encryption_context_are_counted() -> None:
+    names = {f"kms:EncryptionContext:k{n}": "v" for n in range(600)}
+    everybody = EVERYTHING | {"Condition": {"StringEquals": names, "Null": {KEYS: "false"}}}
+    assert proved(everybody).holds is not Truth.YES
+
+
+SLOW = {
+    "patterns of ARNs": {"ArnLike": {"aws:PrincipalArn": [f"arn:aws:iam::*:role/*{n}*" for n in range(1000)]}},
+    "partitions": {"ArnLike": {"aws:PrincipalArn": [f"arn:aws-{n:03}:iam::*:role/*" for n in range(800)]}},
+    "one long pattern": {"StringLike": {"a:b": "*a" * 16_000}},
+    "one long pattern of an ARN": {"ArnLike": {"aws:PrincipalArn": "arn:aws:iam::*:role/" + "*a" * 16_000}},
+}
+
+
+@pytest.mark.parametrize("name", SLOW)
+def test_what_tells_too_much_apart_ends_at_the_bound(name: str) -> None:
+    found = proved(EVERYTHING, statement("Deny", Principal="*", Action="kms:*", Condition=SLOW[name]))
+    assert found.holds is not Truth.YES
+    assert found.steps <= WORK
