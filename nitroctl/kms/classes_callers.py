@@ -228,6 +228,7 @@ def _others(  # noqa: PLR0913  (what is known of the account)
 ) -> Iterator[CallerClass]:
     """Yield the callers of an account whom nobody names."""
     whose = f"of account {account}" if known else "of an account that nobody names"
+    budget.spend(80)
     for kind in (Is.ROLE, Is.USER):
         prefix = f"arn:{partition}:iam::{account}:{kind.value}/"
         own = [each for each in named if (each.partition, each.account, each.kind) == (partition, account, kind)]

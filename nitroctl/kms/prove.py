@@ -21,7 +21,7 @@ one that allows everything.
 """
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
@@ -36,7 +36,7 @@ from nitroctl.kms.grants import Grant
 from nitroctl.kms.prove_forbidden import Forbidden, named_registers, unnamed, unrecorded
 from nitroctl.kms.prove_grants import GRANTEE, Working
 from nitroctl.kms.prove_scene import Mode
-from nitroctl.kms.prove_search import NOBODY, Found, Group, Search, Told, unplayed
+from nitroctl.kms.prove_search import NOBODY, Found, Group, Search, Stranger, Told, unplayed
 from nitroctl.kms.prove_strangers import UNNAMED
 from nitroctl.kms.request import Platform, Request
 from nitroctl.kms.truth import Truth
@@ -203,11 +203,19 @@ class _Found:
     reasons: dict[tuple[str, str], dict[str, None]] = field(default_factory=dict)
     openings: list[Opening] = field(default_factory=list)
     grants_closed: Truth = Truth.OPEN
+    _doubted: set[tuple[str, str]] = field(default_factory=set)
 
     def told(self, action: str, kind: Kind, told: Told) -> None:
         """Keep why a way is closed, or open."""
         self.reasons.setdefault((action, kind.value), {}).update(told.stopped)
         self.open.update(told.open)
+
+    def doubt(self, strangers: Iterable[Stranger]) -> None:
+        """Keep why it is not decided whether strangers get by: for each statement and action one of them."""
+        for each in strangers:
+            if (each.label, each.action) not in self._doubted:
+                self._doubted.add((each.label, each.action))
+                self.open[each.why] = None
 
     def has(self, kind: Kind, asked: Property) -> bool:
         """Whether a bypass of the kind was found already."""
@@ -238,7 +246,7 @@ def _look(search: Search, found: _Found, forbidden: Mapping[Property, Forbidden]
     for action in READS:
         for mode, (asked, clauses) in itertools.product(unplayed(action), forbidden.items()):
             if not found.has(_kind(action, mode), asked):
-                found.open.update((each.why, None) for each in search.strangers(action, mode, clauses))
+                found.doubt(search.strangers(action, mode, clauses))
     if search.callers.incomplete:
         found.open.setdefault(search.callers.incomplete)
     _grants(search, found, forbidden)
@@ -294,7 +302,7 @@ def _grants(search: Search, found: _Found, forbidden: Mapping[Property, Forbidde
             _made(search, found, group, mode, working)
     if (working.ways or working.perhaps) and not any(each.kind is Kind.GRANT for each in found.bypasses):
         for only in (working.only, working.further) if working.ways else (None,):
-            found.open.update((each.why, None) for each in search.strangers(CREATE_GRANT, only=only))
+            found.doubt(search.strangers(CREATE_GRANT, only=only))
 
 
 def _working(search: Search, forbidden: Mapping[Property, Forbidden]) -> Working:
@@ -402,7 +410,7 @@ def _writers(search: Search, found: _Found, writers: Sequence[str]) -> None:
                     _bypass(told.found, replace(group, first=others[0]), Kind.WRITER, Property.ONLY_WRITERS)
                 )
     if not found.has(Kind.WRITER, Property.ONLY_WRITERS):
-        found.open.update((each.why, None) for each in search.strangers(action))
+        found.doubt(search.strangers(action))
 
 
 def _openings(search: Search, found: _Found) -> None:

@@ -336,9 +336,7 @@ class Search:
             for start, name in self._offered(who, action, hypothetical=hypothetical):
                 boxes = (self._boxes(scene, start, each, only, Walk(self.budget), strict=False) for each in sets)
                 if any(next(found, None) is not None for found in boxes):
-                    yield Stranger(
-                        name, f"{start.label} allows {action} to {name}, and nobody here can play that caller"
-                    )
+                    yield Stranger(name, start.label, action)
 
     def _offered(self, who: Strangers, action: str, *, hypothetical: bool) -> Iterator[tuple[Start, str]]:
         operation = action.removeprefix("kms:")
@@ -361,10 +359,16 @@ def unplayed(action: str) -> tuple[Mode, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Stranger:
-    """One of whom it is not known whether he gets by, as he is named, and why."""
+    """One of whom it is not known whether he gets by, as he is named, and what may allow him which action."""
 
     name: str
-    why: str
+    label: str
+    action: str
+
+    @property
+    def why(self) -> str:
+        """Why that is no proof."""
+        return f"{self.label} allows {self.action} to {self.name}, and nobody here can play that caller"
 
 
 def _constrain(box: dict[str, int], grant: Grant, scene: Scene, *, strict: bool) -> None:

@@ -237,6 +237,12 @@ def test_whom_nobody_here_can_play_is_no_proof(name: str) -> None:
     assert (shut.holds, shut.open, shut.grants_closed) == (Truth.YES, (), Truth.YES)
 
 
+def test_of_many_strangers_one_is_told_for_each_statement() -> None:
+    many = [f"arn:aws:sts::{account}:federated-user/bob" for account in NINE]
+    found = proved(allow(many), statement(Principal={"AWS": many}), NO_GRANTS)
+    assert len(found.open) == len(READS) + 1
+
+
 @pytest.mark.parametrize("grantee", ["rds.us-east-1.amazonaws.com", FEDERATED])
 def test_a_grant_to_somebody_whom_nobody_here_can_play_is_no_proof(grantee: str) -> None:
     grant = Grant(id="g", grantee=grantee, operations=("Decrypt",))
