@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from nitroctl import pcr
 from nitroctl.kms.classes import Atom
 from nitroctl.kms.key_policy import Effect
-from nitroctl.kms.prove_scene import Rule
+from nitroctl.kms.prove_rules import Rule
 from nitroctl.kms.request import Attested, Platform
 from nitroctl.records.entry import Status
 

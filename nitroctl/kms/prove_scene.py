@@ -6,13 +6,12 @@ others are free, be they ever so unlikely: what was not said may be so.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final
 
 from nitroctl import pcr
 from nitroctl.kms import actions, patterns
-from nitroctl.kms.authorize import about_action, about_resource
 from nitroctl.kms.classes import (
     ALWAYS,
     CONTEXT,
@@ -22,18 +21,16 @@ from nitroctl.kms.classes import (
     Atom,
     Choice,
     Domain,
-    atom,
     domain,
     judged,
     registers,
     times,
 )
 from nitroctl.kms.classes_budget import Budget
-from nitroctl.kms.classes_callers import FROM_CALLER, CallerClass, Index, foreign_arns
-from nitroctl.kms.document import PolicyDocument, Statement
-from nitroctl.kms.key_policy import Effect
+from nitroctl.kms.classes_callers import FROM_CALLER, CallerClass, foreign_arns
 from nitroctl.kms.operators import ABSENT, Actual, Presence, present
 from nitroctl.kms.patterns import Unresolved
+from nitroctl.kms.prove_rules import About
 from nitroctl.kms.request import Attested, Platform, Request, register
 from nitroctl.kms.truth import Truth
 
@@ -54,6 +51,7 @@ _VIA: Final = (
     "aws:sourceorgpaths",
 )
 _VIA_SERVICE: Final = "aws:viaawsservice"
+_SAME_KEY: Final = "kms:reencryptonsamekey"
 #: Keys of which nobody says what they have when a federated user calls, or a service for itself.
 _OF_STRANGERS: Final = (*FROM_CALLER, *_VIA, _VIA_SERVICE)
 _OF_WHOM: Final = "aws:principal"
@@ -67,8 +65,6 @@ _OF_GRANTS: Final = (
 )
 #: Steps that a comparison of a type takes, where it is more than text takes.
 _COSTLY: Final = {"address": 20, "date": 8, "number": 4, "binary": 4}
-#: Policy variables that the key's ARN says.
-_OF_THE_KEY: Final = frozenset({"aws:resourceaccount", "aws:requestedregion"})
 #: What a variable stands for whose value the request is free to choose.
 _GUESS: Final = "other"
 
@@ -80,42 +76,6 @@ class Mode:
     platform: Platform | None = None
     debug: bool = False
     via: bool = False
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Rule:
-    """One statement of a key policy, its conditions taken apart, and whom it is about."""
-
-    policy: PolicyDocument
-    statement: Statement
-    atoms: tuple[Atom, ...]
-    index: Index
-
-    @property
-    def label(self) -> str:
-        """What people call it."""
-        return self.statement.label
-
-
-def rules(policies: Iterable[PolicyDocument]) -> tuple[Rule, ...]:
-    """Return the statements of key policies."""
-    return tuple(
-        Rule(policy, each, tuple(atom(policy, condition) for condition in each.conditions), Index(each))
-        for policy in policies
-        for each in policy.statements
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """A statement that may be about a request. ``surely``: its principal and resource are.
-
-    ``direct``: it names the caller, or everybody, and not only the caller's account.
-    """
-
-    rule: Rule
-    surely: bool
-    direct: bool = True
 
 
 @dataclass(slots=True, kw_only=True)
@@ -219,6 +179,8 @@ class Scene:
             return None
         if variable in _VIA:
             return None if self.mode.via else ABSENT
+        if variable == _SAME_KEY and self.action == _REENCRYPT:
+            return present("false")  # a ciphertext that the same key opens again gives nothing that Decrypt does not
         if variable == _VIA_SERVICE:
             return present("true" if self.mode.via else "false")
         if variable.startswith(CONTEXT) or variable == CONTEXT_KEYS:
@@ -398,39 +360,3 @@ class Scene:
 
 def _any_register(index: int) -> bytes:
     return pcr.from_digest(f"{Platform.ENCLAVE} {index}".encode().ljust(pcr.PCR_BYTES))
-
-
-def about(found: Sequence[Rule], who: CallerClass, action: str, request: Request) -> Iterator[About]:
-    """Yield the statements that are or may be about the caller and the action."""
-    for rule in found:
-        if about_action(rule.statement, action) is not Truth.YES:
-            continue
-        named = rule.index.named(who.caller)
-        principal = named.either
-        resource = about_key(rule, request)
-        if Truth.NO not in (principal, resource):
-            yield About(rule, principal is Truth.YES and resource is Truth.YES, named.direct is not Truth.NO)
-
-
-def about_key(rule: Rule, request: Request) -> Truth:
-    """Return whether a statement is about the key; open where a variable in it is for the request or caller to say."""
-    statement = rule.statement
-    texts = statement.not_resources or statement.resources
-    plain = tuple(text for text in texts if not rule.policy.variables or _OF_THE_KEY.issuperset(patterns.names(text)))
-    if len(plain) == len(texts):
-        return about_resource(rule.policy, statement, request)[0]
-    if statement.not_resources:
-        without = about_resource(rule.policy, replace(statement, not_resources=plain), request)[0] if plain else None
-        return Truth.NO if without is Truth.NO else Truth.OPEN
-    without = about_resource(rule.policy, replace(statement, resources=plain), request)[0] if plain else None
-    return Truth.YES if without is Truth.YES else Truth.OPEN
-
-
-def allows(found: Sequence[About]) -> list[About]:
-    """Return the Allow statements."""
-    return [each for each in found if each.rule.statement.effect is Effect.ALLOW]
-
-
-def denies(found: Sequence[About]) -> list[About]:
-    """Return the Deny statements."""
-    return [each for each in found if each.rule.statement.effect is Effect.DENY]

@@ -33,7 +33,8 @@ from nitroctl.kms.grants import Grant
 from nitroctl.kms.operators import Presence, present
 from nitroctl.kms.prove_boxes import Clause, Walk
 from nitroctl.kms.prove_forbidden import Forbidden
-from nitroctl.kms.prove_scene import About, Mode, Rule, Scene, Values, about, allows, denies, rules
+from nitroctl.kms.prove_rules import About, Rule, about, allows, denies, rules
+from nitroctl.kms.prove_scene import Mode, Scene, Values
 from nitroctl.kms.prove_strangers import UNNAMED, Strangers, strangers
 from nitroctl.kms.request import Platform, Request, account_of_key
 from nitroctl.kms.truth import Truth

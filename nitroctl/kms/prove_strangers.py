@@ -16,7 +16,7 @@ from nitroctl.kms.classes_budget import Budget
 from nitroctl.kms.classes_callers import stranger
 from nitroctl.kms.document import Principal
 from nitroctl.kms.grants import Grant
-from nitroctl.kms.prove_scene import About, Rule, about_key
+from nitroctl.kms.prove_rules import About, Rule, about_key
 from nitroctl.kms.request import Request
 from nitroctl.kms.truth import Truth
 
