@@ -89,7 +89,7 @@ def prove(
     counted, files = "", found.files
     if ledger is not None:
         counted, files = _counted(ledger, component, environment), (*files, sources.records(records))
-    return view.result(proof, Files(file, ram_policy, grants), files, counted)
+    return view.result(proof, Files(file, ram_policy, grants), files, counted, found.policies.key)
 
 
 def _counted(ledger: "Ledger", component: str | None, environment: str | None) -> str:

@@ -1,14 +1,19 @@
 """A request of a proof as the command line of ``nitroctl kms simulate`` that asks it again."""
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from nitroctl import pcr
 from nitroctl.errors import UsageError
 from nitroctl.kms import actions
 from nitroctl.kms.operators import Presence
 from nitroctl.kms.request import Platform, Request
+
+#: Characters that no argument of a program can hold.
+_UNSAYABLE: Final = re.compile("[\\0\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,14 +26,38 @@ class Files:
 
 
 def command(request: Request, files: Files, *, iam: bool) -> str:
-    """Return the command line; empty when the request has what no option can say (a key with = in its name)."""
-    words = [*_words(request)]
-    if any(name.partition("=")[0] != name or ":" not in name for name in request.given):
+    """Return the command line; empty when the request has what no option can say.
+
+    That is a key or a name of the encryption context with = in it, a key without a colon, and a character that no
+    command line can carry (NUL, half of a surrogate pair).
+    """
+    if any("=" in name or ":" not in name for name in request.given):
         return ""
+    if any("=" in name for name in request.encryption_context):
+        return ""
+    words = [*_words(request)]
     named = [f"--{option}={path}" for option, path in (("ram-policy", files.ram), ("grants", files.grants)) if path]
     last = ["--any-iam-policy" if iam else "--no-iam-policy", "--at", request.at.strftime("%Y-%m-%dT%H:%M:%SZ")]
     file = files.policy if not files.policy.startswith("-") or files.policy == "-" else f"./{files.policy}"
-    return shlex.join(["nitroctl", "kms", "simulate", file, *words, *named, *last])
+    line = ["nitroctl", "kms", "simulate", file, *words, *named, *last]
+    if any(_UNSAYABLE.search(word) for word in line):
+        return ""
+    return " ".join(map(_quoted, line))
+
+
+def _quoted(word: str) -> str:
+    """Return a word for the shell: what cannot be printed as it is, as the bytes that it is."""
+    if word.isprintable():
+        return shlex.quote(word)
+    return "$'" + "".join(map(_escaped, word)) + "'"
+
+
+def _escaped(character: str) -> str:
+    if character in "\\'":
+        return f"\\{character}"
+    if character.isprintable():
+        return character
+    return "".join(f"\\x{byte:02x}" for byte in character.encode())
 
 
 def _words(request: Request) -> Iterator[str]:

@@ -11,9 +11,12 @@ from nitroctl.cli.kms_prove_sources import Source
 from nitroctl.errors import CannotAnswer
 from nitroctl.kms.authorize import Traced
 from nitroctl.kms.caller import Is
+from nitroctl.kms.document import PolicyDocument
 from nitroctl.kms.grants import Grant
+from nitroctl.kms.key_policy import Effect
+from nitroctl.kms.operators import negated
 from nitroctl.kms.prove import GATE, Bypass, Kind, Opening, Proof, Property
-from nitroctl.kms.request import Request
+from nitroctl.kms.request import Request, register
 from nitroctl.kms.truth import Truth
 from nitroctl.pcr import as_hex
 from nitroctl.render.result import Result
@@ -47,8 +50,10 @@ NOT_MODELLED: Final = (
 THE_KEY: Final = "the key itself: its state, its usage, imported material, replicas with policies of their own"
 
 
-def result(proof: Proof, files: Files, sources: Sequence[Source], records: str) -> Result:
-    """Return the answer. ``records``: which records counted, in words; empty when none."""
+def result(
+    proof: Proof, files: Files, sources: Sequence[Source], records: str, policies: Sequence[PolicyDocument]
+) -> Result:
+    """Return the answer. ``records``: which records counted, in words; empty when none. ``policies``: of the key."""
     missing = not_looked_at(proof, files)
     data: dict[str, object] = {
         "verdict": _VERDICTS[proof.holds],
@@ -80,7 +85,31 @@ def result(proof: Proof, files: Files, sources: Sequence[Source], records: str) 
         hints = ["ask kms simulate about the requests that matter, or write the condition so that it can be decided"]
         what = f"neither proved nor refuted: it depends on {'; '.join(proof.open)}"
         trouble.append(CannotAnswer(what, "kms.unproved", hints))
-    return Result(schema="kms.prove/1", data=data, view=view, refused=proof.holds is not Truth.YES, trouble=trouble)
+    return Result(
+        schema="kms.prove/1",
+        data=data,
+        view=view,
+        refused=proof.holds is not Truth.YES,
+        notes=mixtures(policies) if proof.holds is Truth.YES and Property.ONLY_RECORDED not in proof.properties else (),
+        trouble=trouble,
+    )
+
+
+def mixtures(policies: Sequence[PolicyDocument]) -> list[str]:
+    """Return a note on each Allow that lists values of several registers: a proof says nothing of which go together."""
+    found = []
+    for statement in (each for policy in policies for each in policy.statements if each.effect is Effect.ALLOW):
+        listed = dict.fromkeys(
+            condition.key.rpartition(":")[2]
+            for condition in statement.conditions
+            if register(condition.key) and len(set(condition.values)) > 1 and not negated(condition.operator)
+        )
+        if len(listed) > 1:
+            found.append(
+                f"{statement.label} lists values of {' and '.join(listed)}: every combination counts as named,"
+                " also one that no release has (KP024); --only-recorded asks for that"
+            )
+    return found
 
 
 def _headline(proof: Proof) -> Headline:
@@ -156,7 +185,7 @@ def _replay(words: str, what: str) -> Iterator[Block]:
     if words:
         yield Lines(f"  {what}{words}")
     else:
-        yield Text("It has a condition key that no option of kms simulate can name.")
+        yield Text("It has a name or a value that no option of kms simulate can say.")
 
 
 def _grant_blocks(grant: Grant, request: Request, files: Files) -> Iterator[Block]:
@@ -173,7 +202,10 @@ def _grant_json(grant: Grant) -> str:
 
 
 def _grant(grant: Grant) -> dict[str, object]:
-    return {"GrantId": grant.id, "GranteePrincipal": grant.grantee, "Operations": list(grant.operations)}
+    constraints = {"EncryptionContextEquals": grant.equals, "EncryptionContextSubset": grant.subset}
+    known = {name: dict(context) for name, context in constraints.items() if context is not None}
+    found = {"GrantId": grant.id, "GranteePrincipal": grant.grantee, "Operations": list(grant.operations)}
+    return found | ({"Constraints": known} if known else {})
 
 
 def _reason_blocks(proof: Proof) -> Iterator[Block]:

@@ -1,17 +1,20 @@
 """Values that a proof once overlooked, or could not end with: each gets by, is open, or is kept out, and quickly."""
 
 import dataclasses
+import subprocess
 from typing import Any
 
 import pytest
 
+from nitroctl.cli.kms_prove_replay import Files, command
+from nitroctl.cli.kms_prove_view import mixtures
 from nitroctl.kms.authorize import Verdict
 from nitroctl.kms.grants import Grant
 from nitroctl.kms.operators import present
 from nitroctl.kms.prove import READS, WORK, Kind
 from nitroctl.kms.prove_grants import GRANTEE
 from nitroctl.kms.truth import Truth
-from tests.kms_requests import ACCOUNT, KEY, PCR0, ROLE, SESSION, decide, statement
+from tests.kms_requests import ACCOUNT, KEY, PCR0, ROLE, SESSION, decide, policy, statement
 from tests.unit.test_kms_bypasses import ADMIN, GOOD, HEX, gate
 from tests.unit.test_kms_prove import APP, KEYS, TAG, denied, kinds, proved
 
@@ -267,3 +270,81 @@ def test_what_tells_too_much_apart_ends_at_the_bound(name: str) -> None:
     found = proved(EVERYTHING, statement("Deny", Principal="*", Action="kms:*", Condition=SLOW[name]))
     assert found.holds is not Truth.YES
     assert found.steps <= WORK
+
+
+# Re-encryption on the same key --------------------------------------------------------------------------------------
+
+
+def test_re_encryption_on_the_same_key_gives_nothing() -> None:
+    def asked(value: str) -> dict[str, Any]:
+        return statement(Action="kms:ReEncrypt*", Condition={"Bool": {"kms:ReEncryptOnSameKey": value}})
+
+    assert proved(asked("true")).holds is Truth.YES
+    assert kinds(proved(asked("false"))) == [Kind.REENCRYPT]
+
+
+# The command that asks again ----------------------------------------------------------------------------------------
+
+ODD = [
+    "a\tb",
+    "a\rb",
+    "a\nb",
+    "a\x1b[31mb",
+    "a\u00a0b",
+    "a\u202eb",
+    "a\x85b",
+    "it's\t\\x",
+    "plain",
+    "a=b",
+    "\u00e9 $(x)",
+]
+
+
+def again(condition: dict[str, Any]) -> str:
+    found = proved(gate(**condition))
+    return command(found.bypasses[0].request, Files("policy.json"), iam=found.bypasses[0].iam)
+
+
+def shell_words(line: str) -> list[str]:
+    """Return the words that a shell makes of a line."""
+    done = subprocess.run(["/bin/bash", "-c", f"printf '%s\\0' {line}"], capture_output=True, check=True)
+    return done.stdout.decode().split("\0")[:-1]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_the_command_has_what_cannot_be_printed_as_bytes(text: str) -> None:
+    for condition in ({"StringEquals": {TAG: text}}, {"StringEquals": {APP: text}}):
+        line = again(condition)
+        assert line.isprintable()
+        assert any(word.endswith(f"={text}") for word in shell_words(line))
+    if "=" not in text:
+        line = again({"StringEquals": {f"aws:PrincipalTag/{text}": "1"}})
+        assert line.isprintable()
+        assert f"aws:principaltag/{text.lower()}=1" in shell_words(line)
+
+
+@pytest.mark.parametrize("name", ["aws:PrincipalTag/a=b", "kms:EncryptionContext:a=b=c", "plain"])
+def test_what_no_option_can_name_has_no_command(name: str) -> None:
+    assert again({"StringEquals": {name: "1"}}) == ""
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+def test_what_no_command_line_can_carry_has_no_command(text: str) -> None:
+    assert again({"StringEquals": {TAG: text}}) == ""
+
+
+# Lists of several registers -----------------------------------------------------------------------------------------
+
+
+def test_a_proof_beside_lists_of_several_registers_says_that_they_mix() -> None:
+    one, two = ["a1" * 48, "a2" * 48], ["b1" * 48, "b2" * 48]
+    pcr1, pcr2 = "kms:RecipientAttestation:PCR1", "kms:RecipientAttestation:PCR2"
+    mixed = gate(StringEquals={pcr1: one, pcr2: two})
+    assert proved(mixed).holds is Truth.YES
+    [note] = mixtures([policy(mixed)])
+    assert note == (
+        "statement 1 lists values of PCR1 and PCR2: every combination counts as named, also one that no release has"
+        " (KP024); --only-recorded asks for that"
+    )
+    assert mixtures([policy(gate(StringEquals={pcr1: one, pcr2: two[:1]}))]) == []
+    assert mixtures([policy(gate(StringNotEquals={pcr1: one, pcr2: two}), denied(StringEquals={pcr1: one}))]) == []
