@@ -52,7 +52,6 @@ _VIA: Final = (
 )
 _VIA_SERVICE: Final = "aws:viaawsservice"
 _SAME_KEY: Final = "kms:reencryptonsamekey"
-_SAME_KEY: Final = "kms:reencryptonsamekey"
 #: Keys of which nobody says what they have when a federated user calls, or a service for itself.
 _OF_STRANGERS: Final = (*FROM_CALLER, *_VIA, _VIA_SERVICE)
 _OF_WHOM: Final = "aws:principal"
@@ -180,8 +179,6 @@ class Scene:
             return None
         if variable in _VIA:
             return None if self.mode.via else ABSENT
-        if variable == _SAME_KEY and self.action == _REENCRYPT:
-            return present("false")  # a ciphertext that the same key opens again gives nothing that Decrypt does not
         if variable == _SAME_KEY and self.action == _REENCRYPT:
             return present("false")  # a ciphertext that the same key opens again gives nothing that Decrypt does not
         if variable == _VIA_SERVICE:

@@ -147,6 +147,37 @@ def hostile() -> Iterator[tuple[str, str]]:
         text([gate(0, StringLike={PCR0: "*a" * 15_000})]),
     )
     yield (
+        "patterns of ARNs",
+        text(
+            [
+                statement(**everybody, Action="kms:*"),
+                gate(0, ArnLike={"aws:PrincipalArn": [f"arn:aws:iam::*:role/*{n}*" for n in range(1000)]}),
+            ]
+        ),
+    )
+    yield (
+        "names of an encryption context",
+        text(
+            [
+                statement(
+                    **everybody,
+                    Action="kms:*",
+                    Condition={
+                        "StringEquals": {f"kms:EncryptionContext:k{n}": "v" for n in range(600)},
+                        "Null": {"kms:EncryptionContextKeys": "false"},
+                    },
+                )
+            ]
+        ),
+    )
+    yield (
+        "Denies of two keys that are there",
+        filled(
+            lambda n: statement("Deny", **everybody, Condition={"Null": {f"a:{n}": "true", f"b:{n}": "true"}}),
+            statement(**everybody),
+        ),
+    )
+    yield (
         "one long list of registers",
         text([gate(0, StringEquals={PCR0: [register(number).hex() for number in range(325)]})]),
     )
