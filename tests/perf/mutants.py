@@ -27,7 +27,7 @@ import tempfile
 import time
 import tomllib
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
@@ -163,8 +163,8 @@ def _imported(subject: Subject, watched: Watched, record: Record, *, seconds: fl
             if not tests:
                 continue
             if file not in limits:
-                limits[file] = _unchanged(subject, tests)
-            verdict, test = imported(subject, code, tests, limits[file])
+                limits[file] = _unchanged(subject, tests, watched.seconds)
+            verdict, test = imported(subject, code, tests, limits[file], watched.seconds)
             if verdict != ALIVE:
                 wins[file] += 1
                 break
@@ -173,10 +173,10 @@ def _imported(subject: Subject, watched: Watched, record: Record, *, seconds: fl
         _say(f"{subject.name}: {len(left)} imported, {time.monotonic() - began:.0f} s")
 
 
-def _unchanged(subject: Subject, tests: Sequence[str]) -> float:
+def _unchanged(subject: Subject, tests: Sequence[str], known: Collection[str]) -> float:
     """Return how long these tests may take, after seeing that they pass where the module is imported unchanged."""
     began = time.monotonic()
-    verdict, test = imported(subject, subject.module.code, tests, _ALL_DAY)
+    verdict, test = imported(subject, subject.module.code, tests, _ALL_DAY, known)
     if verdict != ALIVE:
         raise SystemExit(f"{subject.name} unchanged: {test or 'its tests'} {verdict}: nothing can be believed")
     return _GRACE + _SLACK * (time.monotonic() - began)

@@ -367,15 +367,19 @@ class _Finder(MetaPathFinder):
 
 
 class _Chosen:
-    """A plugin that runs the tests of a list alone, in its order, writes which one fails, and ends the process."""
+    """A plugin that runs the tests of a list alone, in its order, writes which one fails, and ends the process.
 
-    def __init__(self, tests: Sequence[str], said: int) -> None:
+    A test that was not there before runs too: it has another name because of what changed.
+    """
+
+    def __init__(self, tests: Sequence[str], known: Collection[str], said: int) -> None:
         self._order = {test: index for index, test in enumerate(tests)}
+        self._known = known
         self._said = said
 
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        chosen = [item for item in items if item.nodeid in self._order]
-        items[:] = sorted(chosen, key=lambda item: self._order[item.nodeid])
+        chosen = [item for item in items if item.nodeid in self._order or item.nodeid not in self._known]
+        items[:] = sorted(chosen, key=lambda item: self._order.get(item.nodeid, -1))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.failed:
@@ -385,13 +389,18 @@ class _Chosen:
         os._exit(int(exitstatus))  # what is tidied up after it takes longer than most tests
 
 
-def imported(subject: Subject, code: CodeType, tests: Sequence[str], limit: float) -> tuple[str, str]:
-    """Return the verdict of ``tests`` in a process in which the module has this code, and the test that fails."""
+def imported(
+    subject: Subject, code: CodeType, tests: Sequence[str], limit: float, known: Collection[str]
+) -> tuple[str, str]:
+    """Return the verdict of ``tests`` in a process in which the module has this code, and the test that fails.
+
+    ``known``: the names of all tests while nothing is changed.
+    """
 
     def work(said: int) -> int:
         sys.meta_path.insert(0, _Finder(subject.name, subject.path, code))
         files = sorted({_file(test) for test in tests})
-        return int(pytest.main([*PYTEST, "-x", *files], plugins=[_Chosen(tests, said)]))
+        return int(pytest.main([*PYTEST, "-x", *files], plugins=[_Chosen(tests, known, said)]))
 
     status, test = forked(work, limit)
     if status == _TOO_LONG:

@@ -15,6 +15,7 @@ MODULE = '''\
 """A module with a constant, a rule that is tested, and one that is not."""
 
 LIMIT = 9
+NAMES = ["one"]
 
 
 def within(value: int) -> bool:
@@ -28,7 +29,14 @@ def forgotten(value: int) -> int:
     return value
 '''
 TESTS = """\
-from nitroctl_planted.rule import forgotten, within
+import pytest
+
+from nitroctl_planted.rule import NAMES, forgotten, within
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names(name):
+    assert name == "one"
 
 
 def test_within():
@@ -60,14 +68,14 @@ def test_planted_survivors_are_found_and_nothing_else(tmp_path: Path) -> None:
     ran = measured(tmp_path, "--results", "results.jsonl")
     assert ran.stdout == (
         "module                           mutants  killed timeouts  alive explained\n"
-        "nitroctl_planted.rule                 10       5        0      5         0\n"
-        "all                                   10       5        0      5         0\n"
+        "nitroctl_planted.rule                 11       6        0      5         0\n"
+        "all                                   11       6        0      5         0\n"
         "\n"
-        "nitroctl_planted.rule:12 forgotten: condition value > 5 never\n    NOT EXPLAINED\n"
-        "nitroctl_planted.rule:12 forgotten: value > 5: Gt to GtE\n    NOT EXPLAINED\n"
-        "nitroctl_planted.rule:12 forgotten: 5 to 6\n    NOT EXPLAINED\n"
-        "nitroctl_planted.rule:12 forgotten: 5 to 4\n    NOT EXPLAINED\n"
-        "nitroctl_planted.rule:13 forgotten: statement raise ValueError(f'{value} is too much') dropped\n"
+        "nitroctl_planted.rule:13 forgotten: condition value > 5 never\n    NOT EXPLAINED\n"
+        "nitroctl_planted.rule:13 forgotten: value > 5: Gt to GtE\n    NOT EXPLAINED\n"
+        "nitroctl_planted.rule:13 forgotten: 5 to 6\n    NOT EXPLAINED\n"
+        "nitroctl_planted.rule:13 forgotten: 5 to 4\n    NOT EXPLAINED\n"
+        "nitroctl_planted.rule:14 forgotten: statement raise ValueError(f'{value} is too much') dropped\n"
         "    NOT EXPLAINED\n"
     ), ran.stderr
     assert ran.returncode == 1
@@ -85,7 +93,7 @@ def test_tests_that_fail_as_they_are_say_nothing(tmp_path: Path) -> None:
     (tmp_path / "test_rule.py").write_text(TESTS.replace("== 2", "== 3"))
     ran = measured(tmp_path)
     assert "left out: test_rule.py::test_forgotten: it fails\n" in ran.stderr
-    assert "nitroctl_planted.rule                 10       4        0      6         0\n" in ran.stdout
+    assert "nitroctl_planted.rule                 11       5        0      6         0\n" in ran.stdout
 
 
 def test_words_types_and_docstrings_are_not_changed() -> None:
