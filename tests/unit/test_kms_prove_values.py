@@ -14,6 +14,7 @@ from nitroctl.kms.operators import present
 from nitroctl.kms.prove import READS, WORK, Kind
 from nitroctl.kms.prove_grants import GRANTEE
 from nitroctl.kms.truth import Truth
+from tests import kms_live
 from tests.kms_requests import ACCOUNT, KEY, PCR0, ROLE, SESSION, decide, policy, statement
 from tests.unit.test_kms_bypasses import ADMIN, GOOD, HEX, gate
 from tests.unit.test_kms_prove import APP, KEYS, TAG, denied, kinds, proved
@@ -348,3 +349,17 @@ def test_a_proof_beside_lists_of_several_registers_says_that_they_mix() -> None:
     )
     assert mixtures([policy(gate(StringEquals={pcr1: one, pcr2: two[:1]}))]) == []
     assert mixtures([policy(gate(StringNotEquals={pcr1: one, pcr2: two}), denied(StringEquals={pcr1: one}))]) == []
+
+
+# What must stay proved ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("images", [(kms_live.A,), (kms_live.A, kms_live.B)])
+@pytest.mark.parametrize("key", ["", KEY])
+def test_a_good_policy_is_proved_alone_and_beside_the_statement_that_keys_begin_with(
+    images: tuple[str, ...], key: str
+) -> None:
+    own, default = kms_live.good(*images)["Statement"], kms_live.default()["Statement"]
+    assert (proved(*own, key=key).holds, proved(*own, key=key).open) == (Truth.YES, ())
+    beside = proved(*default, *own, key=key)
+    assert (beside.holds, beside.open, beside.grants_closed) == (Truth.YES, (), Truth.YES)
