@@ -230,6 +230,20 @@ def test_bad_input(cli: Cli, here: Path, file: str, code: str) -> None:
     assert file in ran.stderr
 
 
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (64 * 1024, "error: the ciphertext has 65536 bytes; KMS takes at most 6144 [recipient.unreadable]"),
+        (64 * 1024 + 1, "error: ciphertext: larger than 65536 bytes, the most this command reads [file.too-large]"),
+    ],
+)
+def test_64_kib_are_read_of_a_file_around_a_message(cli: Cli, size: int, said: str) -> None:
+    Path("ciphertext").write_bytes(b"\xff" * size)
+    options = ["--document", "document.cbor", "--operation", "decrypt", "--ciphertext", "ciphertext"]
+    ran = cli("attest", "request", *options)
+    assert (ran.status, ran.stdout, ran.stderr.splitlines()[0].split(": ", 1)[1]) == (3, "", said)
+
+
 def test_a_key_is_read_from_a_file_only(cli: Cli) -> None:
     ran = cli("attest", "open", "answer.ber", "--key", "-", stdin=pem(private()))
     assert ran == Ran(2, "", "nitroctl: error: --key: a private key is read from a file only [usage.invalid]\n")

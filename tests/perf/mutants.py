@@ -43,7 +43,12 @@ _EVIDENCE: Final = ("tests/unit/test_evidence*.py", "tests/unit/test_appraisal*.
 TESTS: Final[Mapping[str, Sequence[str]]] = {
     "evidence": _EVIDENCE,
     "appraisal": _EVIDENCE,
-    "kms": ("tests/unit/test_kms*.py", "tests/unit/test_evidence_recipient.py", "tests/cli/test_kms*.py"),
+    "kms": (
+        "tests/unit/test_kms*.py",
+        "tests/unit/test_evidence_recipient.py",
+        "tests/cli/test_kms*.py",
+        "tests/cli/test_attest_recipient.py",
+    ),
 }
 #: Imported once, by the process from which the others are forked.
 _PRELOADED: Final = (
