@@ -405,4 +405,5 @@ def imported(
     status, test = forked(work, limit)
     if status == _TOO_LONG:
         return TIMEOUT, test
-    return (ALIVE if status in {_PASSED, _NO_TESTS} else KILLED), test
+    stopped = status == _CRASHED and not test  # from outside, perhaps: nobody can say that a test noticed
+    return (ALIVE if stopped or status in {_PASSED, _NO_TESTS} else KILLED), test
