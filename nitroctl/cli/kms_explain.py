@@ -53,10 +53,7 @@ def explain(
         list[str] | None,
         typer.Option("--root", help="Accept this root in place of AWS's.", metavar="PEM"),
     ] = None,
-    records: Annotated[
-        str | None,
-        typer.Option("--records", help="The file of recorded measurements.", metavar="FILE", show_default=False),
-    ] = None,
+    records: options.Records = None,
 ) -> Result:
     """Say why KMS refuses an attested call, and what to do about it.
 

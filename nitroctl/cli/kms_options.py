@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 Principal = Annotated[
     str, typer.Option("--principal", help="Who calls: a role, a role's session, a user, an account.", metavar="ARN")
 ]
+Records = Annotated[
+    str | None,
+    typer.Option("--records", help="The file of recorded measurements.", metavar="FILE", show_default=False),
+]
 Action = Annotated[str, typer.Option("--action", help="What is asked of KMS.", metavar="NAME")]
 EncryptionContext = Annotated[
     list[str] | None,

@@ -63,10 +63,7 @@ def simulate(
         list[str] | None,
         typer.Option("--root", help="With --document: accept this root in place of AWS's.", metavar="PEM"),
     ] = None,
-    records: Annotated[
-        str | None,
-        typer.Option("--records", help="The file of recorded measurements.", metavar="FILE", show_default=False),
-    ] = None,
+    records: options.Records = None,
 ) -> Result:
     """Say whether KMS would allow a request, and which statement, condition and register decides.
 
