@@ -34,11 +34,15 @@ from typing import Final
 
 import pytest
 
-from tests.perf.mutants_trial import ALIVE, KILLED, PYTEST, TIMEOUT, Session, Subject, Watched, forked, imported
+from tests.perf.mutants_forks import forked
+from tests.perf.mutants_trial import ALIVE, KILLED, PYTEST, TIMEOUT, Session, Subject, Watched, imported
 from tests.perf.mutations import Module, Mutant
 
 EXPLAINED: Final = Path(__file__).with_suffix(".toml")
-_EVIDENCE: Final = ("tests/unit/test_evidence*.py", "tests/unit/test_appraisal*.py", "tests/cli/test_attest*.py")
+_EVIDENCE: Final = (
+    *("tests/unit/test_evidence*.py", "tests/unit/test_appraisal*.py"),
+    *("tests/cli/test_attest*.py", "tests/*/test_lab.py"),
+)
 #: The tests of a package's modules, without --tests.
 TESTS: Final[Mapping[str, Sequence[str]]] = {
     "evidence": _EVIDENCE,

@@ -3,7 +3,6 @@
 Nothing here imports nitroctl: the process from which the others are forked must not have seen the module unchanged.
 """
 
-import ctypes
 import functools
 import gc
 import importlib.machinery
@@ -11,21 +10,19 @@ import importlib.util
 import json
 import os
 import re
-import resource
-import signal
 import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.abc import MetaPathFinder
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType, ModuleType
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import pytest
 
+from tests.perf.mutants_forks import CRASHED, TOO_LONG, forked
 from tests.perf.mutations import Module, Mutant
 
 PYTEST: Final = (
@@ -35,13 +32,11 @@ PYTEST: Final = (
 )
 #: A test that takes longer is left out, and said. Seconds.
 _LONG: Final = 3.0
-#: What a child may take beside its tests, in seconds; how much more slowly they may run; what memory it may have.
-_GRACE, _SLACK, _MEMORY = 15.0, 4.0, 4 << 30
-_PR_SET_PDEATHSIG: Final = 1
+#: What a child may take beside its tests, in seconds; how much more slowly they may run.
+_GRACE, _SLACK = 15.0, 4.0
 
 ALIVE, KILLED, TIMEOUT = "alive", "killed", "timeout"
-_PASSED, _FAILED, _CRASHED, _NO_TESTS = 0, 1, 70, 5
-_TOO_LONG: Final = -1
+_PASSED, _FAILED, _NO_TESTS = 0, 1, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,54 +94,6 @@ class Watched:
     def from_json(cls, data: Mapping[str, Any]) -> "Watched":
         calls = {(file, name): tests for file, name, tests in data["calls"]}
         return cls(data["seconds"], calls, data["left_out"])
-
-
-# -- processes
-
-
-def forked(work: Callable[[int], int], limit: float) -> tuple[int, str]:
-    """Run ``work`` in a copy of this process; return its status, and what it wrote to the descriptor it is given.
-
-    The status is -1 when it took longer than ``limit`` seconds, and 70 when it ended by itself in another way than by
-    returning.
-    """
-    reading, writing = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(reading)
-        _child(work, writing)
-    os.close(writing)
-    status = _status(pid, limit)
-    with suppress(ProcessLookupError):  # what it left behind, in the group that is its own
-        os.killpg(pid, signal.SIGKILL)
-    with os.fdopen(reading, "rb") as said:
-        return status, said.read(1024).decode()
-
-
-def _status(pid: int, limit: float) -> int:
-    end = time.monotonic() + limit
-    while time.monotonic() < end:
-        done, status = os.waitpid(pid, os.WNOHANG)
-        if done:
-            return os.waitstatus_to_exitcode(status) if os.WIFEXITED(status) else _CRASHED
-        time.sleep(0.003)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return _TOO_LONG
-
-
-def _child(work: Callable[[int], int], said: int) -> NoReturn:
-    status = _CRASHED
-    try:
-        os.setpgid(0, 0)
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
-        null = os.open(os.devnull, os.O_RDWR)
-        for stream in (0, 1, 2):
-            os.dup2(null, stream)
-        status = work(said)
-    finally:
-        os._exit(status)
 
 
 # -- in a copy of a session
@@ -260,10 +207,10 @@ class Session:
         status, test = forked(work, self._watched.limit(tests))
         if status == _PASSED:
             self._put(subject, mutant, ALIVE, "")
-        if status == _PASSED or (status != _TOO_LONG and not test):  # no test noticed, so importing it has to tell
+        if status == _PASSED or (status != TOO_LONG and not test):  # no test noticed, so importing it has to tell
             return
         self._wins[test, mutant.function] += 1
-        self._put(subject, mutant, TIMEOUT if status == _TOO_LONG else KILLED, test)
+        self._put(subject, mutant, TIMEOUT if status == TOO_LONG else KILLED, test)
 
     def _run(self, session: pytest.Session, tests: Sequence[str], said: int) -> int:
         """Run tests until one fails, and write its name."""
@@ -403,7 +350,7 @@ def imported(
         return int(pytest.main([*PYTEST, "-x", *files], plugins=[_Chosen(tests, known, said)]))
 
     status, test = forked(work, limit)
-    if status == _TOO_LONG:
+    if status == TOO_LONG:
         return TIMEOUT, test
-    stopped = status == _CRASHED and not test  # from outside, perhaps: nobody can say that a test noticed
+    stopped = status == CRASHED and not test  # from outside, perhaps: nobody can say that a test noticed
     return (ALIVE if stopped or status in {_PASSED, _NO_TESTS} else KILLED), test
