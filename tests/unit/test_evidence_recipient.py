@@ -571,6 +571,7 @@ def test_the_body_of_each_request(operation: Operation, parts: Parts, members: d
         ),
         (Operation.GENERATE_DATA_KEY, Parts(), "generate-data-key needs --key-id"),
         (Operation.GENERATE_DATA_KEY_PAIR, Parts(), "generate-data-key-pair needs --key-id and --key-spec"),
+        (Operation.DERIVE_SHARED_SECRET, Parts(), "derive-shared-secret needs --key-id and --peer-key"),
         (Operation.GENERATE_RANDOM, Parts(random_bytes=1, key_id="k"), "generate-random has no --key-id"),
         (Operation.GENERATE_RANDOM, Parts(random_bytes=0), "--bytes: KMS gives 1 to 1024 at a time, not 0"),
         (Operation.GENERATE_RANDOM, Parts(random_bytes=1025), "--bytes: KMS gives 1 to 1024 at a time, not 1025"),
