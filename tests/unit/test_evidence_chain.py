@@ -12,7 +12,8 @@ from nitroctl.evidence import certificate, remembered, roots
 from nitroctl.evidence.chain import instant, role
 from nitroctl.evidence.document import parse
 from nitroctl.evidence.verify import Verified, verify
-from nitroctl.standin.lab_change import AT, accepted, good_chain, make, other_chain, root
+from nitroctl.standin import pki
+from nitroctl.standin.lab_change import AT, Change, accepted, good_chain, make, other_chain, root
 
 
 def judged(at: datetime) -> Verified:
@@ -107,6 +108,17 @@ def test_the_roots_are_those_that_aws_publishes() -> None:
     ]
     assert roots.Root("x", "00") == roots.Root("x", "00", None, None)
     assert not roots.Root("x", "00").aws
+
+
+@pytest.mark.parametrize("name", ["aws.nitro-enclaves", "aws-us-gov.nitro-enclaves", "aws-cn.nitro-enclaves"])
+def test_a_root_with_a_name_of_aws_is_told_from_one_with_another(name: str) -> None:
+    subject = pki.name(CN=name, order=("C", "O", "OU", "CN"))
+    chain = pki.issue(replace(pki.root_profile(at=AT), subject=subject), None), *good_chain()[1:]
+    detail = verify(parse(make(Change(chain=lambda _: chain))), accepted(), at=AT).report["chain.root-pinned"].detail
+    known = "" if name.startswith("aws-cn") else ": it has that name, but is not that certificate"
+    assert detail == (
+        f"the bundle begins with {chain[0].certificate.subject.rfc4514_string()}, which is not an accepted root{known}"
+    )
 
 
 PEM = roots.pem(roots.AWS_ROOTS[0])

@@ -15,7 +15,7 @@ from nitroctl.evidence.derived import derive
 from nitroctl.evidence.document import MAX_BYTES, parse
 from nitroctl.evidence.verify import verify
 from nitroctl.standin import nsm
-from nitroctl.standin.lab_change import AT, INSTANCE, MODULE_ID, PCRS, REGION, Change, accepted, make
+from nitroctl.standin.lab_change import AT, INSTANCE, MODULE_ID, PCRS, REGION, Change, accepted, make, put
 
 
 def fields(**values: Any) -> Change:
@@ -53,6 +53,14 @@ def test_what_aws_signs_beside_its_text_is_warned_about(change: Change, check: s
     assert not strict.passed
     assert strict[check].outcome is Outcome.FAIL
     assert strict[check].detail == detail
+
+
+TPM = Change(fields=put(module_id=f"{INSTANCE}-tpm0123456789abcdef", pcrs=..., nitrotpm_pcrs={0: bytes(48)}))
+
+
+@pytest.mark.parametrize(("change", "whose"), [(Change(), "enclave document"), (TPM, "nitrotpm document")])
+def test_the_check_of_the_kind_says_whose_document_it_is(change: Change, whose: str) -> None:
+    assert parse(make(change)).report["document.kind"].detail == whose
 
 
 def test_null_in_place_of_absent_is_noted_and_refused_by_the_strict_profile() -> None:
