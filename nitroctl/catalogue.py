@@ -2685,9 +2685,16 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Name the role by its ARN, or take it out; for patterns use a condition on aws:PrincipalArn.",
     ),
     "apply.lockout": _E(
-        "Whoever writes the policy can replace it again afterwards: KMS refuses one that locks its caller out.",
-        ("a policy that names another role as its writer", "a Deny of kms:PutKeyPolicy", "the wrong credentials"),
-        "Run it as a role that may replace the policy; --bypass-lockout-check only for a policy meant to be final.",
+        "Whoever writes the policy can replace it again. KMS refuses one that locks its caller out, but asks only of"
+        " this session and moment; what will not last is told, and does not refuse.",
+        (
+            "a policy that names another role as its writer",
+            "a Deny of kms:PutKeyPolicy",
+            "the wrong credentials",
+            "told: a statement that names the caller's session in place of its role, or holds for a time only",
+        ),
+        "Run it as a role that may replace the policy, and name that role, without a condition on the time;"
+        " --bypass-lockout-check only for a policy meant to be final.",
     ),
     "apply.grants": _E(
         "No grant of the key gives data: a grant outlives every policy, and only a Deny is above it.",

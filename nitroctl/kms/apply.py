@@ -12,17 +12,14 @@ from datetime import datetime
 from typing import Final
 
 from nitroctl.checks import Check, Outcome, Report
-from nitroctl.errors import UsageError
-from nitroctl.kms import authorize, caller, canonical, lint, live_grants, prove
-from nitroctl.kms.authorize import Policies, Verdict
+from nitroctl.kms import caller, canonical, lint, live_grants, lockout, prove
+from nitroctl.kms.authorize import Policies
 from nitroctl.kms.canonical import Difference
 from nitroctl.kms.document import PolicyDocument
 from nitroctl.kms.key_policy import REFUSED, SIZE_LIMIT
 from nitroctl.kms.lint_reading import Reading, Wanted
 from nitroctl.kms.lint_rules import Severity
-from nitroctl.kms.live import DEFAULT, LiveKey
-from nitroctl.kms.operators import present
-from nitroctl.kms.request import Request
+from nitroctl.kms.live import LiveKey
 from nitroctl.kms.truth import Truth
 from nitroctl.records import Ledger
 
@@ -30,7 +27,6 @@ from nitroctl.records import Ledger
 PROOF: Final = "proof"
 #: Of grants, in a sentence: a key may have 50,000.
 _SHOWN: Final = 5
-_LOCKOUT: Final = ("apply.lockout", "the caller can still replace the policy afterwards")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +74,7 @@ def plan(  # noqa: PLR0913  (what to which key, by whom, and how it is judged)
         _size(after),
         _characters(text),
         _principals(after),
-        _lockout(live, after, who, wish, at),
+        lockout.judge(live, after, who, bypass=wish.bypass, at=at),
         _grants(live, after),
         *_findings(live, after, wish),
         _proof(live, policies, wish, at),
@@ -154,41 +150,6 @@ def _principals(after: PolicyDocument) -> Check:
                     remedy="name the role or user by its ARN, or take it out",
                 )
     return Check(id=check_id, title=title, outcome=Outcome.PASS)
-
-
-def _lockout(live: LiveKey, after: PolicyDocument, who: str, wish: Wish, at: datetime) -> Check:
-    """Ask of the new policy what KMS will ask: whether the caller may put another one."""
-    check_id, title = _LOCKOUT
-    try:
-        asked = Request(
-            caller=caller.parse(who),
-            action="kms:PutKeyPolicy",
-            at=at,
-            key=live.arn,
-            given={"kms:bypasspolicylockoutsafetycheck": present("false"), "kms:policyname": present(DEFAULT)},
-        )
-    except UsageError:
-        detail = f"whether it can was not judged: {who} is neither a role, a user nor an account's root; KMS asks it"
-        return Check(id=check_id, title=title, outcome=Outcome.WARN, detail=detail, required=False)
-    decision = authorize.decide(asked, Policies(key=(after,)))
-    if decision.verdict is Verdict.ALLOWED:
-        return Check(id=check_id, title=title, outcome=Outcome.PASS, detail=f"{who} may call kms:PutKeyPolicy")
-    if decision.verdict is Verdict.UNDECIDED:
-        detail = f"for {who} it depends on {'; '.join(decision.open)}; KMS asks it too"
-        return Check(id=check_id, title=title, outcome=Outcome.WARN, detail=detail, required=False)
-    names = ", ".join(each.statement.label for each in decision.deciding)
-    why = f"{names} denies it" if names else "no statement allows it"
-    if wish.bypass:
-        detail = f"{who} may not replace it again: {why}; accepted with --bypass-lockout-check"
-        return Check(id=check_id, title=title, outcome=Outcome.WARN, detail=detail, required=False)
-    return Check(
-        id=check_id,
-        title=title,
-        outcome=Outcome.FAIL,
-        detail=f"{who} may not call kms:PutKeyPolicy under the new policy: {why}",
-        remedy="run it as a role that the policy lets replace it, or add this one; --bypass-lockout-check if it is"
-        " meant to be final",
-    )
 
 
 def _grants(live: LiveKey, after: PolicyDocument) -> Check:

@@ -1,8 +1,6 @@
 """What is asked of a policy before a key gets it: each question's no, and what is told and does not refuse."""
 
-import dataclasses
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,24 +8,10 @@ import pytest
 from nitroctl.checks import Check, Outcome
 from nitroctl.kms import apply, document, prove
 from nitroctl.kms.apply import Plan, Wish
-from nitroctl.kms.live import LiveKey
 from nitroctl.kms.prove import Proof
 from nitroctl.kms.truth import Truth
-from tests.kms_live import KEY, ROLE, SESSION, WRITER, A, B, Policy, default, good
-from tests.kms_requests import PCR0, ROOT, statement
-
-OTHER_SESSION = SESSION.replace("/policy/", "/policies/")
-BOB = "arn:aws:sts::111122223333:federated-user/bob"
-AT = datetime(2026, 11, 21, 10, 0, 0, tzinfo=UTC)
-
-
-def live(policy: Policy, **changes: Any) -> LiveKey:
-    key = LiveKey(
-        asked=KEY, arn=KEY, partition="aws", account="111122223333", region="eu-west-1", state="Enabled",
-        usage="ENCRYPT_DECRYPT", spec="SYMMETRIC_DEFAULT", origin="AWS_KMS", manager="CUSTOMER", multi_region=False,
-        region_type="", replicas=(), policies={"default": json.dumps(policy)}, grants=(), read_at=AT,
-    )  # fmt: skip
-    return dataclasses.replace(key, **changes)
+from tests.kms_live import AT, ROLE, SESSION, A, B, Policy, default, good, live
+from tests.kms_requests import PCR0, statement
 
 
 def plan(after: Policy, *, who: str = SESSION, wish: Wish | None = None, **changes: Any) -> Plan:
@@ -69,64 +53,6 @@ def test_a_good_policy_passes_every_question() -> None:
 
 def test_what_the_key_says_already_needs_nothing() -> None:
     assert not plan(good(A)).needed
-
-
-#: Who calls, the statement about the writer, and what the question about the lockout answers.
-LOCKOUT: dict[str, tuple[str, dict[str, Any], Outcome, str]] = {
-    "a role that is named": (WRITER, {}, Outcome.PASS, f"{WRITER} may call kms:PutKeyPolicy"),
-    "a role that is not": (
-        ROLE, {}, Outcome.FAIL,
-        f"{ROLE} may not call kms:PutKeyPolicy under the new policy: no statement allows it",
-    ),
-    "a session of another name": (
-        OTHER_SESSION, {}, Outcome.FAIL,
-        f"{OTHER_SESSION} may not call kms:PutKeyPolicy under the new policy: no statement allows it",
-    ),
-    "nobody any more": (SESSION, {"Writer": None}, Outcome.FAIL,
-        f"{SESSION} may not call kms:PutKeyPolicy under the new policy: no statement allows it"),
-    "a denial": (
-        SESSION,
-        {"No": statement("Deny", Sid="No", Principal="*", Action="kms:Put*")},
-        Outcome.FAIL,
-        f"{SESSION} may not call kms:PutKeyPolicy under the new policy: No denies it",
-    ),
-    "the account's IAM policies": (
-        SESSION,
-        {"Writer": statement(Sid="Writer", Principal={"AWS": ROOT}, Action="kms:PutKeyPolicy")},
-        Outcome.WARN,
-        f"for {SESSION} it depends on the IAM policies of the caller, which were not given; KMS asks it too",
-    ),
-    "the account itself": (
-        ROOT,
-        {"Writer": statement(Sid="Writer", Principal={"AWS": ROOT}, Action="kms:PutKeyPolicy")},
-        Outcome.PASS,
-        f"{ROOT} may call kms:PutKeyPolicy",
-    ),
-    "only without the bypass": (
-        SESSION,
-        {
-            "Writer": statement(
-                Sid="Writer",
-                Principal={"AWS": WRITER},
-                Action="kms:PutKeyPolicy",
-                Condition={"Bool": {"kms:BypassPolicyLockoutSafetyCheck": "true"}},
-            )
-        },
-        Outcome.FAIL,
-        f"{SESSION} may not call kms:PutKeyPolicy under the new policy: no statement allows it",
-    ),
-    "a federated user": (
-        BOB, {}, Outcome.WARN,
-        f"whether it can was not judged: {BOB} is neither a role, a user nor an account's root; KMS asks it",
-    ),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("name", LOCKOUT)
-def test_the_caller_is_not_locked_out(name: str) -> None:
-    who, changes, outcome, detail = LOCKOUT[name]
-    found = check(plan(good(A, **changes), who=who), "apply.lockout")
-    assert (found.outcome, found.detail) == (outcome, detail)
 
 
 def test_a_final_policy_is_told_of_and_not_refused() -> None:
