@@ -140,6 +140,7 @@ def key_arn(text: str | None) -> str:
 
 def given(assigned: "Sequence[str] | None", absent: "Sequence[str] | None") -> "dict[str, Actual]":
     """Return the condition keys of --context and --absent; one that is given twice has several values."""
+    from nitroctl.kms.letters import folded
     from nitroctl.kms.operators import ABSENT, present
     from nitroctl.kms.request import register
 
@@ -152,10 +153,10 @@ def given(assigned: "Sequence[str] | None", absent: "Sequence[str] | None") -> "
             )
         if register(name) is not None:
             raise UsageError(f"--context: {name} is attested", "usage.invalid", ["give it with --pcr"])
-        before = found.get(name.lower())
-        found[name.lower()] = present(*(before.values if before else ()), value)
+        before = found.get(folded(name))
+        found[folded(name)] = present(*(before.values if before else ()), value)
     for name in absent or []:
-        if name.lower() in found:
+        if folded(name) in found:
             raise UsageError(f"--absent: {name} is also given by --context", "usage.invalid")
-        found[name.lower()] = ABSENT
+        found[folded(name)] = ABSENT
     return found

@@ -7,6 +7,7 @@ Source: AWS Service Authorization Reference, "Actions, resources, and condition 
 from typing import Final
 
 from nitroctl.errors import UsageError
+from nitroctl.kms.letters import folded
 
 #: Actions for which KMS evaluates attestation; the last one has no key.
 ATTESTED: Final = (
@@ -96,7 +97,7 @@ def parse(text: str, *, option: str = "--action") -> str:
 
     Raises UsageError ``kms.unknown-action``, with the nearest names.
     """
-    wanted = text.strip().lower().removeprefix("kms:")
+    wanted = folded(text.strip()).removeprefix("kms:")
     if f"kms:{wanted}" in _BY_NAME:
         return _BY_NAME[f"kms:{wanted}"]
     if wanted == "reencrypt":

@@ -11,7 +11,6 @@ PutKeyPolicy; IAM user guide, "JSON policy elements".
 import hashlib
 import json
 import re
-import string
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,10 +19,9 @@ from itertools import product
 from typing import Final
 
 from nitroctl.kms.document import Condition, PolicyDocument, Principal, Statement
+from nitroctl.kms.letters import folded
 
 _ACCOUNT: Final = re.compile(r"([0-9]{12})|arn:aws[a-z-]*:iam::([0-9]{12}):root")
-#: Of ASCII alone: what Unicode calls one letter (K and the sign for kelvin) need not be one to IAM.
-_LOWER: Final = str.maketrans(string.ascii_uppercase, string.ascii_lowercase)
 #: What stands for the values of a member that is there and has none.
 _NO_VALUE: Final = ("(no value)",)
 #: What a policy without Version is read as.
@@ -182,12 +180,12 @@ def _canonical(statement: Statement) -> Canonical:
 
 
 def _compared(path: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(step.translate(_LOWER) for step in path) if path[0] == "Condition" else path
+    return tuple(folded(step) for step in path) if path[0] == "Condition" else path
 
 
 def _values(path: tuple[str, ...], values: Sequence[str]) -> list[str]:
     if path[0] in _FOLDED:
-        return sorted({value.translate(_LOWER) for value in values})
+        return sorted({folded(value) for value in values})
     if path[-1] == "AWS" and path[0] in _PRINCIPALS:
         return sorted({_account(value) for value in values})
     return list(values)

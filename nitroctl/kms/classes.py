@@ -30,6 +30,7 @@ from nitroctl.kms import operators, patterns
 from nitroctl.kms.classes_budget import Budget
 from nitroctl.kms.classes_text import Language, arn_languages, exactly, language, spelling, witnesses
 from nitroctl.kms.document import Condition, PolicyDocument
+from nitroctl.kms.letters import folded
 from nitroctl.kms.operators import ABSENT, Actual, present
 from nitroctl.kms.patterns import Lookup, Pattern, Unresolved, Wild
 from nitroctl.kms.request import Attested, Platform, register
@@ -85,9 +86,9 @@ class Atom:
 def atom(policy: PolicyDocument, condition: Condition) -> Atom:
     """Return a condition taken apart."""
     place = register(condition.key)
-    name = condition.key.lower()
+    name = folded(condition.key)
     variable = place[0].key(place[1]).lower() if place else TIME if name in TIMES else name
-    operator = condition.operator.name.lower()
+    operator = folded(condition.operator.name)
     family = next((kind for prefix, kind in _FAMILIES.items() if operator.startswith(prefix)), "none")
     names = set[str]()
     if policy.variables:
@@ -107,7 +108,7 @@ class Choice:
         """Return what the condition's key has in a request with this value."""
         if self.at is None:
             return self.actual
-        return present(_instant(self.at) if atom.condition.key.lower() == TIMES[0] else str(int(self.at.timestamp())))
+        return present(_instant(self.at) if folded(atom.condition.key) == TIMES[0] else str(int(self.at.timestamp())))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -201,7 +202,7 @@ def domain(  # noqa: PLR0913, PLR0917  (what the values are of, and which to hav
         found |= dict.fromkeys(_VALUES[kind](values))
     singles = list(found) or ["other"]
     sets = {(each.condition.operator.set_operator, id(each)) for each in atoms if each.condition.operator.set_operator}
-    incomplete = _mixed(atoms, kinds if len(kinds) < 2 else set())  # noqa: PLR2004  (two kinds of comparison)
+    incomplete = _mixed(atoms, kinds if len(kinds) < 2 else set()) or unclear(atoms)  # noqa: PLR2004  (two kinds)
     choices = [Choice(present(text)) for text in singles]
     if sets or variable in _SEVERAL:
         most = len(sets) + len(more)
@@ -226,34 +227,41 @@ def _mixed(atoms: Sequence[Atom], kinds: set[str]) -> str:
     return ""
 
 
+def unclear(atoms: Iterable[Atom]) -> str:
+    """Return the condition that compares letters beyond ASCII without case; empty if there is none."""
+    for each in atoms:
+        if _caseless(each) and not all(value.isascii() for value in each.condition.values):
+            return f"{each.condition.key}, which is compared without case with letters beyond ASCII"
+    return ""
+
+
 def _texts(
     atoms: Sequence[Atom], lookup: Lookup, budget: Budget, more: Sequence[str], spelled: Sequence[str]
 ) -> Iterator[str]:
     """Yield a text for every combination of answers that strings and patterns give."""
-    exact, folded = dict.fromkeys(more), dict[str, str]()
+    exact, caseless = dict.fromkeys(more), dict[str, str]()
     wild: list[Language] = []
     for each in atoms:
         if each.family != "text":
             continue
-        caseless = _caseless(each)
         for pattern in _shapes(each, lookup):
             if isinstance(pattern, str):
                 exact[pattern] = None
-                if caseless:
-                    folded.setdefault(pattern.lower(), pattern)
-            elif each.condition.operator.name.lower().startswith("arn"):
+                if _caseless(each):
+                    caseless.setdefault(folded(pattern), pattern)
+            elif folded(each.condition.operator.name).startswith("arn"):
                 wild += arn_languages(pattern)
             else:
                 wild.append(language(pattern))
-    yield _free(exact, folded)
+    yield _free(exact, caseless)
     yield from exact
-    for lower in folded:
-        own = [language(text) for text in exact if text.lower() == lower]
+    for lower in caseless:
+        own = [language(text) for text in exact if folded(text) == lower]
         yield from witnesses([*own, *wild], budget, shape=spelling(lower))
     told = [text for each in atoms if not _caseless(each) for text in _shapes(each, lookup) if isinstance(text, str)]
-    yield from _spellings([text for text in spelled if text.lower() not in folded], told, wild, budget)
+    yield from _spellings([text for text in spelled if folded(text) not in caseless], told, wild, budget)
     if wild:
-        yield from witnesses(wild, budget, texts=[*exact, ""], folded=folded)
+        yield from witnesses(wild, budget, texts=[*exact, ""], lower=caseless)
     yield ""  # apart from all others: Null and set operators may take it for absent
 
 
@@ -264,33 +272,33 @@ def _spellings(names: Sequence[str], told: Sequence[str], wild: Sequence[Languag
     """
     by = dict[str, dict[str, None]]()
     for text in told:
-        by.setdefault(text.lower(), {})[text] = None
+        by.setdefault(folded(text), {})[text] = None
     for name in names:
-        own = [*map(language, by.get(name.lower(), ())), *wild]
+        own = [*map(language, by.get(folded(name), ())), *wild]
         budget.spend(1 + len(name) * len(own))
         known = _answers(own, name)
-        for text in witnesses(own, budget, shape=spelling(name.lower())) if own else ():
+        for text in witnesses(own, budget, shape=spelling(folded(name))) if own else ():
             if _answers(own, text) != known:
                 yield text
 
 
 def _caseless(atom: Atom) -> bool:
-    return atom.condition.operator.name.lower().endswith("ignorecase")
+    return folded(atom.condition.operator.name).endswith("ignorecase")
 
 
 def _answers(languages: Sequence[Language], text: str) -> tuple[bool, ...]:
     return tuple(each.has(text) for each in languages)
 
 
-def _free(exact: Iterable[str], folded: Iterable[str]) -> str:
+def _free(exact: Iterable[str], caseless: Iterable[str]) -> str:
     """Return a text that is none of the literals in any case."""
-    taken = {text.lower() for text in exact} | set(folded)
+    taken = {folded(text) for text in exact} | set(caseless)
     return next(text for number in itertools.count() if (text := f"other{number or ''}") not in taken)
 
 
 def _shapes(atom: Atom, lookup: Lookup | None) -> Iterator[Pattern]:
     """Yield the patterns of a condition, those without a wildcard as text."""
-    operator = atom.condition.operator.name.lower()
+    operator = folded(atom.condition.operator.name)
     wildcards = "like" in operator or operator.startswith("arn")
     for value in atom.condition.values:
         found = patterns.expand(value, lookup if atom.policy.variables else None, wildcards=wildcards)

@@ -19,10 +19,11 @@ from typing import Final
 from nitroctl.errors import UsageError
 from nitroctl.kms import caller as callers
 from nitroctl.kms.caller import Caller, Is, Named
-from nitroctl.kms.classes import Atom
+from nitroctl.kms.classes import Atom, unclear
 from nitroctl.kms.classes_budget import Budget
 from nitroctl.kms.classes_text import Language, Shape, arn_languages, language, witnesses
 from nitroctl.kms.document import PolicyDocument, Principal, Statement
+from nitroctl.kms.letters import folded
 from nitroctl.kms.operators import Actual, present
 from nitroctl.kms.patterns import Unresolved, Wild, expand
 from nitroctl.kms.request import account_of_key
@@ -153,10 +154,10 @@ def _after(beginning: str, wild: Sequence[Language], budget: Budget) -> tuple[in
     return tuple(_reached(each, beginning) for each in wild)
 
 
-def _obstacle(about: Iterable[Atom]) -> str:
+def _obstacle(about: Sequence[Atom]) -> str:
     """Return why the callers cannot be told from each other in full; empty when they can."""
     for each in about:
-        operator = each.condition.operator.name.lower()
+        operator = folded(each.condition.operator.name)
         wild = any("*" in value or "?" in value for value in each.condition.values)
         if each.names or (wild and "like" in operator and each.variable not in _ARNS):
             return f"{each.condition.key}, which is compared with a pattern or a variable"
@@ -164,7 +165,7 @@ def _obstacle(about: Iterable[Atom]) -> str:
             return f"{each.condition.key}, which is compared by {each.condition.operator.text}"
         if each.variable in _ARNS and operator.endswith("ignorecase"):
             return f"{each.condition.key}, which is compared without case"
-    return ""
+    return unclear(about)
 
 
 def _named(
@@ -243,7 +244,7 @@ def _of_kind(kind: Is, about: Sequence[Atom]) -> list[Language]:
     found = [pattern for each in about if each.variable in _ARNS for pattern in _languages(each)]
     for each in about:
         if each.variable == "aws:username" and kind is Is.USER:
-            caseless = each.condition.operator.name.lower().endswith("ignorecase")
+            caseless = folded(each.condition.operator.name).endswith("ignorecase")
             found += [language([Wild.MANY, "/", *name], caseless=caseless) for name in each.condition.values]
     return found
 
@@ -285,7 +286,7 @@ def foreign_arns(atoms: Sequence[Atom], budget: Budget) -> Iterator[str]:
 
 
 def _languages(atom: Atom) -> Iterator[Language]:
-    operator = atom.condition.operator.name.lower()
+    operator = folded(atom.condition.operator.name)
     for value in atom.condition.values:
         pattern = expand(value, None, wildcards="like" in operator or operator.startswith("arn"))
         if isinstance(pattern, Unresolved):

@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from nitroctl.kms.classes_budget import Budget
+from nitroctl.kms.letters import folded
 from nitroctl.kms.patterns import Pattern, Wild
 
 #: Characters that may stand for all that no pattern has, in this order.
@@ -38,7 +39,7 @@ class Language:
 
     def step(self, places: int, character: str) -> int:
         """Return the places after one character more."""
-        on, stay = self.steps.get(character.lower() if self.caseless else character, self.other)
+        on, stay = self.steps.get(folded(character) if self.caseless else character, self.other)
         found = ((places & on) << 1) | (places & stay)
         return found | ((found & self.stars) << 1)
 
@@ -68,7 +69,7 @@ def _language(pattern: tuple[str | Wild, ...], caseless: bool, colons: bool) -> 
         seen += piece == ":"
         refused = ":" if not colons and seen != last else ""
         if isinstance(piece, str):
-            items.append(("=", piece.lower() if caseless else piece))
+            items.append(("=", folded(piece) if caseless else piece))
         elif not (piece is Wild.MANY and items and items[-1] == ("*", refused)):
             items.append((piece.value, refused))
     own = {character for kind, character in items if character}
@@ -121,14 +122,14 @@ def exactly(length: int, characters: str) -> Shape:
     return Shape(0, step, lambda state: state == length, characters)
 
 
-def spelling(folded: str) -> Shape:
-    """Return the texts that are ``folded`` but for their case."""
+def spelling(lower: str) -> Shape:
+    """Return the texts that are ``lower`` but for the case of ASCII letters."""
 
     def step(state: object, character: str) -> object | None:
         at = state if isinstance(state, int) else 0
-        return at + 1 if at < len(folded) and character.lower() == folded[at] else None
+        return at + 1 if at < len(lower) and folded(character) == lower[at] else None
 
-    return Shape(0, step, lambda state: state == len(folded), "".join(sorted({*folded, *folded.upper()})))
+    return Shape(0, step, lambda state: state == len(lower), "".join(sorted({*lower, *lower.upper()})))
 
 
 def witnesses(  # noqa: PLR0913  (what to look for, and where)
@@ -138,17 +139,17 @@ def witnesses(  # noqa: PLR0913  (what to look for, and where)
     shape: Shape = ANY,
     prefix: str = "",
     texts: Iterable[str] = (),
-    folded: Iterable[str] = (),
+    lower: Iterable[str] = (),
 ) -> Iterator[str]:
     """Yield, for every combination of answers that a text of ``shape`` after ``prefix`` gives, a shortest such text.
 
-    Left aside are ``texts``, and those that are of ``folded`` but for their case. Raises Exhausted.
+    Left aside are ``texts``, and those that are of ``lower`` but for their case. Raises Exhausted.
     """
-    aside, caseless = frozenset(texts), frozenset(folded)
+    aside, caseless = frozenset(texts), frozenset(lower)
     found = list(_walk(languages, budget, shape, prefix, (frozenset(), frozenset())))
-    if any(text in aside or text.lower() in caseless for text in found):
+    if any(text in aside or folded(text) in caseless for text in found):
         found = list(_walk(languages, budget, shape, prefix, (_beginnings(aside), _beginnings(caseless))))
-    yield from (text for text in found if text not in aside and text.lower() not in caseless)
+    yield from (text for text in found if text not in aside and folded(text) not in caseless)
 
 
 def _beginnings(texts: Iterable[str]) -> frozenset[str]:
@@ -168,7 +169,7 @@ def _walk(
     """
 
     def inside(text: str) -> tuple[str | None, str | None]:
-        return text if text in held[0] else None, text.lower() if text.lower() in held[1] else None
+        return text if text in held[0] else None, folded(text) if folded(text) in held[1] else None
 
     places = tuple(each.start for each in languages)
     for character in prefix:

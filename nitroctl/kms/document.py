@@ -16,6 +16,7 @@ from nitroctl import safefile, strict_json
 from nitroctl.errors import CannotAnswer
 from nitroctl.kms import places
 from nitroctl.kms.key_policy import Effect
+from nitroctl.kms.letters import folded
 
 #: KMS takes 32,768 bytes; a file may be indented generously.
 SIZE_LIMIT: Final = 1024 * 1024
@@ -320,7 +321,7 @@ def operator(written: str) -> Operator:
     """Return the operator that a policy writes as ``ForAllValues:StringEqualsIfExists``; case does not count."""
     prefix, colon, rest = written.partition(":")
     sets: dict[str, SetOperator] = {"foranyvalue": "ForAnyValue", "forallvalues": "ForAllValues"}
-    chosen: SetOperator = sets.get(prefix.lower(), "") if colon else ""
+    chosen: SetOperator = sets.get(folded(prefix), "") if colon else ""
     name = rest if chosen else written
-    if_exists = name.lower().endswith("ifexists")
+    if_exists = folded(name).endswith("ifexists")
     return Operator(name[: -len("IfExists")] if if_exists else name, chosen, if_exists)

@@ -13,6 +13,7 @@ from nitroctl.kms.explain_reason import Bearing, Difference, Reason
 from nitroctl.kms.explain_registers import Origin, listed, standing
 from nitroctl.kms.explain_registers import reasons as register_reasons
 from nitroctl.kms.explain_statements import ATTEST_OTHER, differing, shown, unattested
+from nitroctl.kms.letters import folded
 from nitroctl.kms.operators import Presence, name
 from nitroctl.kms.request import Platform, Request, register
 from nitroctl.kms.trace import is_attestation, label
@@ -23,7 +24,7 @@ def reasons(deny: Traced, allow: Traced | None, request: Request, origin: Origin
     """Yield why ``deny`` matches. ``allow``: a statement of the key's policy that lets the same call in, if any."""
     if request.attested is None:
         return
-    conditions = [met for met in deny.conditions if met.condition.key.lower().startswith("kms:recipientattestation")]
+    conditions = [met for met in deny.conditions if folded(met.condition.key).startswith("kms:recipientattestation")]
     if conditions and not request.carries_attestation:
         yield unattested(deny, request)
         return

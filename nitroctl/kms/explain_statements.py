@@ -18,6 +18,7 @@ from nitroctl.kms.explain_reason import Bearing, Difference, Reason
 from nitroctl.kms.explain_registers import IMAGE, Origin, difference, listed
 from nitroctl.kms.explain_registers import reasons as register_reasons
 from nitroctl.kms.key_policy import Effect
+from nitroctl.kms.letters import folded
 from nitroctl.kms.operators import Presence, name, negated
 from nitroctl.kms.request import Platform, Request, register
 from nitroctl.kms.trace import is_attestation, label
@@ -107,11 +108,11 @@ def reasons(traced: Traced, request: Request, origin: Origin) -> Iterator[Reason
         if any(miss.part is part for miss in found):
             yield tell(traced, request)
     conditions = [miss.met for miss in found if miss.met is not None]
-    attested = [met for met in conditions if met.condition.key.lower().startswith(_ATTESTATION)]
+    attested = [met for met in conditions if folded(met.condition.key).startswith(_ATTESTATION)]
     yield from _attestation(traced, attested, request, origin)
     for met in conditions:
         if met not in attested:
-            context = met.condition.key.lower().startswith(_CONTEXT)
+            context = folded(met.condition.key).startswith(_CONTEXT)
             yield _context(traced, met) if context else _condition(traced, met)
 
 

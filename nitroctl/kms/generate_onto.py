@@ -19,6 +19,7 @@ from nitroctl.kms.caller import deleted
 from nitroctl.kms.document import PolicyDocument, Statement
 from nitroctl.kms.generate import ADMIN_ACTIONS, DETOURS, WRITER_ACTIONS
 from nitroctl.kms.key_policy import EVERYBODY, REFUSED, SID_PREFIX, VERSION, Effect, Kept
+from nitroctl.kms.letters import folded
 from nitroctl.kms.request import register
 from nitroctl.kms.targets import ATTESTED_ACTIONS, DATA_WRITER_ACTIONS
 
@@ -70,7 +71,7 @@ def split(policy: PolicyDocument) -> Existing:
     ours, kept = [], []
     sids = Counter(statement.sid for statement in policy.statements)
     for statement in policy.statements:
-        if not statement.sid.lower().startswith(SID_PREFIX.lower()):
+        if not folded(statement.sid).startswith(SID_PREFIX.lower()):
             kept.append(statement)
             continue
         problem = "the Sid is there twice" if sids[statement.sid] > 1 else _problem(statement)
@@ -131,14 +132,14 @@ def _problem(statement: Statement) -> str:
     kind = next((kind for kind in _KINDS if statement.sid.startswith(SID_PREFIX) and kind.sid.fullmatch(rest)), None)
     if kind is None:
         return "no statement of nitroctl's has this Sid"
-    known = {action.lower() for action in kind.actions}
-    conditions = [each.key.lower() for each in statement.conditions]
+    known = {folded(action) for action in kind.actions}
+    conditions = [folded(each.key) for each in statement.conditions]
     attests, contexts = ([key for key in conditions if test(key)] for test in (register, _is_context))
     for wrong, problem in (
         (statement.effect is not kind.effect, f"Effect is not {kind.effect.value}"),
         (not _ours(statement, kind), "other principals than nitroctl names"),
         (
-            not statement.actions or not {action.lower() for action in statement.actions} <= known,
+            not statement.actions or not {folded(action) for action in statement.actions} <= known,
             "other actions than nitroctl names",
         ),
         (statement.resources != ("*",), 'Resource is not "*"'),

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from nitroctl.kms.document import VERSION, operator
 from nitroctl.kms.key_policy import Effect
+from nitroctl.kms.letters import folded
 from nitroctl.kms.lint_reading import register_of
 from nitroctl.kms.lint_rules import RULES
 
@@ -49,7 +50,7 @@ def _leave_random(statement: dict[str, Any]) -> None:
     """Take kms:GenerateRandom out of a list that has other actions."""
     actions = statement.get("Action")
     if isinstance(actions, list):
-        left = [action for action in actions if action.lower() != "kms:generaterandom"]
+        left = [action for action in actions if folded(action) != "kms:generaterandom"]
         if left:
             statement["Action"] = left
 
@@ -74,7 +75,7 @@ def _each(conditions: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, st
 
 def _compared(written: str, key: str, values: object, effect: str) -> tuple[str, object]:
     taken = operator(written)
-    name = _CASELESS.get(taken.name.lower())
+    name = _CASELESS.get(folded(taken.name))
     if register_of(key) is None or name is None:
         return written, values
     lower = [_lower(value) for value in values] if isinstance(values, list) else _lower(values)

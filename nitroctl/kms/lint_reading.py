@@ -18,6 +18,7 @@ from nitroctl.kms import actions, operators, patterns, request
 from nitroctl.kms.caller import account_of
 from nitroctl.kms.document import Condition, PolicyDocument, Principal, Statement
 from nitroctl.kms.key_policy import Effect
+from nitroctl.kms.letters import folded
 from nitroctl.kms.lint_key import KeyFacts
 from nitroctl.kms.request import Platform
 from nitroctl.kms.truth import Truth
@@ -80,7 +81,7 @@ class Gate:
     @property
     def name(self) -> str:
         """The operator without prefix and suffix, in lower case."""
-        return self.condition.operator.name.lower()
+        return folded(self.condition.operator.name)
 
     @property
     def negated(self) -> bool:
@@ -101,7 +102,7 @@ class Gate:
     @property
     def needs_presence(self) -> bool:
         """Whether it asks for the register to be there, with whatever value."""
-        return self.name == "null" and "false" in (value.lower() for value in self.condition.values)
+        return self.name == "null" and "false" in (folded(value) for value in self.condition.values)
 
     @functools.cached_property
     def wildcards(self) -> tuple[str, ...]:
@@ -193,18 +194,18 @@ class View:
 
     def has(self, keys: Iterable[str]) -> bool:
         """Whether a condition that must be met by a value that is there names one of ``keys``, in lower case."""
-        return any(_demands(each) and each.key.lower() in keys for each in self.others)
+        return any(_demands(each) and folded(each.key) in keys for each in self.others)
 
     @property
     def context(self) -> bool:
         """Whether an encryption context is asked for."""
-        return any(_demands(each) and each.key.lower().startswith(CONTEXT_PREFIX) for each in self.others)
+        return any(_demands(each) and folded(each.key).startswith(CONTEXT_PREFIX) for each in self.others)
 
 
 def _demands(condition: Condition) -> bool:
-    name = condition.operator.name.lower()
+    name = folded(condition.operator.name)
     if name == "null":
-        return condition.key.lower().startswith(CONTEXT_PREFIX) and "false" in condition.values
+        return folded(condition.key).startswith(CONTEXT_PREFIX) and "false" in condition.values
     return (
         not condition.operator.if_exists
         and condition.operator.set_operator != "ForAllValues"
@@ -326,7 +327,7 @@ def register_of(key: str) -> Register | None:
 def _view(statement: Statement, key: KeyFacts) -> View:
     gates, others = [], []
     for condition in statement.conditions:
-        lower = condition.key.lower()
+        lower = folded(condition.key)
         if lower.startswith("kms:recipientattestation") or (_SUSPECT.search(lower) and not _context(lower)):
             gates.append(Gate(condition, register_of(condition.key), statement.effect))
         else:
@@ -350,7 +351,7 @@ def matching(pattern: str) -> frozenset[str]:
     """Return the actions of KMS that one pattern of a policy matches; case does not count."""
     if len(pattern) - pattern.count("*") > _LONGEST:
         return frozenset()
-    return frozenset(_BY_NAME[name] for name in patterns.lines(pattern.lower(), _NAMES))
+    return frozenset(_BY_NAME[name] for name in patterns.lines(folded(pattern), _NAMES))
 
 
 def wild(pattern: str) -> bool:

@@ -11,6 +11,7 @@ from typing import Final
 from nitroctl import pcr
 from nitroctl.errors import UsageError
 from nitroctl.kms.key_policy import Effect
+from nitroctl.kms.letters import folded
 from nitroctl.kms.lint_reading import (
     DATA4,
     DATA5,
@@ -188,7 +189,7 @@ _SPLIT: Final = "leave the attested actions here and allow the others in a state
 def generate_random(reading: Reading) -> Iterator[Finding]:
     """KP022: GenerateRandom uses no key, so that no key policy is asked."""
     for view in reading.views:
-        if "kms:generaterandom" in (action.lower() for action in view.statement.actions):
+        if "kms:generaterandom" in (folded(action) for action in view.statement.actions):
             yield found(
                 "KP022",
                 "kms:GenerateRandom is authorised by IAM policies alone",
@@ -262,7 +263,7 @@ def image_conflict(reading: Reading) -> Iterator[Finding]:
     """KP023: PCR0 and ImageSha384 are one register; with two values no image has both."""
     for view in reading.allows:
         gates = [gate for gate in view.gates if gate.register == IMAGE and gate.binding]
-        if len({gate.condition.key.lower() for gate in gates}) > 1 and not view.bound[IMAGE]:
+        if len({folded(gate.condition.key) for gate in gates}) > 1 and not view.bound[IMAGE]:
             yield found(
                 "KP023",
                 "PCR0 and ImageSha384 have no value in common, and they are the same register",

@@ -6,6 +6,7 @@ Source: KMS Developer Guide, "Default key policy", "Grants in AWS KMS", "Cryptog
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
+from nitroctl.kms.letters import folded
 from nitroctl.kms.lint_reading import (
     CALLER_KEYS,
     CREATE_GRANT,
@@ -104,11 +105,11 @@ def _tight(view: View) -> bool:
     harmful = DATA4 | {REENCRYPT, CREATE_GRANT}
     for condition in view.others:
         operator = condition.operator
-        if condition.key.lower() == "kms:grantoperations" and operator.name.lower() in (
+        if folded(condition.key) == "kms:grantoperations" and folded(operator.name) in (
             "stringequals",
             "stringequalsignorecase",
         ):
-            named = {f"kms:{value}".lower() for value in condition.values}
+            named = {folded(f"kms:{value}") for value in condition.values}
             return operator.set_operator == "ForAllValues" and named.isdisjoint(each.lower() for each in harmful)
     return False
 
@@ -157,7 +158,7 @@ def via_service(reading: Reading) -> Iterator[Finding]:
     for view in reading.allows:
         ways = reading.ways(view, DATA4) if view.has({"kms:viaservice"}) else {}
         if ways:
-            services = [value for each in view.others if each.key.lower() == "kms:viaservice" for value in each.values]
+            services = [value for each in view.others if folded(each.key) == "kms:viaservice" for value in each.values]
             yield found(
                 "KP039",
                 f"{_who(view)} {_told(ways)}, by way of {_listed(services)}",

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from nitroctl import safefile, strict_json
 from nitroctl.errors import CannotAnswer
+from nitroctl.kms.letters import folded
 
 #: A key policy has at most 32 KiB; a file with it may be indented generously.
 SIZE_LIMIT: Final = 1024 * 1024
@@ -69,9 +70,9 @@ def parse(text: str, *, where: str) -> tuple[Named, ...]:
 
 def _serves_enclaves(statement: Mapping[str, Any], place: str) -> bool:
     if "NotAction" in statement:
-        denied = [action.lower() for action in _texts(statement["NotAction"], f"{place}/NotAction")]
+        denied = [folded(action) for action in _texts(statement["NotAction"], f"{place}/NotAction")]
         return any(not _matches(denied, action) for action in ATTESTED)
-    actions = [action.lower() for action in _texts(statement.get("Action", []), f"{place}/Action")]
+    actions = [folded(action) for action in _texts(statement.get("Action", []), f"{place}/Action")]
     return any(_matches(actions, action) for action in ATTESTED)
 
 
@@ -92,8 +93,8 @@ def _named(statement: Mapping[str, Any], number: int, place: str) -> Named:
         at = f"{place}/Condition{strict_json.pointer([operator])}"
         if not isinstance(keys, dict):
             raise _refused(f"{at}: not an object")
-        plain = operator.lower().partition(":")[2] or operator.lower()
-        holds_when_absent = plain.endswith("ifexists") or operator.lower().startswith("forallvalues:")
+        plain = folded(operator).partition(":")[2] or folded(operator)
+        holds_when_absent = plain.endswith("ifexists") or folded(operator).startswith("forallvalues:")
         for key, values in keys.items():
             match = _KEY.fullmatch(key)
             if not match or plain.removesuffix("ifexists") not in _OPERATORS:

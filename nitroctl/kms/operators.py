@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from nitroctl.kms import patterns
 from nitroctl.kms.document import Condition, Operator
+from nitroctl.kms.letters import alike, folded
 from nitroctl.kms.patterns import Lookup, Unresolved
 from nitroctl.kms.truth import Truth, all_of, any_of, of
 
@@ -80,15 +81,15 @@ class _Meaning:
 
 def name(operator: Operator) -> str:
     """Return the operator's name as IAM documents it, without prefix and suffix; empty when there is no such one."""
-    if operator.name.lower() == "null":
+    if folded(operator.name) == "null":
         return "" if operator.set_operator or operator.if_exists else "Null"
-    meaning = _MEANINGS.get(operator.name.lower())
+    meaning = _MEANINGS.get(folded(operator.name))
     return meaning.name if meaning else ""
 
 
 def negated(operator: Operator) -> bool:
     """Whether the operator holds when none of the values matches (``StringNotEquals``)."""
-    meaning = _MEANINGS.get(operator.name.lower())
+    meaning = _MEANINGS.get(folded(operator.name))
     return meaning is not None and meaning.negated
 
 
@@ -105,7 +106,7 @@ def judge(condition: Condition, actual: Actual, lookup: Lookup | None = None) ->
         if len(found) == 1:
             return found.pop()
         return Judged(Truth.OPEN, f"whether KMS has {condition.key} in such a request, which is not documented")
-    if condition.operator.name.lower() == "null":
+    if folded(condition.operator.name) == "null":
         return _null(condition, actual)
     values = actual.values
     if condition.operator.set_operator:  # an empty value counts as none at all
@@ -123,13 +124,13 @@ def _obstacle(condition: Condition, actual: Actual) -> str:
         return f"the condition on {condition.key}, which has no values"
     if actual.presence is Presence.UNKNOWN:
         return f"{condition.key}, which was not given"
-    if len(actual.values) > 1 and not condition.operator.set_operator and condition.operator.name.lower() != "null":
+    if len(actual.values) > 1 and not condition.operator.set_operator and folded(condition.operator.name) != "null":
         return f"{condition.key}, which has several values where {condition.operator.text} takes one"
     return ""
 
 
 def _null(condition: Condition, actual: Actual) -> Judged:
-    wanted = {value.lower() for value in condition.values}
+    wanted = {folded(value) for value in condition.values}
     if not wanted <= {"true", "false"}:
         return Judged(Truth.OPEN, f"the condition on {condition.key}, where Null compares with neither true nor false")
     if actual.values == ("",):
@@ -145,7 +146,7 @@ def _when_absent(operator: Operator) -> bool:
 
 
 def _present(condition: Condition, values: Sequence[str], lookup: Lookup | None) -> Judged:
-    meaning = _MEANINGS[condition.operator.name.lower()]
+    meaning = _MEANINGS[folded(condition.operator.name)]
     try:
         each = [_one(meaning, condition.values, value, lookup) for value in values]
     except _Malformed as error:
@@ -181,7 +182,7 @@ def _string(text: str, value: str, lookup: Lookup | None) -> Truth | Unresolved:
 
 def _caseless(text: str, value: str, lookup: Lookup | None) -> Truth | Unresolved:
     pattern = patterns.expand(text, lookup, wildcards=False)
-    return pattern if isinstance(pattern, Unresolved) else of("".join(map(str, pattern)).lower() == value.lower())
+    return pattern if isinstance(pattern, Unresolved) else alike("".join(map(str, pattern)), value)
 
 
 def _like(text: str, value: str, lookup: Lookup | None) -> Truth | Unresolved:
@@ -198,11 +199,11 @@ def _bool(text: str, value: str, lookup: Lookup | None) -> Truth | Unresolved:
     resolved = patterns.expand(text, lookup, wildcards=False)
     if isinstance(resolved, Unresolved):
         return resolved
-    wanted = "".join(map(str, resolved)).lower()
-    for each in (wanted, value.lower()):
+    wanted = folded("".join(map(str, resolved)))
+    for each in (wanted, folded(value)):
         if each not in ("true", "false"):
             raise _Malformed(f"{each[:100]!r} is neither true nor false")
-    return of(wanted == value.lower())
+    return of(wanted == folded(value))
 
 
 def _binary(text: str, value: str, _: Lookup | None) -> Truth | Unresolved:
@@ -296,4 +297,4 @@ _ALL: Final = (
     _Meaning("ArnNotEquals", True, _arn),
     _Meaning("ArnNotLike", True, _arn),
 )
-_MEANINGS: Final = {meaning.name.lower(): meaning for meaning in _ALL}
+_MEANINGS: Final = {folded(meaning.name): meaning for meaning in _ALL}

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from typing import Final
 
+from nitroctl.kms.letters import folded
 from nitroctl.kms.truth import Truth, of
 
 
@@ -72,7 +73,7 @@ def names(value: str) -> Iterator[str]:
     for match in _VARIABLE.finditer(value):
         read += 1
         if not match["literal"]:
-            yield match["key"].lower()
+            yield folded(match["key"])
     if value.count("${") > read:
         yield ""
 
@@ -131,8 +132,8 @@ def _split(pattern: Pattern) -> list[Pattern]:
 
 
 def matches_action(pattern: str, action: str) -> bool:
-    """Whether ``action`` (``kms:Decrypt``) is of the pattern; case does not count."""
-    return matches(_wild(pattern.lower()), action.lower())
+    """Whether ``action`` (``kms:Decrypt``) is of the pattern; the case of ASCII letters does not count."""
+    return matches(_wild(folded(pattern)), folded(action))
 
 
 def lines(pattern: str, text: str) -> Sequence[str]:

@@ -28,6 +28,7 @@ from nitroctl.kms.classes import (
 )
 from nitroctl.kms.classes_budget import Budget
 from nitroctl.kms.classes_callers import FROM_CALLER, CallerClass, foreign_arns
+from nitroctl.kms.letters import folded
 from nitroctl.kms.operators import ABSENT, Actual, Presence, present
 from nitroctl.kms.patterns import Unresolved
 from nitroctl.kms.prove_rules import About
@@ -239,7 +240,7 @@ class Scene:
 
     def lookup(self, key: str) -> str | Unresolved:
         """Return the text of a policy variable: as the caller has it, or a guess where the request may choose."""
-        fixed = self.fixed(key.lower())
+        fixed = self.fixed(folded(key))
         if fixed is None:
             return _GUESS if ":" in key else Unresolved.UNKNOWN
         if fixed.presence is Presence.ABSENT:
@@ -293,9 +294,9 @@ class Scene:
         if self.mode.platform is Platform.ENCLAVE:
             pcrs = {index: pcr.ZERO if self.mode.debug else _any_register(index) for index in ALWAYS}
         contexts = self.action in actions.WITH_CONTEXT
-        names = {name.lower(): name for name in chosen[CONTEXT_KEYS].actual.values} if CONTEXT_KEYS in chosen else {}
+        names = {folded(name): name for name in chosen[CONTEXT_KEYS].actual.values} if CONTEXT_KEYS in chosen else {}
         context = {**dict.fromkeys(names.values(), _GUESS), **constrained} if contexts else {}
-        names |= {name.lower(): name for name in constrained}
+        names |= {folded(name): name for name in constrained}
         for variable, choice in chosen.items():
             place = register(variable)
             if choice.at is not None:
@@ -340,9 +341,10 @@ class Scene:
         if CONTEXT_KEYS not in box or self.action not in actions.WITH_CONTEXT:
             return box
         keys = self.domain(CONTEXT_KEYS)
-        if keys.incomplete and not strict:
-            return box
         names = [(each, each[len(CONTEXT) :]) for each in box if each.startswith(CONTEXT)]
+        # Which names are one but for case is open beyond ASCII.
+        if not strict and (keys.incomplete or not all(name.isascii() for _, name in names)):
+            return box
         # Names that the other keys of the box ask for, or do not allow.
         ways = {each: [bool(box[each] & bits) for bits in self.values.present(self.domain(each))] for each, _ in names}
         needed = {name for each, name in names if not ways[each][1]}
@@ -351,7 +353,7 @@ class Scene:
         for at, choice in sorted(enumerate(keys.choices), key=lambda each: len(each[1].actual.values)):
             if not box[CONTEXT_KEYS] >> at & 1 or "" in choice.actual.values:
                 continue
-            said = {name.lower() for name in choice.actual.values}
+            said = {folded(name) for name in choice.actual.values}
             if needed <= said and said.isdisjoint(barred) and len(said) == len(choice.actual.values):
                 there = {each: self.values.present(self.domain(each))[name not in said] for each, name in names}
                 return {**box, CONTEXT_KEYS: 1 << at, **{each: box[each] & bits for each, bits in there.items()}}

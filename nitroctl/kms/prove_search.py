@@ -30,6 +30,7 @@ from nitroctl.kms.classes_callers import FROM_CALLER, CallerClass
 from nitroctl.kms.document import Principal
 from nitroctl.kms.everything import everything
 from nitroctl.kms.grants import Grant
+from nitroctl.kms.letters import folded
 from nitroctl.kms.operators import Presence, present
 from nitroctl.kms.prove_boxes import Clause, Walk
 from nitroctl.kms.prove_forbidden import Forbidden
@@ -121,7 +122,7 @@ class Search:
         names = list(dict.fromkeys(name for grant in self.grants for name in grant.context))
         for grant in self.grants:
             for name, value in grant.context.items():
-                contexts.setdefault(f"{CONTEXT}{name}".lower(), []).append(value)
+                contexts.setdefault(folded(f"{CONTEXT}{name}"), []).append(value)
         self.values = Values(at=at, budget=budget, arns=arns, contexts=contexts, names=names)
         self.at = at
         self.asked = asked
@@ -376,14 +377,14 @@ def _constrain(box: dict[str, int], grant: Grant, scene: Scene, *, strict: bool)
     """Cut a box down to the encryption contexts that a grant's constraints allow, if the action has one at all."""
     if scene.action not in actions.WITH_CONTEXT:
         return
-    wanted = {f"{CONTEXT}{name}".lower(): value for name, value in grant.context.items()}
-    names = {name.lower() for name in grant.context}
+    wanted = {folded(f"{CONTEXT}{name}"): value for name, value in grant.context.items()}
+    names = {folded(name) for name in grant.context}
     for variable in [each for each in box if each.startswith(CONTEXT)] if wanted or grant.equals is not None else ():
         values = scene.domain(variable)
         if variable in wanted:
             value = present(wanted[variable])
             box[variable] &= sum(1 << at for at, one in enumerate(values.choices) if one.actual == value)
-        elif grant.equals is not None:
+        elif grant.equals is not None and (strict or variable.isascii()):  # of others it is open what is their name
             box[variable] &= values.where(lambda one: one.actual.presence is Presence.ABSENT)
     if CONTEXT_KEYS in box and wanted and (strict or not scene.domain(CONTEXT_KEYS).incomplete):
         exact = grant.equals is not None
@@ -392,5 +393,5 @@ def _constrain(box: dict[str, int], grant: Grant, scene: Scene, *, strict: bool)
             return said == names if exact else said >= names
 
         box[CONTEXT_KEYS] &= scene.domain(CONTEXT_KEYS).where(
-            lambda one: fits({name.lower() for name in one.actual.values})
+            lambda one: fits({folded(name) for name in one.actual.values})
         )

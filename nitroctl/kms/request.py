@@ -17,8 +17,10 @@ from typing import Final
 from nitroctl import pcr
 from nitroctl.kms import actions
 from nitroctl.kms.caller import Caller, Is
+from nitroctl.kms.letters import alike, folded
 from nitroctl.kms.operators import ABSENT, UNKNOWN, Actual, Presence, present
 from nitroctl.kms.patterns import Unresolved
+from nitroctl.kms.truth import Truth
 
 _KEY_ARN: Final = re.compile(
     r"arn:aws[a-z-]*:kms:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):key/[A-Za-z0-9-]{1,256}"
@@ -108,10 +110,13 @@ class Request:
 
     def actual(self, key: str) -> Actual:
         """Return what is known of a condition key; case does not count."""
-        name = key.lower()
+        name = folded(key)
         found = self._known.get(name)
         if found is not None:
             return found
+        for known in self._beyond if name.isascii() else self._known:
+            if alike(known, name) is Truth.OPEN:
+                return replace(self._known[known], presence=Presence.EITHER)
         if name.startswith(_ATTESTATION) or f"{name}:" == _ATTESTATION:
             return self._register(name)
         if name.startswith(_CONTEXT) or name in _INDIRECT:
@@ -160,13 +165,18 @@ class Request:
             found["aws:resourceaccount"] = present(match["account"])
         context = self.encryption_context
         found["kms:encryptioncontextkeys"] = present(*context) if context else ABSENT
-        found |= {f"{_CONTEXT}{name}".lower(): present(value) for name, value in context.items()}
-        return found | {name.lower(): actual for name, actual in self.given.items()}
+        found |= {folded(f"{_CONTEXT}{name}"): present(value) for name, value in context.items()}
+        return found | {folded(name): actual for name, actual in self.given.items()}
+
+    @cached_property
+    def _beyond(self) -> tuple[str, ...]:
+        """The names that have letters beyond ASCII, of which IAM does not say whether case counts."""
+        return tuple(name for name in self._known if not name.isascii())
 
 
 def register(key: str) -> tuple[Platform, int] | None:
     """Return the platform and index of the register that a condition key is about; None for any other key."""
-    name = key.lower()
+    name = folded(key)
     if name == f"{_ATTESTATION}imagesha384":
         return Platform.ENCLAVE, 0
     match = _REGISTER.fullmatch(name)

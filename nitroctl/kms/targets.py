@@ -12,6 +12,7 @@ from typing import Final
 
 from nitroctl import pcr
 from nitroctl.errors import UsageError
+from nitroctl.kms.letters import folded
 from nitroctl.kms.principals import Role, hold_apart
 
 #: The actions on a key for which KMS evaluates attestation. GenerateRandom does too, but has no key.
@@ -138,7 +139,7 @@ def parse_action(text: str, *, option: str = "--action") -> str:
 
     Raises UsageError ``kms.action``.
     """
-    wanted = text.strip().lower().removeprefix("kms:")
+    wanted = folded(text.strip()).removeprefix("kms:")
     for action in ATTESTED_ACTIONS:
         if action.lower() == f"kms:{wanted}":
             return action

@@ -13,6 +13,7 @@ from typing import Any, Final, NamedTuple
 from nitroctl import pcr
 from nitroctl.errors import CannotAnswer, UsageError
 from nitroctl.kms import named
+from nitroctl.kms.letters import folded
 from nitroctl.kms.trail_files import Found
 from nitroctl.records import NITRO_ENCLAVE, NITRO_TPM
 
@@ -306,7 +307,7 @@ def _policy_change(name: str, request: Mapping[str, Any], where: str) -> Change:
             else "its text is not in the record, or too long"
         )
         return Change(said + more, weakens=True)
-    binds = "recipientattestation" in text.lower()
+    binds = "recipientattestation" in folded(text)
     try:
         policy = named.parse(text, where=where)
     except CannotAnswer as error:
