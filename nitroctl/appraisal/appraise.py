@@ -23,7 +23,7 @@ DEBUG: Final = Rule(
     "appraisal.debug", "the enclave does not run in debug mode", f"{_GUIDE}: PCR0 to PCR2 are zero then"
 )
 MATCH: Final = Rule("measurement.match", "all registers equal those of one accepted record", "appraisal policy")
-NOT_REVOKED: Final = Rule("records.not-revoked", "no revoked record has the same registers", "appraisal policy")
+NOT_REVOKED: Final = Rule("records.not-revoked", "no revoked record has the same image", "appraisal policy")
 IMAGE: Final = Rule("measurement.image", "the record says which image it is", f"{_GUIDE}: PCR0 covers the whole image")
 NONCE: Final = Rule("freshness.nonce", "the nonce is the one that was asked for", "RFC 9334, 10.1")
 FUTURE: Final = Rule("freshness.future", "the document is not from the future", "RFC 9334, 10.1")

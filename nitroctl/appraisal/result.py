@@ -230,7 +230,7 @@ def _executables(judgement: "Judgement", outcomes: Mapping[str, Outcome]) -> int
     comparison = judgement.appraised.comparison if judgement.appraised else None
     if outcomes.get(_DEBUG) in (Outcome.FAIL, Outcome.WARN):
         return _NOT_RECOGNISED
-    if outcomes.get(_NOT_REVOKED) is Outcome.FAIL:  # an active record has the same registers
+    if outcomes.get(_NOT_REVOKED) is Outcome.FAIL:  # an active record has the same image
         return _NO_LONGER_ACCEPTABLE
     if comparison is None:
         return _NOT_RECOGNISED if outcomes.get("measurement.match") is Outcome.FAIL else None
