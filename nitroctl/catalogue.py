@@ -1810,7 +1810,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     "kms.no-active-records": _E(
         "No active record is there to bind a key to, and a policy without one would protect nothing.",
         ("only candidates are recorded", "a misspelt component or environment"),
-        "Activate the release that is to run: nitroctl pcr record … --activate.",
+        "Activate the release that is to run: pcr rollout for a candidate, or pcr record … --activate.",
     ),
     "kms.several-environments": _E(
         "The active records are of several environments, and one key must not open to all of them.",
@@ -1917,8 +1917,8 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     ),
     "kms.policy-too-large": _E(
         "The policy would exceed 32,768 bytes, a quota of KMS that cannot be raised.",
-        ("many components share a key", "many roles", "many registers are pinned"),
-        "Retire releases, pin fewer registers, or give each component a key of its own.",
+        ("many components share a key", "many roles", "many registers are pinned", "--onto a policy that is long"),
+        "Do what the message says; most often: retire releases, or give each component a key of its own.",
     ),
     "kms.document": _E(
         "The file is not a policy, or one that two readers could understand differently; the line is in the message.",

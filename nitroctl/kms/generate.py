@@ -27,6 +27,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from nitroctl import pcr
@@ -167,12 +168,27 @@ def _too_large(policy: KeyPolicy, bound: Sequence[Bound], targets: Targets) -> C
     return CannotAnswer(
         f"the policy of {len(bound)} releases has {policy.size} bytes{kept}; KMS takes {SIZE_LIMIT}: {many}",
         "kms.policy-too-large",
-        [
-            "retire releases that are no longer run, or pin fewer registers (PCR0 covers the whole image)",
-            "give each component a key of its own: --component",
-        ],
+        list(_smaller(policy, bound, targets, some=most > 0)),
         {"size_bytes": policy.size, "limit_bytes": SIZE_LIMIT, "releases_too_many": len(bound) - most},
     )
+
+
+def _smaller(policy: KeyPolicy, bound: Sequence[Bound], targets: Targets, *, some: bool) -> Iterator[str]:
+    """Yield what makes the policy smaller, and only what does. ``some``: one release at least would fit."""
+    one = _policy(bound[:1], _groups(bound[:1]), targets, replace(policy.kept, before=(), after=()))
+    over = one.size + policy.kept.size - SIZE_LIMIT
+    if not some and one.left >= 0:
+        yield f"take out statements that are kept: {over} bytes less of them leave room for one release"
+    elif not some:
+        yield f"one release alone takes {one.size} bytes with these targets: name fewer roles"
+    else:
+        fewer = any(each.platform is Platform.ENCLAVE and set(each.entry.pin) - {0} for each in bound)
+        pins = ", or pin fewer registers (PCR0 covers the whole image)" if fewer else ""
+        yield f"retire releases that are no longer run{pins}"
+        if len({each.entry.component for each in bound}) > 1:
+            yield "give each component a key of its own: --component"
+        if policy.kept.size:
+            yield "take out statements that are kept and no longer needed"
 
 
 def _statements(

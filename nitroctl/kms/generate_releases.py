@@ -21,6 +21,8 @@ from nitroctl.records import NITRO_ENCLAVE, NITRO_TPM, Entry, Ledger, Status
 _PLATFORMS: Final = {NITRO_ENCLAVE: Platform.ENCLAVE, NITRO_TPM: Platform.TPM}
 #: Registers that identify an image. A union of images can be denied when all releases have one of these sets.
 _IDENTIFYING: Final = {Platform.ENCLAVE: ({0}, {1, 2}), Platform.TPM: ({4, 12}, {7})}
+#: Candidates that a hint names.
+_LISTED: Final = 5
 _BOOT, _SECURE_BOOT, _COMMAND_LINE = 4, 7, 12
 _NAMES: Final = {
     Platform.ENCLAVE: "neither PCR0 nor PCR1 and PCR2 are pinned by all",
@@ -66,7 +68,7 @@ def releases(ledger: Ledger, *, components: Sequence[str] = (), environment: str
         raise CannotAnswer(
             f"no active record {what}: there is nothing to bind a key to",
             "kms.no-active-records",
-            ["nitroctl pcr list shows the records; pcr record … --activate makes one active"],
+            [_activate(ledger, missing, environment)],
         )
     environments = sorted({entry.environment for entry in chosen})
     if len(environments) > 1:
@@ -95,6 +97,21 @@ def _platform(entry: Entry) -> Platform:
             ["KMS knows condition keys for those two; nothing is guessed"],
         )
     return _PLATFORMS[entry.platform]
+
+
+def _activate(ledger: Ledger, components: Sequence[str], environment: str | None) -> str:
+    """Return how a release of ``components`` (of any, without one) becomes active; a revoked image never does."""
+    found = [
+        entry.id
+        for entry in ledger.select(environment=environment, status=Status.CANDIDATE)
+        if (not components or entry.component in components) and not ledger.on(entry.platform).revoking(entry.pcrs)
+    ]
+    if not found:
+        return "nitroctl pcr list shows the records; pcr record … --activate makes one active"
+    if len(found) == 1:
+        return f"{found[0]} is a candidate: nitroctl pcr rollout {found[0]} makes it active"
+    more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
+    return f"candidates are {', '.join(found[:_LISTED])}{more}: nitroctl pcr rollout ID makes one active"
 
 
 def _refuse_revoked(ledger: Ledger, chosen: Sequence[Entry]) -> None:

@@ -377,6 +377,19 @@ REFUSED = {
 }
 
 
+def test_where_only_a_candidate_is_recorded_the_hint_makes_it_active(cli: Cli) -> None:
+    write(Path("measurements.json"), entry("2"))
+    ran = cli("kms", "generate", *WHO)
+    told = (
+        "nitroctl: error: no active record of any component in any environment: there is nothing to bind a key to"
+        " [kms.no-active-records]\n"
+        "nitroctl: hint: signer-2@prod is a candidate: nitroctl pcr rollout signer-2@prod makes it active\n"
+    )
+    assert (ran.status, ran.stdout, ran.stderr) == (3, "", told)
+    assert cli("pcr", "rollout", "signer-2@prod").status == 0
+    assert cli("kms", "generate", *WHO).status == 0
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_generated_is_said_and_writes_nothing(cli: Cli, name: str) -> None:
     arguments, status, message = REFUSED[name]

@@ -288,6 +288,45 @@ def test_a_policy_that_is_too_large_says_by_how_many_releases() -> None:
     size = caught.value.details["size_bytes"]
     assert caught.value.message == f"the policy of 40 releases has {size} bytes; KMS takes 32768: 6 releases too many"
     assert caught.value.details == {"size_bytes": size, "limit_bytes": 32768, "releases_too_many": 6}
+    assert list(caught.value.hints) == [
+        "retire releases that are no longer run, or pin fewer registers (PCR0 covers the whole image)",
+        "give each component a key of its own: --component",
+    ]
+
+
+RETIRE = "retire releases that are no longer run"
+APART = "give each component a key of its own: --component"
+TAKE_OUT = "take out statements that are kept and no longer needed"
+
+
+@pytest.mark.parametrize(
+    ("components", "pin", "kept", "hints"),
+    [
+        (1, (0,), 0, [RETIRE]),
+        (2, (0,), 0, [RETIRE, APART]),
+        (1, (0,), 9_000, [RETIRE, TAKE_OUT]),
+        (1, (0, 1, 2), 0, [f"{RETIRE}, or pin fewer registers (PCR0 covers the whole image)"]),
+    ],
+)
+def test_only_what_makes_it_smaller_is_advised(
+    components: int, pin: tuple[int, ...], kept: int, hints: list[str]
+) -> None:
+    many = [
+        active(f"1.0.{number}", component=f"app{number % components}", pcrs=pcrs(number), pin=pin)
+        for number in range(100)
+    ]
+    stays = [{"Sid": "x" * kept, "Effect": "Deny", "Principal": "*", "Action": "kms:Sign"}] if kept else []
+    with pytest.raises(CannotAnswer) as caught:
+        generate(many, targets(), Kept(before=tuple(stays)))
+    assert list(caught.value.hints) == hints
+
+
+def test_more_roles_than_one_release_has_room_for_are_no_matter_of_releases() -> None:
+    many = roles([f"arn:aws:iam::111122223333:role/{'x' * 50}{number}" for number in range(400)], option="")
+    with pytest.raises(CannotAnswer) as caught:
+        generate([active("1")], targets(enclave_roles=many))
+    size = caught.value.details["size_bytes"]
+    assert list(caught.value.hints) == [f"one release alone takes {size} bytes with these targets: name fewer roles"]
 
 
 def test_what_is_kept_counts_towards_the_size_and_is_named() -> None:
@@ -299,6 +338,18 @@ def test_what_is_kept_counts_towards_the_size_and_is_named() -> None:
         f"the policy of 2 releases has {size} bytes, 32063 of them the statements that are"
         " kept; KMS takes 32768: too much even for one release"
     )
+    (hint,) = caught.value.hints
+    match = re.fullmatch(
+        r"take out statements that are kept: (\d+) bytes less of them leave room for one release", hint
+    )
+    assert match
+    for less, fits in ((int(match[1]), True), (int(match[1]) - 1, False)):
+        shorter = Kept(before=(long | {"Sid": "x" * (32_000 - less)},))
+        if fits:
+            assert generate(TWO[:1], targets(), shorter).left == 0
+        else:
+            with pytest.raises(CannotAnswer):
+                generate(TWO[:1], targets(), shorter)
 
 
 @pytest.mark.parametrize("pin", [(0,), (0, 1, 2), (1, 2)])
@@ -744,6 +795,47 @@ def test_a_choice_that_is_not_clear_is_refused(ledger: Ledger, given: dict[str, 
     with pytest.raises(NitroctlError) as caught:
         releases(ledger, **given)
     assert (caught.value.code, caught.value.message) == (code, message)
+
+
+REVOKED = dataclasses.replace(entry("0", pcrs=pcrs("image")), status=Status.REVOKED, revoked_at=AT)
+RECORD = "nitroctl pcr list shows the records; pcr record … --activate makes one active"
+FIVE = ", ".join(f"signer-{number}@prod" for number in range(1, 6))
+ROLLOUT = "signer-1@prod is a candidate: nitroctl pcr rollout signer-1@prod makes it active"
+
+
+@pytest.mark.parametrize(
+    ("entries", "given", "hint"),
+    [
+        ([], {}, RECORD),
+        ([entry("1")], {}, ROLLOUT),
+        ([entry("1"), entry("2", environment="dev")], {"environment": "prod"}, ROLLOUT),
+        ([entry("1")], {"environment": "dev"}, RECORD),
+        ([entry("1"), entry("2", component="api")], {"components": ["signer"]}, ROLLOUT),
+        ([active("3"), entry("1"), entry("2", component="api")], {"components": ["typo"]}, RECORD),
+        (
+            [active("3"), entry("2", component="api")],
+            {"components": ["signer", "api"]},
+            ROLLOUT.replace("signer-1", "api-2"),
+        ),
+        ([REVOKED, entry("1", pcrs=pcrs("image"))], {}, RECORD),
+        (
+            [entry("1"), entry("2")],
+            {},
+            "candidates are signer-1@prod, signer-2@prod: nitroctl pcr rollout ID makes one active",
+        ),
+        (
+            [entry(str(number)) for number in range(1, 9)],
+            {},
+            f"candidates are {FIVE} and 3 more: nitroctl pcr rollout ID makes one active",
+        ),
+    ],
+)
+def test_without_an_active_release_the_hint_names_the_candidates(
+    entries: list[Entry], given: dict[str, Any], hint: str
+) -> None:
+    with pytest.raises(CannotAnswer) as caught:
+        releases(Ledger.of(entries), **given)
+    assert (caught.value.code, list(caught.value.hints)) == ("kms.no-active-records", [hint])
 
 
 def test_no_key_is_bound_to_an_image_that_was_revoked_under_another_version() -> None:
