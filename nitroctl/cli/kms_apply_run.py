@@ -291,4 +291,6 @@ def _write(target: Target, options: "Options", who: str, at: datetime) -> Target
 
 def notes(run: Run) -> list[str]:
     """Return what the reader must know of the keys besides."""
-    return list(dict.fromkeys(note for target in run.targets for note in kms_live.notes(target.plan.live)))
+    second = "was judged together with it, and is not written"
+    found = (note for target in run.targets for note in kms_live.notes(target.plan.live, second=second))
+    return list(dict.fromkeys(found))

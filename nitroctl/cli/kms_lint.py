@@ -141,15 +141,9 @@ def _live(key: str, judged: "Asked") -> Result:
 
     from nitroctl import aws
     from nitroctl.cli import kms_lint_view as view
-    from nitroctl.kms.lint_sources import Source, Subject
 
     live = aws.keys.read(key)
-    facts = dataclasses.replace(live.facts(), judged=live.names())
-    subjects = [
-        Subject(name=name if len(live.policies) > 1 else "", document=document, key=facts)
-        for name, document in zip(live.names(), live.documents(), strict=True)
-    ]
-    answer = view.one(view.linted(Source(path=live.arn, kind="key", subjects=tuple(subjects)), judged), judged)
+    answer = view.one(view.linted_key(live, judged), judged)
     read_at = live.read_at.strftime("%Y-%m-%dT%H:%M:%SZ")
     notes = [f"the key is judged as AWS told of it at {read_at}; lines are those of the policy as KMS prints it"]
     if live.state != "Enabled":

@@ -4,17 +4,22 @@ import difflib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from nitroctl.catalogue import CATALOGUE
 from nitroctl.checks import Check, Outcome, Report, blocked
 from nitroctl.errors import CannotAnswer, NitroctlError
-from nitroctl.kms import lint, lint_fix
+from nitroctl.kms import lint, lint_fix, live_findings
 from nitroctl.kms.lint_reading import Reading, Wanted
 from nitroctl.kms.lint_rules import RULES, Finding, Severity, found
 from nitroctl.kms.lint_sources import Source
+from nitroctl.kms.live import LiveKey
 from nitroctl.render import ci
 from nitroctl.render.result import Result, Subject
 from nitroctl.render.view import Block, Checks, Diff, Fields, Heading, Headline
+
+#: The kind of what is no file: a key that was read from AWS, whole.
+KEY: Final = "key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +69,36 @@ def linted(source: Source, asked: Asked) -> Linted:
     for subject in source.subjects:
         reading = Reading(subject.document, subject.key, asked.wanted)
         findings, missing = lint.findings(reading), lint.unknown(reading)
-        report += lint.report(findings, missing, fail_on=asked.fail_on, accepted=asked.accepted, name=subject.name)
+        names = [subject.name] * len(findings)
+        report += lint.report(findings, missing, fail_on=asked.fail_on, accepted=asked.accepted, names=names)
         policies.append(Policy(subject.name, subject.document.size, findings, tuple(missing.items())))
     assumed = tuple(text for subject in source.subjects for text in subject.assumed)
     return Linted(source.path, source.kind, tuple(policies), report, assumed, source.troubles)
+
+
+def linted_key(live: LiveKey, asked: Asked) -> Linted:
+    """Ask every rule of a key in AWS, of all its policies together."""
+    documents, facts = live.named(), live.facts()
+    missing = lint.unknown(live_findings.joint(documents, facts, asked.wanted))
+    found = live_findings.findings(documents, facts, asked.wanted)
+    several = len(documents) > 1
+    report = lint.report(
+        [each.finding for each in found],
+        missing,
+        fail_on=asked.fail_on,
+        accepted=asked.accepted,
+        names=[each.policy if several else "" for each in found],
+    )
+    policies = tuple(
+        Policy(
+            name if several else "",
+            document.size,
+            tuple(each.finding for each in found if each.policy == name),
+            tuple(missing.items()),
+        )
+        for name, document in documents.items()
+    )
+    return Linted(live.arn, KEY, policies, report, (), ())
 
 
 def doubled(path: str, error: CannotAnswer) -> Linted:
@@ -147,7 +178,7 @@ def _data(answers: Sequence[Linted], asked: Asked) -> dict[str, object]:
         ],
         "fail_on": asked.fail_on.value,
         "accepted": list(asked.accepted),
-        "not_looked_at": lint.NOT_MODELLED,
+        "not_looked_at": _not_looked_at(answers),
     }
 
 
@@ -214,4 +245,9 @@ def _diff(path: str, fix: Fix) -> list[Block]:
 
 
 def _notes(answers: Sequence[Linted]) -> list[str]:
-    return [*(text for each in answers for text in each.assumed), lint.NOT_MODELLED]
+    return [*(text for each in answers for text in each.assumed), _not_looked_at(answers)]
+
+
+def _not_looked_at(answers: Sequence[Linted]) -> str:
+    of_a_key = [each.kind for each in answers] == [KEY]
+    return lint.NOT_MODELLED_OF_A_KEY if of_a_key else lint.NOT_MODELLED

@@ -60,17 +60,20 @@ def of_key(live: "LiveKey") -> Side:
     return Side(live.arn, live.documents()[0])
 
 
-def notes(live: "LiveKey") -> list[str]:
-    """Return what whoever compares or changes the policy of a key must know besides."""
+def notes(live: "LiveKey", *, second: str) -> list[str]:
+    """Return what whoever compares or changes the policy of a key must know besides.
+
+    ``second``: what became of its second policy, where it has one; empty when the answer says so itself.
+    """
     from nitroctl.kms.live import DEFAULT
 
     found = []
     if live.state != "Enabled":
         found.append(f"the key is {live.state}: KMS does not use it for data now")
     found += [
-        f"the key has a second policy, {name}, which allows as much as this one and is not looked at here"
-        for name in sorted(live.policies)
-        if name != DEFAULT
+        f"the key has a second policy, {name}, which allows as much as this one and {second}"
+        for name in live.names()
+        if name != DEFAULT and second
     ]
     if live.replicas:
         found.append(f"the same key, with a policy of its own each, is {', '.join(live.replicas)}")

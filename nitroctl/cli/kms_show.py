@@ -11,8 +11,8 @@ from nitroctl.render.view import Block, Cell, Checks, Fields, Heading, Headline,
 
 if TYPE_CHECKING:
     from nitroctl.kms.document import PolicyDocument, Statement
-    from nitroctl.kms.lint_rules import Finding
     from nitroctl.kms.live import LiveKey
+    from nitroctl.kms.live_findings import Found
     from nitroctl.kms.live_grants import Judged
 
 _ARN = "arn:aws:kms:eu-west-1:111122223333"
@@ -39,23 +39,24 @@ def show(
 
     from nitroctl import aws
     from nitroctl.cli import kms_live
-    from nitroctl.kms import lint, live_grants
-    from nitroctl.kms.lint_reading import Reading, Wanted
+    from nitroctl.kms import lint, live_findings, live_grants
+    from nitroctl.kms.lint_reading import Wanted
+    from nitroctl.kms.live import DEFAULT
 
     live = aws.keys.read(key)
-    documents = live.documents()
-    reading = Reading(documents[0], live.facts(), Wanted())
-    findings, judged = lint.findings(reading), live_grants.judge(live.granted(), reading)
+    documents, facts = live.named(), live.facts()
+    findings = live_findings.findings(documents, facts, Wanted())
+    judged = live_grants.judge(live.granted(), live_findings.joint(documents, facts, Wanted()))
     data: dict[str, object] = {
         "key": _key(live),
-        "policies": [_policy(name, each) for name, each in zip(live.names(), documents, strict=True)],
+        "policies": [_policy(name, each) for name, each in documents.items()],
         "grants": [_grant(row, each) for row, each in zip(live.grants, judged, strict=True)],
         "findings": [_finding(each) for each in findings],
-        "not_looked_at": lint.NOT_MODELLED,
+        "not_looked_at": lint.NOT_MODELLED_OF_A_KEY,
     }
-    notes = [*kms_live.notes(live), lint.NOT_MODELLED]
+    notes = [*kms_live.notes(live, second=""), lint.NOT_MODELLED_OF_A_KEY]
     if policy_only:
-        view: list[Block] = [Raw(json.dumps(documents[0].raw, indent=2) + "\n")]
+        view: list[Block] = [Raw(json.dumps(documents[DEFAULT].raw, indent=2) + "\n")]
     else:
         view = _view(live, documents, judged, findings)
     return Result(schema="kms.show/1", data=data, view=view, notes=notes)
@@ -94,8 +95,10 @@ def _grant(row: Mapping[str, object], judged: "Judged") -> dict[str, object]:
     return {"row": row, "data_operations": list(judged.data), "open_operations": list(judged.open)}
 
 
-def _finding(finding: "Finding") -> dict[str, object]:
+def _finding(found: "Found") -> dict[str, object]:
+    finding = found.finding
     members: dict[str, object] = {
+        "policy": found.policy,
         "rule": finding.rule.number,
         "severity": finding.severity.value,
         "sid": finding.statement.sid if finding.statement else "",
@@ -106,11 +109,11 @@ def _finding(finding: "Finding") -> dict[str, object]:
 
 
 def _view(
-    live: "LiveKey", documents: "Sequence[PolicyDocument]", judged: "Sequence[Judged]", findings: "Sequence[Finding]"
+    live: "LiveKey", documents: "Mapping[str, PolicyDocument]", judged: "Sequence[Judged]", findings: "Sequence[Found]"
 ) -> list[Block]:
     from nitroctl.kms.key_policy import SIZE_LIMIT
 
-    sizes = [f"{name}, {each.size} of {SIZE_LIMIT} bytes" for name, each in zip(live.names(), documents, strict=True)]
+    sizes = [f"{name}, {each.size} of {SIZE_LIMIT} bytes" for name, each in documents.items()]
     regions = f"{live.region_type.lower()} of {', '.join(live.replicas) or 'no other'}" if live.multi_region else "no"
     rows: list[tuple[str, Value]] = [
         *([("asked for", live.asked)] if live.asked != live.arn else []),
@@ -122,20 +125,20 @@ def _view(
         ("read at", live.read_at.strftime("%Y-%m-%dT%H:%M:%SZ")),
     ]
     view: list[Block] = [Headline(f"{live.arn}: {_summary(live, findings, judged)}"), Fields(rows)]
-    for name, document in zip(live.names(), documents, strict=True):
+    for name, document in documents.items():
         statements = [_statement(each) for each in document.statements]
         view.append(Table(("statement", "effect", "who", "what", "if"), statements, title=f"Policy {name}"))
     view.append(_grants(judged))
-    view += _findings(findings)
+    view += _findings(findings, several=len(documents) > 1)
     return view
 
 
-def _summary(live: "LiveKey", findings: "Sequence[Finding]", judged: "Sequence[Judged]") -> str:
+def _summary(live: "LiveKey", findings: "Sequence[Found]", judged: "Sequence[Judged]") -> str:
     from nitroctl.kms.lint_rules import Severity
 
     told = [live.state]
     for severity in (Severity.CRITICAL, Severity.HIGH):
-        count = sum(finding.severity is severity for finding in findings)
+        count = sum(each.finding.severity is severity for each in findings)
         told += [f"{count} {severity.value} finding{'s' if count > 1 else ''}"] if count else []
     told += ["no critical or high findings"] if len(told) == 1 else []
     count = sum(bool(each.open) for each in judged)
@@ -170,13 +173,21 @@ def _grants(judged: "Sequence[Judged]") -> Table:
     return Table(("grant", "who", "operations", "data"), rows, title="Grants")
 
 
-def _findings(findings: "Sequence[Finding]") -> list[Block]:
+def _findings(findings: "Sequence[Found]", *, several: bool) -> list[Block]:
     import dataclasses
 
     from nitroctl.checks import Report
     from nitroctl.kms import lint
     from nitroctl.kms.lint_rules import Severity
 
-    worst = [dataclasses.replace(each, line=0) for each in findings if each.severity.reaches(Severity.HIGH)]
-    report = lint.report(worst, {}, fail_on=Severity.HIGH)
-    return [Heading("Findings"), Checks(Report.of(report.refusals))] if worst else []
+    worst = [each for each in findings if each.finding.severity.reaches(Severity.HIGH)]
+    if not worst:
+        return []
+    report = lint.report(
+        [dataclasses.replace(each.finding, line=0) for each in worst],
+        {},
+        fail_on=Severity.HIGH,
+        names=[each.policy if several else "" for each in worst],
+    )
+    critical = {check for check in report.refusals if check.detail.startswith(Severity.CRITICAL)}
+    return [Heading("Findings"), Checks(Report.of(sorted(report.refusals, key=lambda check: check not in critical)))]

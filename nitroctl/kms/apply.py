@@ -6,20 +6,20 @@ the key as it would then be, with its grants and its second policy. Source: KMS 
 Developer Guide, "Key policies in AWS KMS", "Grants in AWS KMS".
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 from nitroctl.checks import Check, Outcome, Report
-from nitroctl.kms import caller, canonical, lint, live_grants, lockout, prove
+from nitroctl.kms import caller, canonical, lint, live_findings, live_grants, lockout, prove
 from nitroctl.kms.authorize import Policies
 from nitroctl.kms.canonical import Difference
 from nitroctl.kms.document import PolicyDocument
 from nitroctl.kms.key_policy import REFUSED, SIZE_LIMIT
-from nitroctl.kms.lint_reading import Reading, Wanted
+from nitroctl.kms.lint_reading import Wanted
 from nitroctl.kms.lint_rules import Severity
-from nitroctl.kms.live import LiveKey
+from nitroctl.kms.live import DEFAULT, LiveKey
 from nitroctl.kms.truth import Truth
 from nitroctl.records import Ledger
 
@@ -65,9 +65,9 @@ def plan(  # noqa: PLR0913  (what to which key, by whom, and how it is judged)
 
     ``who``: ARN of the caller, as STS says it. Raises CannotAnswer for policies or grants that cannot be read.
     """
-    documents = live.documents()
-    others = documents[1:]
-    policies = Policies(key=(after, *others), grants=live.granted())
+    documents = live.named()
+    before, afterwards = documents[DEFAULT], documents | {DEFAULT: after}
+    policies = Policies(key=tuple(afterwards.values()), grants=live.granted())
     checks = [
         _manager(live),
         _state(live),
@@ -75,16 +75,16 @@ def plan(  # noqa: PLR0913  (what to which key, by whom, and how it is judged)
         _characters(text),
         _principals(after),
         lockout.judge(live, after, who, bypass=wish.bypass, at=at),
-        _grants(live, after),
-        *_findings(live, after, wish),
+        _grants(live, afterwards),
+        *_findings(live, afterwards, wish),
         _proof(live, policies, wish, at),
     ]
     return Plan(
         live=live,
-        before=documents[0],
+        before=before,
         after=after,
         text=text,
-        difference=canonical.difference(documents[0], after),
+        difference=canonical.difference(before, after),
         report=Report.of(checks),
     )
 
@@ -152,10 +152,10 @@ def _principals(after: PolicyDocument) -> Check:
     return Check(id=check_id, title=title, outcome=Outcome.PASS)
 
 
-def _grants(live: LiveKey, after: PolicyDocument) -> Check:
-    """Tell of the grants that only the policy's Denies shut; those that nothing shuts are KP044's."""
+def _grants(live: LiveKey, afterwards: Mapping[str, PolicyDocument]) -> Check:
+    """Tell of the grants that only Denies shut; those that nothing shuts are KP044's."""
     check_id, title = "apply.grants", "no grant gives data"
-    judged = live_grants.judge(live.granted(), Reading(after, live.facts(), Wanted()))
+    judged = live_grants.judge(live.granted(), live_findings.joint(afterwards, live.facts(), Wanted()))
     shut = [f"{each.grant.id} to {each.grant.grantee}" for each in judged if each.data and not each.open]
     if not shut:
         return Check(id=check_id, title=title, outcome=Outcome.PASS, required=False)
@@ -170,16 +170,18 @@ def _grants(live: LiveKey, after: PolicyDocument) -> Check:
     )
 
 
-def _findings(live: LiveKey, after: PolicyDocument, wish: Wish) -> Iterator[Check]:
+def _findings(live: LiveKey, afterwards: Mapping[str, PolicyDocument], wish: Wish) -> Iterator[Check]:
     """Ask the rules of ``kms lint``: a critical finding refuses, a high one is told."""
     facts = replace(live.facts(), bypass=wish.bypass)
-    found = [
+    told = [
         each
-        for each in lint.findings(Reading(after, facts, Wanted(ledger=wish.ledger)))
-        if each.severity.reaches(Severity.HIGH) or each.rule.number == "KP052"
+        for each in live_findings.findings(afterwards, facts, Wanted(ledger=wish.ledger))
+        if each.finding.severity.reaches(Severity.HIGH) or each.finding.rule.number == "KP052"
     ]
+    found = [each.finding for each in told]
+    names = [each.policy if len(afterwards) > 1 else "" for each in told]
     rules = {finding.rule.id for finding in found}
-    report = lint.report(found, {}, fail_on=Severity.CRITICAL, accepted=tuple(wish.accepted))
+    report = lint.report(found, {}, fail_on=Severity.CRITICAL, accepted=tuple(wish.accepted), names=names)
     for check in report:
         if check.id in rules:
             number = check.id.partition(".")[0].upper()

@@ -29,11 +29,12 @@ _GRANTS: Final = "--grants FILE: what aws kms list-grants prints"
 _POLICIES: Final = "--facts FILE: what aws kms list-key-policies prints"
 _RECORDS: Final = "--records FILE"
 
-#: What no rule looks at, whatever it was told: for every answer.
-NOT_MODELLED: Final = (
-    "not looked at: IAM policies, service and resource control policies, permission boundaries, session policies, VPC"
-    " endpoint policies, and grants that were not given; no finding is no proof that the policy holds"
-)
+_NEVER: Final = "IAM policies, service and resource control policies, permission boundaries, session policies, VPC"
+_NO_PROOF: Final = "no finding is no proof that the policy holds"
+#: What no rule looks at, whatever it was told: for every answer about files.
+NOT_MODELLED: Final = f"not looked at: {_NEVER} endpoint policies, and grants that were not given; {_NO_PROOF}"
+#: The same for a key that was read whole, with its grants and every policy of its own.
+NOT_MODELLED_OF_A_KEY: Final = f"not looked at: {_NEVER} endpoint policies; {_NO_PROOF}"
 
 
 def findings(reading: Reading) -> tuple[Finding, ...]:
@@ -73,24 +74,28 @@ def report(
     *,
     fail_on: Severity = Severity.HIGH,
     accepted: Sequence[str] = (),
-    name: str = "",
+    names: Sequence[str] = (),
 ) -> Report:
     """Return a check for each finding, and for each rule without one whether it was asked.
 
-    Findings as bad as ``fail_on`` refuse, unless their rule is one of ``accepted``. ``name``: of the policy, when the
-    file has several.
+    Findings as bad as ``fail_on`` refuse, unless their rule is one of ``accepted``. ``names``: the policy of each
+    finding, where there are several.
     """
-    return Report.of(_checks(found, missing, fail_on, accepted, name))
+    return Report.of(_checks(found, missing, fail_on, accepted, names or [""] * len(found)))
 
 
 def _checks(
-    found: Sequence[Finding], missing: Mapping[str, str], fail_on: Severity, accepted: Sequence[str], name: str
+    found: Sequence[Finding],
+    missing: Mapping[str, str],
+    fail_on: Severity,
+    accepted: Sequence[str],
+    names: Sequence[str],
 ) -> Iterator[Check]:
-    of_rule: dict[str, list[Finding]] = {number: [] for number in RULES}
-    for finding in found:
-        of_rule[finding.rule.number].append(finding)
+    of_rule: dict[str, list[tuple[Finding, str]]] = {number: [] for number in RULES}
+    for finding, name in zip(found, names, strict=True):
+        of_rule[finding.rule.number].append((finding, name))
     for number, rule in RULES.items():
-        for finding in of_rule[number]:
+        for finding, name in of_rule[number]:
             refuses = finding.severity.reaches(fail_on) and number not in accepted
             yield Check(
                 id=rule.id,

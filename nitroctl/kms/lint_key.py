@@ -18,7 +18,8 @@ _LIMIT: Final = 16 * 1024 * 1024
 class KeyFacts:
     """``usage``: ENCRYPT_DECRYPT, KEY_AGREEMENT … ``origin``: AWS_KMS, EXTERNAL … ``policies``: names of the key's.
 
-    ``bypass``: the policy is to be put without the lockout check. ``judged``: of the policies, those that are judged.
+    ``bypass``: the policy is to be put without the lockout check. ``judged``: the policies that
+    are judged together.
     """
 
     arn: str = ""

@@ -8,10 +8,13 @@ material", "Custom key stores".
 from collections.abc import Iterator
 from typing import Final
 
-from nitroctl.kms.lint_reading import CREATE_GRANT, DATA4, REENCRYPT, Reading, Stranger
+from nitroctl.kms import live_grants
+from nitroctl.kms.lint_reading import Reading
 from nitroctl.kms.lint_rules import Finding, Severity, found
 
 _UNATTESTED_USAGES: Final = {"SIGN_VERIFY", "GENERATE_VERIFY_MAC", "ENCAPSULATE_DECAPSULATE"}
+#: Of grants, in a finding.
+_SHOWN: Final = 5
 _ORIGINS: Final = {
     "EXTERNAL": "whoever imported the material has it, and decrypts without KMS",
     "AWS_CLOUDHSM": "whoever runs the CloudHSM cluster is below the policy",
@@ -65,33 +68,46 @@ def multi_region(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def live_grants(reading: Reading) -> Iterator[Finding]:
-    """KP044: a grant that exists gives data now, whatever Allows are in the policy; only a Deny is above it."""
-    for grant in reading.key.grants or ():
-        given = {f"kms:{operation}" for operation in grant.operations} & (DATA4 | {REENCRYPT, CREATE_GRANT})
-        open_now = sorted(
-            action for action in given if any(action not in reading.denied_to_all(who) for who in Stranger)
-        )
-        if open_now:
-            yield found(
-                "KP044",
-                f"the grant {grant.id} lets {grant.grantee} use {', '.join(open_now)} without a named image",
-                f"aws kms revoke-grant --key-id KEY --grant-id {grant.id}, or deny unattested use to everybody",
-            )
+def grants(reading: Reading) -> Iterator[Finding]:
+    """KP044: a grant that exists gives data now, whatever Allows are in the policy; only a Deny is above it.
+
+    All of them are one finding: a key may have 50,000.
+    """
+    judged = live_grants.judge(reading.key.grants or (), reading)
+    left = [(each.grant, ", ".join(each.open)) for each in judged if each.open]
+    if not left:
+        return
+    key = reading.key.arn or "KEY"
+    revoke, deny = f"aws kms revoke-grant --key-id {key} --grant-id", "or deny unattested use to everybody"
+    if len(left) == 1:
+        [(grant, actions)] = left
+        what = f"the grant {grant.id} lets {grant.grantee} use {actions} without a named image"
+        yield found("KP044", what, f"{revoke} {grant.id}, {deny}")
+        return
+    told = "; ".join(f"{grant.id} lets {grant.grantee} use {actions}" for grant, actions in left[:_SHOWN])
+    more = f"; and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
+    yield found(
+        "KP044",
+        f"{len(left)} grants give data without a named image: {told}{more}",
+        f"revoke what nobody needs ({revoke} ID), {deny}: a Deny is above every grant",
+    )
 
 
 def ram_policy(reading: Reading) -> Iterator[Finding]:
     """KP045: a key shared through RAM has a second policy, which allows as much as this one."""
     others = sorted(set(reading.key.policies or ()) - {"default"})
-    if others:
-        looked = (
-            "which is judged beside this one" if set(others) <= {*reading.key.judged} else "which was not looked at"
-        )
-        yield found(
-            "KP045",
-            f"the key has a second policy, {', '.join(others)}, {looked}",
-            "read it (aws kms get-key-policy --policy-name AWS_RAM) and lint it too, or end the sharing",
-        )
+    if not others:
+        return
+    what, names = f"the key has a second policy, {', '.join(others)}", set(others)
+    if names <= {*reading.key.judged}:
+        fix = "see that what it allows is meant, or end the sharing in Resource Access Manager"
+        yield found("KP045", f"{what}, which is judged together with this one", fix)
+        return
+    yield found(
+        "KP045",
+        f"{what}, which was not looked at",
+        "read it (aws kms get-key-policy --policy-name AWS_RAM) and lint it too, or end the sharing",
+    )
 
 
 def lockout_bypass(reading: Reading) -> Iterator[Finding]:
@@ -104,4 +120,4 @@ def lockout_bypass(reading: Reading) -> Iterator[Finding]:
         )
 
 
-RULES: Final = (key_usage, key_origin, multi_region, live_grants, ram_policy, lockout_bypass)
+RULES: Final = (key_usage, key_origin, multi_region, grants, ram_policy, lockout_bypass)

@@ -52,6 +52,10 @@ class LiveKey:
         """Return the key's policies, ``default`` first. Raises CannotAnswer ``json.*`` or ``kms.document``."""
         return tuple(document.parse(self.policies[name], where=self.place(name)) for name in self.names())
 
+    def named(self) -> dict[str, PolicyDocument]:
+        """Return the key's policies by name, ``default`` first. Raises CannotAnswer as :meth:`documents`."""
+        return dict(zip(self.names(), self.documents(), strict=True))
+
     def names(self) -> tuple[str, ...]:
         """Return the names of the key's policies, ``default`` first."""
         return tuple(sorted(self.policies, key=lambda name: (name != DEFAULT, name)))

@@ -205,7 +205,7 @@ def test_a_policy_with_a_way_around_is_refused(cli: Cli, kms_service: "Kms") -> 
         f"-     Condition/StringNotEqualsIgnoreCase/{PCR0}: {A}\n"
         "✗ no grant that exists goes past attestation\n"
         f"  critical: the grant {grant} lets {ROLE} use kms:Decrypt without a named image\n"
-        f"  fix: aws kms revoke-grant --key-id KEY --grant-id {grant}, or deny unattested use to everybody; "
+        f"  fix: aws kms revoke-grant --key-id {KEY} --grant-id {grant}, or deny unattested use to everybody; "
         "or --accept KP044\n"
         "  [kp044.live-grants]\n"
         "✗ nobody gets data without attesting an image that the policy names\n"
@@ -215,6 +215,37 @@ def test_a_policy_with_a_way_around_is_refused(cli: Cli, kms_service: "Kms") -> 
     )
     assert ran.stderr == "nitroctl: note: to write it all the same, add --accept KP044 --accept proof\n"
     assert (kms_service.asked("PutKeyPolicy"), kept()) == ([], [])
+
+
+SECOND = "nitroctl: note: the key has a second policy, AWS_RAM, which allows as much as this one and "
+
+
+def test_the_second_policy_is_judged_together_with_the_new_one(cli: Cli, kms_service: "Kms") -> None:
+    kms_service.create(good(A))
+    kms_service.share({"Version": "2012-10-17", "Statement": [statement(Sid="Use")]})
+    ran = apply(cli, good(B), "--dry-run")
+    assert (ran.status, ran.stderr) == (0, f"{SECOND}was judged together with it, and is not written\n")
+    assert ran.stdout == (
+        f"{KEY}: would be written from policy.json: 2 statements changed\n"
+        "  statement Use: changed\n"
+        f"-     Condition/StringEqualsIgnoreCase/{PCR0}: {A}\n"
+        f"+     Condition/StringEqualsIgnoreCase/{PCR0}: {B}\n"
+        "  statement Other: changed\n"
+        f"-     Condition/StringNotEqualsIgnoreCase/{PCR0}: {A}\n"
+        f"+     Condition/StringNotEqualsIgnoreCase/{PCR0}: {B}\n"
+        "! the key has this policy and no other\n"
+        "  high: default: the key has a second policy, AWS_RAM, which is judged together with this one\n"
+        "  fix: see that what it allows is meant, or end the sharing in Resource Access Manager\n"
+        "  [kp045.ram-policy]\n"
+    )
+    ran = apply(cli, good(A, Unattested=None, Other=None), "--yes")
+    assert ran.status == 1
+    assert ran.stderr == (
+        f"{SECOND}was judged together with it, and is not written\n"
+        "nitroctl: note: to write it all the same, add --accept KP001 --accept proof\n"
+    )
+    assert "  critical: AWS_RAM, statement 1 (Use), line 4: " in ran.stdout
+    assert cli("kms", "diff", "policy.json", "--key", KEY).stderr == f"{SECOND}is not compared here\n"
 
 
 def test_what_was_accepted_by_name_is_written_and_told(cli: Cli, kms_service: "Kms") -> None:

@@ -1,10 +1,12 @@
 """``nitroctl kms lint --key``: the rules asked of a key in AWS, with all that AWS tells of it."""
 
+import json
 import re
 from typing import Any
 
 import pytest
 
+from nitroctl.kms.lint_rules import RULES
 from tests import kms_live
 from tests.conftest import Cli
 from tests.fakes.kms import KEY, REGION, Kms, Refusal
@@ -31,8 +33,7 @@ def test_a_key_that_holds_is_judged_with_all_that_aws_tells_of_it(cli: Cli, kms_
     assert READ.sub("NOW", ran.stderr) == (
         "nitroctl: note: the key is judged as AWS told of it at NOW; lines are those of the policy as KMS prints it\n"
         "nitroctl: note: not looked at: IAM policies, service and resource control policies, permission boundaries,"
-        " session policies, VPC endpoint policies, and grants that were not given; no finding is no proof that the"
-        " policy holds\n"
+        " session policies, VPC endpoint policies; no finding is no proof that the policy holds\n"
     )
     file = lint(cli, "--json").json["data"]["files"][0]
     assert (file["file"], file["kind"], file["verdict"]) == (KEY, "key", "pass")
@@ -64,26 +65,53 @@ def test_the_rules_about_the_key_are_asked_of_its_description(
     assert rule in [found for _, found in findings(cli)]
 
 
-def test_grants_that_exist_are_findings(cli: Cli, kms_service: Kms) -> None:
+def test_grants_that_exist_are_one_finding(cli: Cli, kms_service: Kms) -> None:
     kms_service.create(good(A, Unattested=None, Other=None))
     assert "KP044" not in [rule for _, rule in findings(cli)]
-    kms_service.grant(ROLE, "Decrypt")
-    assert "KP044" in [rule for _, rule in findings(cli)]
+    ids = [kms_service.grant(f"{ROLE}-{number}", "Decrypt") for number in range(120)]
+    assert [rule for _, rule in findings(cli)].count("KP044") == 1
+    told = "; ".join(f"{each} lets {ROLE}-{number} use kms:Decrypt" for number, each in enumerate(ids[:5]))
+    ran = lint(cli, "--format", "github")
+    assert ran.stdout.splitlines()[0].endswith(
+        ",title=kp044.live-grants::not so: no grant that exists goes past attestation; critical: 120 grants give data"
+        f" without a named image: {told}; and 115 more; fix: revoke what nobody needs (aws kms revoke-grant --key-id"
+        f" {KEY} --grant-id ID), or deny unattested use to everybody: a Deny is above every grant"
+    )
+    junit = lint(cli, "--format", "junit").stdout
+    assert junit.count('name="kp044.live-grants"') == 1
+    sarif = json.loads(lint(cli, "--format", "sarif").stdout)
+    assert [each["ruleId"] for each in sarif["runs"][0]["results"]].count("kp044.live-grants") == 1
 
 
 def test_the_second_policy_is_judged_as_well(cli: Cli, kms_service: Kms) -> None:
-    kms_service.create(good(A))
-    kms_service.share({"Version": "2012-10-17", "Statement": [statement(Sid="Shared", Principal="*")]})
+    kms_service.create(good(A, Unattested=None, Other=None))
+    kms_service.share({"Statement": [statement(Sid="Shared", Principal="*")]})
     ran = lint(cli, "--json")
     assert ran.status == 1
-    found = [
-        (policy["name"], finding["rule"], finding["what"])
+    assert [
+        (policy["name"], finding["rule"], finding["severity"])
         for policy in ran.json["data"]["files"][0]["policies"]
         for finding in policy["findings"]
+    ] == [
+        ("default", "KP032", "info"),
+        ("default", "KP038", "info"),
+        ("default", "KP045", "high"),
+        ("AWS_RAM", "KP001", "critical"),
+        ("AWS_RAM", "KP003", "critical"),
+        ("AWS_RAM", "KP051", "low"),
     ]
-    second = "the key has a second policy, AWS_RAM, which is judged beside this one"
-    assert ("default", "KP045", second) in found
-    assert "KP001" in [rule for name, rule, _ in found if name == "AWS_RAM"]
+    checks = ran.json["data"]["report"]["checks"]
+    asked = [check["id"] for check in checks]
+    assert len(asked) == len(RULES)  # one answer for each rule: no policy passes what another fails
+    [shared] = [check["detail"] for check in checks if check["id"] == "kp045.ram-policy"]
+    assert shared == "high: default: the key has a second policy, AWS_RAM, which is judged together with this one"
+
+
+def test_what_one_policy_allows_another_may_deny(cli: Cli, kms_service: Kms) -> None:
+    kms_service.create(good(A))
+    kms_service.share({"Version": "2012-10-17", "Statement": [statement(Sid="Use")]})
+    kms_service.grant(ROLE, "Decrypt", "CreateGrant")
+    assert findings(cli) == [("default", "KP032"), ("default", "KP038"), ("default", "KP045")]
 
 
 def test_the_default_policy_of_kms_is_refused(cli: Cli, kms_service: Kms) -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NOT_LOOKED_AT = (
     "nitroctl: note: not looked at: IAM policies, service and resource control policies, permission boundaries, session"
-    " policies, VPC endpoint policies, and grants that were not given; no finding is no proof that the policy holds\n"
+    " policies, VPC endpoint policies; no finding is no proof that the policy holds\n"
 )
 
 
@@ -97,7 +97,7 @@ def test_a_key_that_is_open_says_so_first(cli: Cli, kms_service: "Kms") -> None:
         "Findings",
         "✗ no grant that exists goes past attestation",
         f"  critical: the grant {grant} lets {ROLE} use kms:Decrypt without a named image",
-        (f"  fix: aws kms revoke-grant --key-id KEY --grant-id {grant}, or deny unattested use to everybody"),
+        (f"  fix: aws kms revoke-grant --key-id {KEY} --grant-id {grant}, or deny unattested use to everybody"),
         "  [kp044.live-grants]",
     ]
     assert ran.stderr == (
@@ -146,16 +146,61 @@ def test_a_shown_key_as_json(cli: Cli, kms_service: "Kms") -> None:
             "open_operations": [],
         }
     ]
-    assert [(each["rule"], each["severity"]) for each in data["findings"]] == [
-        ("KP032", "info"),
-        ("KP038", "info"),
-        ("KP043", "medium"),
-        ("KP045", "high"),
+    assert [(each["policy"], each["rule"], each["severity"]) for each in data["findings"]] == [
+        ("default", "KP032", "info"),
+        ("default", "KP038", "info"),
+        ("default", "KP043", "medium"),
+        ("default", "KP045", "high"),
+        ("AWS_RAM", "KP038", "info"),
     ]
-    assert ran.json["notes"][:2] == [
-        "the key has a second policy, AWS_RAM, which allows as much as this one and is not looked at here",
+    assert ran.json["notes"] == [
         f"the same key, with a policy of its own each, is {replica}",
+        NOT_LOOKED_AT.removeprefix("nitroctl: note: ").rstrip(),
     ]
+    assert data["not_looked_at"] == ran.json["notes"][1]
+
+
+def test_a_shared_key_with_grants_is_shown_whole(cli: Cli, kms_service: "Kms") -> None:
+    other = "arn:aws:iam::444455556666:root"
+    kms_service.create(good(A, Unattested=None, Other=None))
+    kms_service.share({"Statement": [statement(Sid="Shared", Principal={"AWS": other})]})
+    grants = [kms_service.grant(f"{ROLE}-{number}", "Decrypt") for number in range(7)]
+    ran = cli("kms", "show", "--key", KEY)
+    shown = lines(ran.stdout)
+    assert shown[0] == f"{KEY}: Enabled, 2 critical findings, 2 high findings, 7 open grants"
+    told = "; ".join(f"{grant} lets {ROLE}-{number} use kms:Decrypt" for number, grant in enumerate(grants[:5]))
+    assert shown[shown.index("Findings") :] == [
+        "Findings",
+        "✗ no account's IAM policies can open the key without attestation",
+        (
+            "  critical: AWS_RAM, statement 1 (Shared): any IAM policy of account 444455556666 can use kms:Decrypt"
+            " without attestation"
+        ),
+        (
+            "  fix: name roles and management actions in place of the account, or deny all four attested actions"
+            " without attestation to everybody, as nitroctl kms generate does"
+        ),
+        "  [kp002.root-delegation]",
+        "✗ no grant that exists goes past attestation",
+        f"  critical: default: 7 grants give data without a named image: {told}; and 2 more",
+        (
+            f"  fix: revoke what nobody needs (aws kms revoke-grant --key-id {KEY} --grant-id ID), or deny"
+            " unattested use to everybody: a Deny is above every grant"
+        ),
+        "  [kp044.live-grants]",
+        "✗ no other account decides who uses the key",
+        (
+            "  high: AWS_RAM, statement 1 (Shared): account 444455556666 is not the key's (111122223333), and its IAM"
+            " policies decide who uses the key without attestation"
+        ),
+        "  fix: bind the statement to an image, or take it out; --facts FILE says which account the key is in",
+        "  [kp040.cross-account]",
+        "✗ the key has this policy and no other",
+        "  high: default: the key has a second policy, AWS_RAM, which is judged together with this one",
+        "  fix: see that what it allows is meant, or end the sharing in Resource Access Manager",
+        "  [kp045.ram-policy]",
+    ]
+    assert (ran.status, ran.stderr) == (0, NOT_LOOKED_AT)
 
 
 def test_the_policy_alone_is_a_file(cli: Cli, kms_service: "Kms", tmp_path: Path) -> None:
