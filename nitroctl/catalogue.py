@@ -2308,7 +2308,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Send the document as the NSM returned it; nitroctl attest verify --authenticity-only shows every check.",
     ),
     "explain.lifetime": _E(
-        "KMS takes no document outside the period of its certificates, which is three hours.",
+        "KMS takes no document outside the period of its certificates, which is a few hours.",
         ("the enclave keeps one document for all its calls", "the time of the call was not given: --at"),
         "Ask the NSM for a new document for each call.",
     ),
@@ -2325,10 +2325,10 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     "explain.keyless": _E(
         "The action uses no key, so that no key policy decides on it.",
         ("GenerateRandom in a key policy",),
-        "Allow it in an IAM policy of the role; conditions on registers work there as well.",
+        "Allow it in an IAM policy of the role; for GenerateRandom conditions on registers work there as well.",
     ),
     "explain.image": _E(
-        "The policy does not name the image that the document attests.",
+        "The policy does not name the image that the document attests, or not all of its registers.",
         (
             "a new version was deployed before the policy was written for it",
             "an old version still runs after its values were taken out",
@@ -2339,7 +2339,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     "explain.debug": _E(
         "An enclave in debug mode attests zeros in place of its image.",
         ("--debug-mode, or debug in the launch configuration",),
-        "Run it without debug mode; a policy that lets zeros in lets every image in.",
+        "Run it without debug mode; a policy that lets zeros in lets any image in that runs so.",
     ),
     "explain.revoked": _E(
         "The document's image was revoked, and is meant to be refused everywhere.",
@@ -2347,12 +2347,12 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Run an active version: nitroctl pcr list --status active.",
     ),
     "explain.register": _E(
-        "A register that the enclave or the instance extends itself is not what the policy asks for.",
+        "A register other than those of the image is not what the policy asks for.",
         ("what it is extended with has changed", "the policy was written for another configuration"),
         "See what extends it, or write the value that it has now into the policy.",
     ),
     "explain.role": _E(
-        "PCR3 is of the role of the parent instance when the enclave was started, and the policy asks for another's.",
+        "PCR3 is of the parent instance's role when the enclave was started, and the policy asks for another value.",
         (
             "the instance has no role, or got it later",
             "the enclave runs elsewhere, with credentials that were handed to it",
@@ -2361,7 +2361,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Run the enclave on an instance with the role; nitroctl pcr role ARN computes its PCR3.",
     ),
     "explain.instance": _E(
-        "PCR4 is of one instance, and the policy asks for another one's.",
+        "PCR4 is of one instance, and the policy asks for another value.",
         ("the instance was replaced",),
         "Bind the policy to the role (PCR3) in place of the instance.",
     ),
@@ -2391,7 +2391,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Use kms:RecipientAttestation:PCR0 to PCR31, ImageSha384, or NitroTPMPCR0 to NitroTPMPCR23.",
     ),
     "explain.principal": _E(
-        "The statement that is meant for the call does not name its caller.",
+        "The statement that comes nearest to the call does not name its caller.",
         (
             "credentials of another role than the enclave's",
             "the role was deleted and made again: a policy keeps the id of the old one",
@@ -2404,7 +2404,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Add the action to the statement that names the image.",
     ),
     "explain.resource": _E(
-        "The statement that is meant for the call is about another key, or about none.",
+        "The statement that comes nearest to the call is about another key, or about none.",
         ("Resource is the ARN of another key", "Resource is missing"),
         'Write "Resource": "*": in a key policy that is this key.',
     ),
@@ -2414,7 +2414,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Send the context with which the data was encrypted.",
     ),
     "explain.condition": _E(
-        "A condition of the statement that is meant for the call does not hold.",
+        "A condition of the statement that comes nearest to the call does not hold.",
         ("kms:ViaService, which a direct call does not have", "a VPC endpoint, an organisation, a tag"),
         "Call so that it holds, or change the condition.",
     ),
@@ -2424,9 +2424,12 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Change that Deny where it is written, if the call is meant.",
     ),
     "explain.stale-deny": _E(
-        "A Deny excepts other images than this one, and an Allow names this one: the Deny is left over.",
-        ("the Allow of a release was written by hand, beside Denies of the release before",),
-        "Write the policy again from the records: nitroctl kms generate writes both.",
+        "A Deny excepts other values of registers than this document has, which an Allow names: one may be left over.",
+        (
+            "the Allow of a release was written by hand, beside Denies of the release before",
+            "a release was taken out of the Denies on purpose, and its Allow was forgotten",
+        ),
+        "See whether the image is meant to have the key; then nitroctl kms generate writes Allows and Denies alike.",
     ),
     "explain.account": _E(
         "The caller is of another account than the key: its own account must allow the call as well.",
@@ -2435,7 +2438,10 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     ),
     "explain.iam": _E(
         "What the caller's IAM policies and the key policy's statement for the account say together does not allow it.",
-        ("no IAM policy allows the action", "the key policy has no statement for the account, on purpose"),
+        (
+            "no IAM policy allows the action, or none was given",
+            "the key policy has no statement for the account, on purpose",
+        ),
         "Name role and image in the key policy; what IAM allows goes around attestation.",
     ),
     "explain.grant": _E(
@@ -2449,7 +2455,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Write the policy from the records: nitroctl kms generate.",
     ),
     "explain.not-sent": _E(
-        "Whether the document was in the request cannot be seen in files; without one KMS refuses in the same words.",
+        "Files do not show whether the document was in the request; without it a policy that asks for one refuses.",
         ("an SDK that does not know Recipient", "another call of the program, that does not send it"),
         "See that the call has Recipient; a call that succeeded has its document in CloudTrail.",
     ),

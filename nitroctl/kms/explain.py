@@ -145,21 +145,26 @@ def _of_policies(decision: Decision, policies: Policies, origin: Origin) -> Iter
     if request.action in actions.KEYLESS and decision.way is not Way.DENY:
         yield _keyless(request)
         return
+    # What is open of an Allow is not why it is refused where it is refused whatever that comes to.
+    shut = decision.way is Way.NOTHING
     allows = [
         each
         for each in decision.statements
-        if each.policy.kind is Kind.KEY and each.statement.effect is Effect.ALLOW and each.truth is Truth.YES
+        if each.policy.kind is Kind.KEY
+        and each.statement.effect is Effect.ALLOW
+        and (each.truth is Truth.YES or (shut and each.truth is Truth.OPEN))
     ]
-    direct = [each for each in allows if each.named.direct is Truth.YES]
+    direct = [each for each in allows if each.named.direct is Truth.YES or (shut and each.named.direct is Truth.OPEN)]
     delegating = [each for each in allows if each.named.direct is Truth.NO]
-    meant = None if direct or _may_let_in(decision) else explain_statements.nearest(decision)
+    open_ = not shut and _may_let_in(decision)
+    meant = None if direct or open_ else explain_statements.nearest(decision)
     if meant is not None and delegating and not any(is_attestation(met) for met in meant.conditions):
         meant = None  # the account's IAM policies were meant to decide
     allowed = [] if meant is None else list(explain_statements.reasons(meant, request, origin))
     denied = [
         reason
         for each in (decision.deciding if decision.way is Way.DENY else ())
-        for reason in explain_denies.reasons(each, direct[0] if direct else None, request, origin)
+        for reason in explain_denies.reasons(each, direct, request, origin)
     ]
     # Of a Deny and an Allow that miss the same registers the Allow says which image was meant.
     yield from (each for each in denied if not any(_same(each, other) for other in allowed))
@@ -167,7 +172,7 @@ def _of_policies(decision: Decision, policies: Policies, origin: Origin) -> Iter
     yield from denied
     if decision.way is Way.DENY:
         return
-    yield from _other_ways(decision, policies, direct, delegating, deciding=meant is None and not _may_let_in(decision))
+    yield from _other_ways(decision, policies, direct, delegating, deciding=meant is None and not open_)
 
 
 def _may_let_in(decision: Decision) -> bool:
@@ -180,7 +185,8 @@ def _may_let_in(decision: Decision) -> bool:
 
 def _keyless(request: Request) -> Reason:
     said = f"{request.action} uses no key, so no key policy allows it: only an IAM policy of the caller can"
-    do = f"allow {request.action} in an IAM policy of the role; conditions on registers work there as well"
+    attested = "; conditions on registers work there as well" if request.action in actions.ATTESTED else ""
+    do = f"allow {request.action} in an IAM policy of the role{attested}"
     return Reason(id="explain.keyless", bearing=Bearing.DECIDES, said=said, do=do)
 
 
@@ -199,9 +205,10 @@ def _other_ways(
     identity = [each for each in decision.statements if each.policy.kind is Kind.IDENTITY]
     allowing = [each for each in identity if each.statement.effect is Effect.ALLOW and each.truth is Truth.YES]
     if direct and owner and owner != request.caller.account and policies.identity is not None:
+        lets = "lets" if direct[0].truth is Truth.YES else "may let"
         said = (
-            f"the key is of the account {owner} and the caller of {request.caller.account}: {label(direct[0])} lets it"
-            " in, and none of the caller's IAM policies allows it as well"
+            f"the key is of the account {owner} and the caller of {request.caller.account}: {label(direct[0])} {lets}"
+            " it in, and none of the caller's IAM policies allows it as well"
         )
         do = f"allow {request.action} on the key in an IAM policy of the caller"
         yield Reason(id="explain.account", bearing=bearing, said=said, do=do, statements=(direct[0],))
@@ -215,7 +222,8 @@ def _other_ways(
             statements=(delegating[0],),
         )
     elif delegating and not allowing:
-        said = f"{label(delegating[0])} lets the account's IAM policies decide, and none that was given allows it"
+        lets = "lets" if delegating[0].truth is Truth.YES else "may let"
+        said = f"{label(delegating[0])} {lets} the account's IAM policies decide, and none that was given allows it"
         do = f"allow {request.action} in a statement of the key policy that names the image; IAM would go around it"
         yield Reason(id="explain.iam", bearing=bearing, said=said, do=do, statements=(delegating[0],))
     elif allowing and not direct and not delegating:

@@ -1,7 +1,8 @@
 """Why an explicit Deny matches a call: one that is meant to, one left over from an earlier release, one that is broken.
 
-A Deny that excepts images matches an image that is in none of its values. When an Allow names that image all the same,
-the Deny is from before it. Source: KMS Developer Guide, "Policy evaluation logic"; kms generate's own shape.
+A Deny that excepts images matches an image that is in none of its values. When an Allow names that very image all the
+same, one of the two is likely from another release; an Allow that names no image says nothing of the kind. Source: KMS
+Developer Guide, "Policy evaluation logic"; kms generate's own shape.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,18 +11,19 @@ from nitroctl import pcr
 from nitroctl.kms.authorize import Met, Traced
 from nitroctl.kms.document import Kind
 from nitroctl.kms.explain_reason import Bearing, Difference, Reason
-from nitroctl.kms.explain_registers import Origin, listed, standing
+from nitroctl.kms.explain_registers import IMAGE, Origin, debug, listed, standing
 from nitroctl.kms.explain_registers import reasons as register_reasons
-from nitroctl.kms.explain_statements import ATTEST_OTHER, differing, shown, unattested
+from nitroctl.kms.explain_statements import ATTEST_OTHER, EQUALS, differing, shown, unattested
 from nitroctl.kms.letters import folded
 from nitroctl.kms.operators import Presence, name
-from nitroctl.kms.request import Platform, Request, register
+from nitroctl.kms.request import Attested, Platform, Request, register
 from nitroctl.kms.trace import is_attestation, label
+from nitroctl.kms.truth import Truth
 from nitroctl.records import Status
 
 
-def reasons(deny: Traced, allow: Traced | None, request: Request, origin: Origin) -> Iterator[Reason]:
-    """Yield why ``deny`` matches. ``allow``: a statement of the key's policy that lets the same call in, if any."""
+def reasons(deny: Traced, allows: Sequence[Traced], request: Request, origin: Origin) -> Iterator[Reason]:
+    """Yield why ``deny`` matches. ``allows``: the statements of the key's policy that let the same call in."""
     if request.attested is None:
         return
     conditions = [met for met in deny.conditions if folded(met.condition.key).startswith("kms:recipientattestation")]
@@ -37,14 +39,35 @@ def reasons(deny: Traced, allow: Traced | None, request: Request, origin: Origin
     differences = differing(deny, request, origin)
     if absent is not None:
         yield _absent(deny, absent, request)
-    elif differences and allow is not None:
-        yield _stale(deny, allow, differences, request, origin)
+    elif naming := _naming(allows, differences, request.attested, origin):
+        yield _stale(deny, naming, differences, request, origin)
     elif differences:
         yield from register_reasons(differences, (deny,), request.attested, origin)
     elif any(name(met.condition.operator) != "Null" for met in conditions):
         yield _named(deny, request, origin)
     else:
         yield _plain(deny, request)
+
+
+def _naming(
+    allows: Sequence[Traced], differences: Sequence[Difference], attested: Attested, origin: Origin
+) -> Traced | None:
+    """Return an Allow that names the values because of which a Deny matches, or the image that has them.
+
+    None as well for what no Allow should name: zeros, and an image that was revoked.
+    """
+    recorded = standing(attested, origin.ledger)
+    if not differences or debug(attested) or (recorded and recorded[0].status is Status.REVOKED):
+        return None
+    image = IMAGE[attested.platform]
+    wanted = {each.index for each in differences}
+    for allow in allows:
+        asked = (met.condition for met in allow.conditions if met.truth is Truth.YES)
+        places = {register(each.key) for each in asked if name(each.operator) in EQUALS}
+        named = {place[1] for place in places if place is not None and place[0] is attested.platform}
+        if wanted <= (named | set(image) if named & set(image) else named):
+            return allow
+    return None
 
 
 def _reason(reason_id: str, deny: Traced, said: str, do: str, registers: Sequence[Difference] = ()) -> Reason:
@@ -76,7 +99,8 @@ def _stale(deny: Traced, allow: Traced, differences: Sequence[Difference], reque
     names = listed(each.name for each in differences)
     said = f"{label(deny)} seems left over: by {names} it denies {but}, and {label(allow)} lets {image} in"
     do = (
-        "write the policy again from the records (nitroctl kms generate), which writes such Denies anew, or take it out"
+        "if the image is meant to have the key, write the policy again from the records (nitroctl kms generate), which"
+        " writes such Denies anew"
     )
     return _reason("explain.stale-deny", deny, said, do, differences)
 

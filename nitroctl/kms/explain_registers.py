@@ -313,7 +313,7 @@ def _instance(each: Difference, origin: Origin) -> tuple[str, str, str]:
     has = f"that of {here}, where the document was made" if known else "not that of the instance in the module id"
     if not here:  # the module id does not say whose it is
         has = "of another instance"
-    said = f"PCR4, the parent's instance id, is {has}, and the policy asks for another instance's"
+    said = f"PCR4, the parent's instance id, is {has}, and the policy asks for another value"
     do = "bind the policy to the role (PCR3) in place of the instance, which every replacement changes"
     return "explain.instance", said, do
 

@@ -27,7 +27,7 @@ from nitroctl.kms.truth import Truth
 _ATTESTATION: Final = "kms:recipientattestation"
 _CONTEXT: Final = "kms:encryptioncontext"
 #: Operators under which a value is one that a register may have.
-_EQUALS: Final = ("StringEquals", "StringEqualsIgnoreCase", "StringLike")
+EQUALS: Final = ("StringEquals", "StringEqualsIgnoreCase", "StringLike")
 #: How far a statement is from the call, by what does not fit.
 _FAR: Final = {"action": 6, "resource": 3, "principal": 2, "image": 3, "register": 1, "condition": 1}
 _UNATTESTED: Final = 4
@@ -197,7 +197,7 @@ def _fault(traced: Traced, met: Met, place: tuple[Platform, int] | None, platfor
         said = f"{label(traced)} asks for registers of {wanted[place[0]]}, and the document is of {wanted[platform]}"
         return _reason("explain.platform", traced, said, ATTEST_OTHER)
     pattern = name(condition.operator) == "StringLike" and any(set("*?") & set(each) for each in condition.values)
-    if pattern or name(condition.operator) not in _EQUALS or negated(condition.operator):
+    if pattern or name(condition.operator) not in EQUALS or negated(condition.operator):
         return _condition(traced, met)
     values = [each for each in condition.values if _is_register(each)]
     if not values:

@@ -445,7 +445,7 @@ def test_what_may_be_zero_because_of_debug_mode_is_not_told_as_the_images_or_the
             "explain.instance",
             (
                 f"PCR4, the parent's instance id, is that of {documents.INSTANCE}, where the document was made, and the"
-                " policy asks for another instance's"
+                " policy asks for another value"
             ),
         ),
         ({8: pcr.ZERO}, {}, "explain.signer", "PCR8 is zero: the image is not signed"),
@@ -544,7 +544,7 @@ def test_an_instance_that_the_module_id_does_not_name_is_not_named(module: str |
     found = explain(presented, request, Policies(key=(policy(asked),), identity=()), Ledger())
     whose = "not that of the instance in the module id" if module is None else "of another instance"
     assert found.reasons[0].said == (
-        f"PCR4, the parent's instance id, is {whose}, and the policy asks for another instance's"
+        f"PCR4, the parent's instance id, is {whose}, and the policy asks for another value"
     )
 
 
@@ -731,9 +731,14 @@ def test_a_statement_for_services_is_not_what_an_attested_call_was_meant_to_go_b
     assert why(service, ONE, cbor=document("3")).reasons[0].statements[0].statement.sid == "One"
 
 
-def test_random_numbers_are_not_the_key_policys_to_give() -> None:
-    found = why(action="kms:GenerateRandom")
+@pytest.mark.parametrize(
+    ("action", "also"),
+    [("kms:GenerateRandom", "; conditions on registers work there as well"), ("kms:ListKeys", "")],
+)
+def test_what_uses_no_key_is_not_the_key_policys_to_give(action: str, also: str) -> None:
+    found = why(action=action)
     assert (found.error, decisive(found)) == ("AccessDeniedException", ["explain.keyless"])
+    assert found.reasons[0].do == f"allow {action} in an IAM policy of the role{also}"
 
 
 def test_a_policy_without_an_allow() -> None:
@@ -852,6 +857,70 @@ def test_a_deny_that_is_left_over_names_its_registers_also_without_records() -> 
     assert [each.name for each in found.reasons[0].registers] == ["PCR0"]
 
 
+GENERATE = (
+    "if the image is meant to have the key, write the policy again from the records (nitroctl kms generate), which"
+    " writes such Denies anew"
+)
+
+
+def test_nobody_is_told_to_take_a_deny_out() -> None:
+    assert why(ONE, TWO, deny_all_but("2")).reasons[0].do == GENERATE
+
+
+def by(index: int, value: bytes) -> dict[str, Any]:
+    condition = {"StringNotEqualsIgnoreCase": {f"{explained.PREFIX}PCR{index}": value.hex()}}
+    return statement("Deny", Sid="Only", Principal="*", Condition=condition)
+
+
+@pytest.mark.parametrize(
+    ("allowed", "deny", "seed", "reasons"),
+    [
+        # The Allow names no image: the Deny is the gate, and does its work.
+        (statement(Sid="Any"), deny_all_but("2"), "3", ["explain.image"]),
+        (statement(Sid="Any", Condition={"Null": {PCR0: "false"}}), deny_all_but("2"), "3", ["explain.image"]),
+        (
+            statement(Sid="Any", Condition={"StringNotEquals": {PCR0: "0" * 96}}),
+            deny_all_but("2"),
+            "3",
+            ["explain.image"],
+        ),
+        # It names the image, and the Deny goes by something else.
+        (ONE, by(5, b"x" * 48), "1", ["explain.register"]),
+        (allow("1", "One", {4: pcr.for_instance(documents.INSTANCE)}), by(16, b"x" * 48), "1", ["explain.absent"]),
+        # It names what the Deny goes by.
+        (ONE, by(8, b"x" * 48), "1", ["explain.stale-deny"]),
+        (ONE, by(1, b"x" * 48), "1", ["explain.stale-deny"]),
+        (statement(Sid="Any"), by(8, b"x" * 48), "1", ["explain.signer"]),
+        # What an Allow should not have named.
+        (allow("0.8", "Gone"), deny_all_but("2"), "0.8", ["explain.revoked"]),
+    ],
+    ids=[
+        "no image",
+        "any image",
+        "all images but one",
+        "another register",
+        "a register that is not there",
+        "the signer",
+        "the image by another register",
+        "a signer and no image",
+        "revoked",
+    ],
+)
+def test_a_deny_is_left_over_only_where_an_allow_names_what_it_denies(
+    allowed: dict[str, Any], deny: dict[str, Any], seed: str, reasons: list[str]
+) -> None:
+    found = why(allowed, deny, cbor=document(seed))
+    assert found.verdict is Verdict.DENIED
+    assert decisive(found) == reasons
+    assert "left over" in found.sentence if reasons == ["explain.stale-deny"] else "left over" not in found.sentence
+
+
+def test_a_deny_of_zeros_that_an_allow_names_is_told_as_debug_mode() -> None:
+    zeros = dict.fromkeys((0, 1, 2, 8), pcr.ZERO)
+    found = why(allow("1", "Zeros", {0: pcr.ZERO, 8: pcr.ZERO}), deny_all_but("2"), cbor=document("1", zeros))
+    assert decisive(found) == ["explain.debug"]
+
+
 # Other ways -------------------------------------------------------------------------------------------------------
 
 
@@ -904,6 +973,29 @@ def test_a_caller_of_another_account_needs_its_own_accounts_leave() -> None:
         (
             f"the key is of the account 111122223333 and the caller of {OTHER}: One (policy.json line 1) lets it in,"
             " and none of the caller's IAM policies allows it as well"
+        ),
+    )
+
+
+def test_of_what_is_refused_whatever_is_open_the_reason_decides() -> None:
+    who = f"arn:aws:iam::{OTHER}:role/x"
+    open_ = statement(Sid="Maybe", Principal="*", Condition={"Null": {PCR0: []}})
+    found = why(statement(), open_, who=who)
+    assert (found.verdict, decisive(found)) == (Verdict.DENIED, ["explain.account"])
+    assert found.reasons[0].said == (
+        f"the key is of the account 111122223333 and the caller of {OTHER}: Maybe (policy.json line 1) may let it in,"
+        " and none of the caller's IAM policies allows it as well"
+    )
+
+
+def test_of_what_the_account_may_decide_its_policies_are_the_reason() -> None:
+    root = ROOT_STATEMENT | {"Condition": {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}}
+    found = why(root)
+    assert (found.verdict, first(found)) == (
+        Verdict.DENIED,
+        (
+            "explain.iam",
+            "Root (policy.json line 1) may let the account's IAM policies decide, and none that was given allows it",
         ),
     )
 
