@@ -283,13 +283,20 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     ),
     "aws.access-denied": _E(
         "AWS knows the caller and does not allow the call.",
-        ("the action is missing in the caller's IAM policy", "the key's policy does not name the caller"),
+        (
+            "the action is missing in the caller's IAM policy",
+            "of a call to KMS: the key's policy does not name the caller, or denies it",
+            "a policy of the organisation, a permissions boundary or a VPC endpoint's policy takes it away",
+        ),
         "Allow the caller the action that the message names; the request id finds the call in CloudTrail.",
     ),
     "aws.throttled": _E(
         "AWS asked for fewer requests, also after nitroctl had waited and tried again.",
-        ("many callers of KMS in the account and region",),
-        "Wait and repeat; ask for a higher KMS quota when it happens often.",
+        (
+            "many callers of the service that the message names, in the account and Region",
+            "another kms trail --lookup: CloudTrail answers two LookupEvents a second",
+        ),
+        "Wait and repeat; of KMS ask for a higher quota when it happens often.",
     ),
     "aws.not-found": _E(
         "KMS knows no such key, alias or policy in that account and region.",
@@ -327,13 +334,21 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     ),
     "aws.refused": _E(
         "AWS answered with an error; its own code and message stand in the text.",
-        ("an operation that this kind of key does not have", "a fault of the service"),
+        (
+            "of a call to KMS: an operation that this kind of key does not have",
+            "a fault of the service",
+        ),
         "Act on AWS's own code; the request id finds the call in CloudTrail and helps AWS support.",
     ),
     "aws.unreachable": _E(
-        "The AWS endpoint did not answer, also after nitroctl had tried again.",
-        ("no way to the network", "a proxy or VPC endpoint in between", "a wrong AWS_ENDPOINT_URL_KMS"),
-        "Check the way to kms.<region>.amazonaws.com on port 443 from this machine.",
+        "The endpoint of the service that the message names (KMS, STS, CloudTrail) did not answer, also after nitroctl"
+        " had tried again.",
+        (
+            "no way to the network",
+            "a proxy in between, or a VPC without an endpoint for that service: one for KMS is none for STS",
+            "a wrong AWS_ENDPOINT_URL, or AWS_ENDPOINT_URL_KMS, …_STS or …_CLOUDTRAIL",
+        ),
+        "Check the way to <service>.<region>.amazonaws.com on port 443 from this machine.",
     ),
     "aws.configuration": _E(
         "boto3 cannot make a client of the AWS settings in the environment and in ~/.aws.",
@@ -341,14 +356,18 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "aws configure list shows which settings are in force and where they come from.",
     ),
     "aws.nonsense": _E(
-        "What answered is not AWS KMS, or not as its interface says.",
-        ("a wrong AWS_ENDPOINT_URL_KMS", "a proxy that answers in AWS's place"),
-        "Look at what the endpoint is.",
+        "What answered is not the AWS service that the message names, or not as its interface says.",
+        (
+            "a wrong AWS_ENDPOINT_URL, or AWS_ENDPOINT_URL_KMS, …_STS or …_CLOUDTRAIL",
+            "a proxy that answers in AWS's place",
+        ),
+        "Look at those variables, at HTTPS_PROXY, and at endpoint_url in ~/.aws/config.",
     ),
     "aws.library": _E(
         "boto3, by which AWS is called, is not installed; everything offline works without it.",
         ("an installation for offline use",),
-        "Install boto3 beside nitroctl, or sign with a key in a file.",
+        "Install boto3 beside nitroctl; or work on files: sign with a key in a file, judge policies and events that the"
+        " AWS CLI printed.",
     ),
     "eif.header": _E(
         "The file is shorter than the 548 bytes of a file header.",
