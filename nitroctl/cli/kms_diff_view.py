@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from nitroctl.kms.canonical import Canonical, Change, Difference, Kind, Part
 from nitroctl.render.view import Block, Diff
 
+#: Columns that a member has for its name and a value, on whatever terminal.
+_WIDTH = 80
 _MARKS = {Kind.ADDED: "+", Kind.REMOVED: "-", Kind.CHANGED: " "}
 
 
@@ -49,10 +51,16 @@ def _change(change: Change) -> Iterator[str]:
 
 
 def _part(part: Part, indent: str) -> Iterator[str]:
-    name = "/".join(part.path)
-    for mark, values in (("-", part.removed), ("+", part.added)):
-        for value in values:
-            yield f"{mark} {indent}{_line(name)}: {_line(value)}"
+    """Yield a member's values on its line each, or below it where one is long: a register must not be broken up."""
+    name = _line("/".join(part.path))
+    values = [(mark, _line(each)) for mark, listed in (("-", part.removed), ("+", part.added)) for each in listed]
+    lines = [f"{mark} {indent}{name}: {value}" for mark, value in values]
+    if all(len(line) <= _WIDTH for line in lines):
+        yield from lines
+        return
+    marks = {mark for mark, _ in values}
+    yield f"{marks.pop() if len(marks) == 1 else ' '} {indent}{name}:"
+    yield from (f"{mark} {indent}    {value}" for mark, value in values)
 
 
 def _line(text: str) -> str:

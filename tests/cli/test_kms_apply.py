@@ -30,9 +30,9 @@ NAME = "111122223333.eu-west-1.1234abcd-12ab-34cd-56ef-1234567890ab"
 SHOWN = (
     f"{KEY}, from policy.json: 2 statements changed\n"
     "  statement Use: changed\n"
-    f"+     Condition/StringEqualsIgnoreCase/{PCR0}: {B}\n"
+    f"+     Condition/StringEqualsIgnoreCase/{PCR0}:\n+         {B}\n"
     "  statement Other: changed\n"
-    f"+     Condition/StringNotEqualsIgnoreCase/{PCR0}: {B}\n"
+    f"+     Condition/StringNotEqualsIgnoreCase/{PCR0}:\n+         {B}\n"
 )
 
 
@@ -202,7 +202,7 @@ def test_a_policy_with_a_way_around_is_refused(cli: Cli, kms_service: "Kms") -> 
         "-     Action: kms:GenerateDataKey\n"
         "-     Action: kms:GenerateDataKeyPair\n"
         "-     Resource: *\n"
-        f"-     Condition/StringNotEqualsIgnoreCase/{PCR0}: {A}\n"
+        f"-     Condition/StringNotEqualsIgnoreCase/{PCR0}:\n-         {A}\n"
         "✗ no grant that exists goes past attestation\n"
         f"  critical: the grant {grant} lets {ROLE} use kms:Decrypt without a named image\n"
         f"  fix: aws kms revoke-grant --key-id {KEY} --grant-id {grant}, or deny unattested use to everybody; "
@@ -228,11 +228,9 @@ def test_the_second_policy_is_judged_together_with_the_new_one(cli: Cli, kms_ser
     assert ran.stdout == (
         f"{KEY}: would be written from policy.json: 2 statements changed\n"
         "  statement Use: changed\n"
-        f"-     Condition/StringEqualsIgnoreCase/{PCR0}: {A}\n"
-        f"+     Condition/StringEqualsIgnoreCase/{PCR0}: {B}\n"
+        f"      Condition/StringEqualsIgnoreCase/{PCR0}:\n-         {A}\n+         {B}\n"
         "  statement Other: changed\n"
-        f"-     Condition/StringNotEqualsIgnoreCase/{PCR0}: {A}\n"
-        f"+     Condition/StringNotEqualsIgnoreCase/{PCR0}: {B}\n"
+        f"      Condition/StringNotEqualsIgnoreCase/{PCR0}:\n-         {A}\n+         {B}\n"
         "! the key has this policy and no other\n"
         "  high: default: the key has a second policy, AWS_RAM, which is judged together with this one\n"
         "  fix: see that what it allows is meant, or end the sharing in Resource Access Manager\n"
