@@ -8,7 +8,7 @@ gives the same answer, because the answer depends on nothing but
 - numbers and times: whether it is below, at or above each bound of the policy;
 - addresses: which of the networks contain it, and these are nested or apart;
 - a key with several values: for which conditions one value is a witness or a counterexample; as many values as there
-  are conditions are enough for any combination;
+  are conditions are enough for any combination, and keys that are documented to have one value have one;
 - registers: 48 bytes, which a request has in lower case; zero, a recorded or named value, or another;
 - and for every key, that it is absent or empty.
 
@@ -28,6 +28,7 @@ from typing import Final
 from nitroctl import pcr
 from nitroctl.kms import operators, patterns
 from nitroctl.kms.classes_budget import Budget
+from nitroctl.kms.classes_keys import several, single
 from nitroctl.kms.classes_text import Language, arn_languages, exactly, language, spelling, witnesses
 from nitroctl.kms.document import Condition, PolicyDocument
 from nitroctl.kms.letters import folded
@@ -38,22 +39,6 @@ from nitroctl.kms.request import Attested, Platform, register
 #: The one variable behind the two keys of the time of a call.
 TIME: Final = "time"
 TIMES: Final = ("aws:currenttime", "aws:epochtime")
-CONTEXT: Final = "kms:encryptioncontext:"
-CONTEXT_KEYS: Final = "kms:encryptioncontextkeys"
-OPERATIONS: Final = "kms:grantoperations"
-#: Keys that have several values, whatever the operator.
-_SEVERAL: Final = frozenset(
-    {
-        CONTEXT_KEYS,
-        OPERATIONS,
-        "aws:calledvia",
-        "aws:principalorgpaths",
-        "aws:principalservicenameslist",
-        "aws:sourceorgpaths",
-        "aws:tagkeys",
-        "kms:resourcealiases",
-    }
-)
 #: Registers that every document of an enclave has.
 ALWAYS: Final = (0, 1, 2)
 _HEX: Final = "0123456789abcdef"
@@ -204,18 +189,20 @@ def domain(  # noqa: PLR0913, PLR0917  (what the values are of, and which to hav
     sets = {(each.condition.operator.set_operator, id(each)) for each in atoms if each.condition.operator.set_operator}
     incomplete = _mixed(atoms, kinds if len(kinds) < 2 else set()) or unclear(atoms)  # noqa: PLR2004  (two kinds)
     choices = [Choice(present(text)) for text in singles]
-    if sets or variable in _SEVERAL:
-        most = len(sets) + len(more)
-        several = itertools.islice(
+    if several(variable) or (sets and not single(variable)):
+        # One value alone does not show what an operator for one value makes of more.
+        plain = any(each.family not in ("", "none") and not each.condition.operator.set_operator for each in atoms)
+        most = max(len(sets) + len(more), 2 if plain else 0)
+        groups = itertools.islice(
             itertools.chain.from_iterable(
                 itertools.combinations([text for text in singles if text], size) for size in range(2, most + 1)
             ),
             _SETS + 1,
         )
-        groups = list(several)
-        if len(groups) > _SETS:
+        listed = list(groups)
+        if len(listed) > _SETS:
             incomplete = incomplete or f"{variable}, whose values can be combined in too many ways"
-        choices += [Choice(present(*group)) for group in groups[:_SETS]]
+        choices += [Choice(present(*group)) for group in listed[:_SETS]]
     return Domain((*choices, Choice(ABSENT)), incomplete)
 
 

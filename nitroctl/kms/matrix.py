@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 
 from nitroctl.kms import actions
 from nitroctl.kms.authorize import Policies, Verdict, decide
-from nitroctl.kms.classes import CONTEXT
 from nitroctl.kms.classes_budget import Budget
 from nitroctl.kms.classes_callers import CallerClass
+from nitroctl.kms.classes_keys import CONTEXT
 from nitroctl.kms.everything import everything
 from nitroctl.kms.key_policy import Effect
 from nitroctl.kms.matrix_columns import Column, columns

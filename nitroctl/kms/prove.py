@@ -28,8 +28,8 @@ from typing import TYPE_CHECKING, Final
 
 from nitroctl.kms import caller as callers
 from nitroctl.kms.authorize import Policies, Verdict, decide
-from nitroctl.kms.classes import OPERATIONS
 from nitroctl.kms.classes_budget import Budget, Exhausted
+from nitroctl.kms.classes_keys import OPERATIONS
 from nitroctl.kms.grants import Grant
 from nitroctl.kms.prove_answer import Bypass, Kind, Opening, Proof, Property, Then
 from nitroctl.kms.prove_forbidden import Forbidden, named_registers, unnamed, unrecorded

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from nitroctl.errors import UsageError
 from nitroctl.kms import caller as callers
-from nitroctl.kms.classes import OPERATIONS, Choice
+from nitroctl.kms.classes import Choice
+from nitroctl.kms.classes_keys import OPERATIONS
 
 if TYPE_CHECKING:
     from nitroctl.kms.prove import Property

@@ -14,8 +14,6 @@ from nitroctl import pcr
 from nitroctl.kms import actions, patterns
 from nitroctl.kms.classes import (
     ALWAYS,
-    CONTEXT,
-    CONTEXT_KEYS,
     TIME,
     TIMES,
     Atom,
@@ -28,6 +26,7 @@ from nitroctl.kms.classes import (
 )
 from nitroctl.kms.classes_budget import Budget
 from nitroctl.kms.classes_callers import FROM_CALLER, CallerClass, foreign_arns
+from nitroctl.kms.classes_keys import CONTEXT, CONTEXT_KEYS
 from nitroctl.kms.letters import folded
 from nitroctl.kms.operators import ABSENT, Actual, Presence, present
 from nitroctl.kms.patterns import Unresolved

@@ -24,9 +24,9 @@ from typing import Final, Protocol
 from nitroctl.kms import actions, classes_callers, operators
 from nitroctl.kms import caller as callers
 from nitroctl.kms.authorize import Decision, Policies, Verdict, about_action, decide
-from nitroctl.kms.classes import CONTEXT, CONTEXT_KEYS
 from nitroctl.kms.classes_budget import Budget
 from nitroctl.kms.classes_callers import FROM_CALLER, CallerClass
+from nitroctl.kms.classes_keys import CONTEXT, CONTEXT_KEYS
 from nitroctl.kms.document import Principal
 from nitroctl.kms.everything import everything
 from nitroctl.kms.grants import Grant

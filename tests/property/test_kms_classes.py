@@ -16,6 +16,8 @@ from nitroctl.kms.patterns import Unresolved
 from tests.kms_requests import policy
 
 TEXTS: Final = ["".join(letters) for length in range(5) for letters in itertools.product("abAc:", repeat=length)]
+#: Of which nobody says how many values it has.
+KEY: Final = "a:b"
 ATOMS: Final = st.sampled_from(["", "", "", "ForAllValues:", "ForAnyValue:"])
 shapes = st.text("ab*?A:", max_size=5)
 
@@ -54,11 +56,9 @@ def answered(atoms: list[Atom], choice: Choice) -> tuple[str, ...]:
     return tuple(judged(each, choice, lambda _: Unresolved.UNKNOWN).truth.value for each in atoms)
 
 
-def conditions(written: list[tuple[str, list[str]]]) -> list[Atom]:
+def conditions(written: list[tuple[str, list[str]]], key: str = "aws:PrincipalTag/t") -> list[Atom]:
     document = policy()
-    return [
-        atom(document, Condition(operator(name), "aws:PrincipalTag/t", tuple(values), 1)) for name, values in written
-    ]
+    return [atom(document, Condition(operator(name), key, tuple(values), 1)) for name, values in written]
 
 
 def stand_for(atoms: list[Atom], values: list[str]) -> None:
@@ -153,7 +153,17 @@ def test_instants_are_in_order_and_each_once() -> None:
 def test_several_values(written: list[tuple[str, list[str]]], values: list[str]) -> None:
     several = [(f"ForAnyValue:{name.partition(':')[2] or name}", found) for name, found in written]
     several += [(f"ForAllValues:{name.partition(':')[2] or name}", found) for name, found in written]
-    atoms = conditions(several)
-    found = domain("aws:principaltag/t", atoms, lambda _: Unresolved.UNKNOWN, Budget(10**8))
+    atoms = conditions(several, KEY)
+    found = domain(KEY, atoms, lambda _: Unresolved.UNKNOWN, Budget(10**8))
     if not found.incomplete:
         assert answered(atoms, Choice(present(*values))) in {answered(atoms, each) for each in found.choices}
+
+
+@given(st.lists(strings, min_size=1, max_size=2), st.sampled_from(["aws:SourceVpce", "kms:EncryptionContext:a"]))
+def test_a_key_that_has_one_value_has_one(written: list[tuple[str, list[str]]], key: str) -> None:
+    atoms = conditions(written, key)
+    found = domain(key.lower(), atoms, lambda _: Unresolved.UNKNOWN, Budget(10**8))
+    assert all(len(each.actual.values) <= 1 for each in found.choices)
+    assert {answered(atoms, Choice(present(text))) for text in TEXTS} <= {
+        answered(atoms, each) for each in found.choices
+    }

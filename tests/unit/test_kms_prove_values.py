@@ -334,6 +334,41 @@ def test_what_no_command_line_can_carry_has_no_command(text: str) -> None:
     assert again({"StringEquals": {TAG: text}}) == ""
 
 
+# One value, or several --------------------------------------------------------------------------------------------
+
+
+def between(key: str) -> Any:
+    """Return the proof of an Allow for a value among others, and a Deny of that value without others."""
+    allowed = statement(Principal="*", Condition={"ForAnyValue:StringEquals": {key: "one"}})
+    return proved(allowed, denied(**{"ForAllValues:StringEquals": {key: "one"}}))
+
+
+@pytest.mark.parametrize(
+    "key", ["aws:SourceVpce", "aws:PrincipalTag/team", "kms:EncryptionContext:app", "AWS:SOURCEIP", "kms:RequestAlias"]
+)
+def test_a_request_has_one_value_of_a_key_that_is_documented_to_have_one(key: str) -> None:
+    assert between(key).holds is Truth.YES
+
+
+@pytest.mark.parametrize("key", ["aws:PrincipalOrgPaths", "aws:VpceOrgPaths", "kms:ResourceAliases", "a:b"])
+def test_of_any_other_key_a_request_may_have_several(key: str) -> None:
+    found = between(key)
+    assert found.holds is Truth.NO
+    assert found.bypass is not None
+    values = found.bypass.request.actual(key).values
+    assert "one" in values
+    assert len(values) == 2
+
+
+def test_what_an_operator_for_one_value_makes_of_several_is_no_proof() -> None:
+    def asked(key: str) -> Truth:
+        allowed = statement(Principal="*", Condition={"ForAnyValue:StringEquals": {key: "one"}})
+        return proved(allowed, denied(StringEquals={key: "one"})).holds
+
+    assert asked("aws:SourceVpce") is Truth.YES
+    assert (asked("a:b"), asked("aws:PrincipalOrgPaths")) == (Truth.OPEN, Truth.OPEN)
+
+
 # Lists of several registers -----------------------------------------------------------------------------------------
 
 
