@@ -2,7 +2,7 @@
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from nitroctl.checks import Outcome as Found
 from nitroctl.checks import Report
@@ -11,7 +11,7 @@ from nitroctl.cli.kms_apply_run import DONE, TOUCHED, Outcome, Run, Target
 from nitroctl.errors import NitroctlError
 from nitroctl.kms import canonical
 from nitroctl.render.result import Result
-from nitroctl.render.view import Block, Checks, Fields, Headline
+from nitroctl.render.view import Block, Checks, Fields, Headline, Lines
 
 if TYPE_CHECKING:
     from nitroctl.cli.kms_apply_options import Options
@@ -94,7 +94,7 @@ def _blocks(target: Target, options: "Options") -> list[Block]:
         case Outcome.NOT_REACHED:
             return [Headline(f"{arn}: not written any more, it has the policy it had", Found.FAIL)]
     headline, outcome = _written(target, counted, options)
-    return [Headline(headline, outcome), *_instead(target), _fields(target, options)]
+    return [Headline(headline, outcome), *_instead(target), _kept(target), _ways(target, options)]
 
 
 def _written(target: Target, counted: str, options: "Options") -> tuple[str, Found]:
@@ -125,22 +125,33 @@ def _instead(target: Target) -> list[Block]:
     return [Headline(what), *kms_diff_view.blocks(difference)]
 
 
-def _fields(target: Target, options: "Options") -> Fields:
+#: As wide as the labels of :func:`_kept` and the space behind them.
+_LABEL: Final = "policy before  "
+
+
+def _kept(target: Target) -> Fields:
     plan = target.plan
-    rows = [
-        ("from", target.source),
-        ("policy before", canonical.digest(plan.before)),
-        ("policy wanted", canonical.digest(plan.after)),
-        ("kept in", target.backup),
-    ]
+    return Fields(
+        [
+            ("from", target.source),
+            ("policy before", canonical.digest(plan.before)),
+            ("policy wanted", canonical.digest(plan.after)),
+            ("kept in", target.backup),
+        ]
+    )
+
+
+def _ways(target: Target, options: "Options") -> Lines:
+    """Return the commands that come next: never wrapped, so that they can be pasted."""
+    arn = target.plan.live.arn
     if target.outcome is Outcome.OVERWRITTEN:
-        rows.append(
-            ("look first", f"another writer, or KMS keeps it otherwise: nitroctl kms show --key {plan.live.arn}")
-        )
-        rows.append(("to go back", f"{options.undo(plan.live.arn)} --from {target.backup}"))
+        rows = [
+            ("look first", f"another writer, or KMS keeps it otherwise: nitroctl kms show --key {arn}"),
+            ("to go back", f"{options.undo(arn)} --from {shlex.quote(target.backup)}"),
+        ]
     else:
-        rows.append(("to go back", options.undo(plan.live.arn)))
+        rows = [("to go back", options.undo(arn))]
     if target.outcome not in DONE:
         look = f"diff {shlex.quote(target.file)}" if target.file else "show"
-        rows.append(("to look again", f"nitroctl kms {look} --key {plan.live.arn}"))
-    return Fields(rows)
+        rows.append(("to look again", f"nitroctl kms {look} --key {arn}"))
+    return Lines("\n".join(f"{label:{len(_LABEL)}}{words}" for label, words in rows))

@@ -72,21 +72,22 @@ def _named(path: str, live: "LiveKey") -> "Backup":
 
 
 def _newest(where: str, live: "LiveKey") -> "Backup":
+    import shlex
+
     from nitroctl.kms import backups
 
     backup = backups.replaced(where, live, live.documents()[0])
     if backup is None:
         kept = backups.of_key(where, live)
+        elsewhere = "say where the replaced policies are kept: --backup-dir DIR"
+        if not kept:
+            raise CannotAnswer(f"{live.arn}: no policy of it is kept in {where}", "kms.nothing-to-undo", [elsewhere])
         raise CannotAnswer(
-            f"{live.arn}: of {len(kept)} policies kept in {where} none was replaced by the key's present one",
+            f"{live.arn}: its present policy replaced none of the kept ones ({len(kept)} in {where})",
             "kms.nothing-to-undo",
             [
-                *(
-                    [f"the newest is {kept[0]}: nitroctl kms diff {kept[0]} --key {live.arn}, then --from it"]
-                    if kept
-                    else []
-                ),
-                "say where the replaced policies are kept: --backup-dir DIR",
+                f"the newest is {kept[0]}: nitroctl kms diff {shlex.quote(kept[0])} --key {live.arn}, then --from it",
+                elsewhere,
             ],
         )
     return backup

@@ -673,6 +673,17 @@ def test_the_way_back_that_is_told_works_as_it_stands(cli: Cli, kms_service: "Km
     assert kms_service.policy() == stored(good(A))
 
 
+def test_an_undo_where_nothing_is_kept_asks_where(cli: Cli, kms_service: "Kms", tmp_path: Path) -> None:
+    kms_service.create(good(A))
+    ran = undo(cli, "--backup-dir", "elsewhere")
+    assert (ran.status, ran.stdout) == (3, "")
+    assert ran.stderr == (
+        f"nitroctl: error: {KEY}: no policy of it is kept in elsewhere [kms.nothing-to-undo]\n"
+        "nitroctl: hint: say where the replaced policies are kept: --backup-dir DIR\n"
+    )
+    assert not (tmp_path / "elsewhere").exists()
+
+
 def test_an_undo_of_what_somebody_changed_since_names_no_policy_by_itself(cli: Cli, kms_service: "Kms") -> None:
     kms_service.create(good(A))
     apply(cli, good(A, B), "--yes", "--quiet")
@@ -681,7 +692,7 @@ def test_an_undo_of_what_somebody_changed_since_names_no_policy_by_itself(cli: C
     ran = undo(cli)
     assert (ran.status, ran.stdout) == (3, "")
     assert ran.stderr == (
-        f"nitroctl: error: {KEY}: of 1 policies kept in {backup.parent} none was replaced by the key's present one "
+        f"nitroctl: error: {KEY}: its present policy replaced none of the kept ones (1 in {backup.parent}) "
         "[kms.nothing-to-undo]\n"
         f"nitroctl: hint: the newest is {backup}: nitroctl kms diff {backup} --key {KEY}, then --from it\n"
         "nitroctl: hint: say where the replaced policies are kept: --backup-dir DIR\n"
