@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from nitroctl.checks import Outcome
@@ -13,7 +14,7 @@ from nitroctl.evidence.chain import instant, role
 from nitroctl.evidence.document import parse
 from nitroctl.evidence.verify import Verified, verify
 from nitroctl.standin import pki
-from nitroctl.standin.lab_change import AT, Change, accepted, good_chain, make, other_chain, root
+from nitroctl.standin.lab_change import AT, Change, accepted, bundle, good_chain, make, other_chain, profile, put, root
 
 
 def judged(at: datetime) -> Verified:
@@ -114,10 +115,41 @@ def test_the_roots_are_those_that_aws_publishes() -> None:
 def test_a_root_with_a_name_of_aws_is_told_from_one_with_another(name: str) -> None:
     subject = pki.name(CN=name, order=("C", "O", "OU", "CN"))
     chain = pki.issue(replace(pki.root_profile(at=AT), subject=subject), None), *good_chain()[1:]
-    detail = verify(parse(make(Change(chain=lambda _: chain))), accepted(), at=AT).report["chain.root-pinned"].detail
+    check = verify(parse(make(Change(chain=lambda _: chain))), at=AT).report["chain.root-pinned"]
     known = "" if name.startswith("aws-cn") else ": it has that name, but is not that certificate"
-    assert detail == (
+    assert check.outcome is Outcome.FAIL
+    assert check.detail == (
         f"the bundle begins with {chain[0].certificate.subject.rfc4514_string()}, which is not an accepted root{known}"
+    )
+    assert check.expected == f"{roots.AWS_ROOTS[0].fingerprint} or {roots.AWS_ROOTS[1].fingerprint}"
+    assert check.remedy == "a root that is not AWS's is accepted only when --root names it"
+
+
+def test_what_is_said_of_the_root_is_of_the_first_certificate_though_another_cannot_be_read() -> None:
+    known = roots.AWS_ROOTS[0]
+    first = x509.load_pem_x509_certificate(roots.pem(known)).public_bytes(Encoding.DER)
+    check = verify(parse(make(Change(fields=put(cabundle=[first, b"\x30\x00"])))), accepted(), at=AT).report
+    assert check["chain.der"].outcome is Outcome.FAIL
+    assert check["chain.root-pinned"].detail == (
+        f"the bundle begins with {known.name}, which is not among the roots given"
+    )
+
+
+def test_a_link_that_names_another_issuer_is_told_with_the_name_it_should_have() -> None:
+    swapped = Change(fields=bundle(lambda ders: [ders[0], ders[1], ders[3], ders[2]]))
+    before = good_chain()[1].certificate.subject.rfc4514_string()
+    assert verify(parse(make(swapped)), accepted(), at=AT).report["chain.names"].detail == (
+        "the zonal CA (certificate 3 of 5) names another issuer than the certificate before it, " + before
+    )
+
+
+def test_a_document_outside_a_period_is_told_with_both_times() -> None:
+    late = profile(2, not_before=AT.replace(microsecond=0) + timedelta(seconds=60))
+    check = verify(parse(make(late)), accepted(), at=AT + timedelta(seconds=90)).report["chain.document-time"]
+    assert (check.outcome, check.expected, check.actual) == (
+        Outcome.FAIL,
+        "2026-11-20T10:01:00Z to 2026-11-26T10:00:00Z",
+        "2026-11-20T10:00:00.250Z",
     )
 
 

@@ -261,20 +261,6 @@ def test_a_pinned_root_of_aws_is_told_with_its_partition(number: int, words: str
     assert check.detail == f"the bundle begins with {known.name}, which is not among the roots given"
 
 
-@pytest.mark.parametrize("name", ["aws.nitro-enclaves", "aws-us-gov.nitro-enclaves"])
-def test_a_root_with_the_name_of_aws_is_told_from_aws(name: str) -> None:
-    subject = pki.name(CN=name, order=("CN",))
-    first = pki.issue(pki.Profile(subject=subject, not_before=AT, not_after=AT, ca=True), None).der
-    check = verify(document.parse(make(Change(fields=put(cabundle=[first])))), at=AT).report["chain.root-pinned"]
-    assert check.outcome is Outcome.FAIL
-    assert check.detail == (
-        f"the bundle begins with CN={name}, which is not an accepted root: "
-        "it has that name, but is not that certificate"
-    )
-    assert check.expected == f"{roots.AWS_ROOTS[0].fingerprint} or {roots.AWS_ROOTS[1].fingerprint}"
-    assert check.remedy == "a root that is not AWS's is accepted only when --root names it"
-
-
 def test_of_the_periods_that_have_not_begun_the_last_to_begin_is_named() -> None:
     late = profile(2, not_before=AT + timedelta(hours=2), not_after=AT + timedelta(days=2))
     report = verify(document.parse(make(late)), accepted(), at=AT - timedelta(hours=2)).report

@@ -1,8 +1,10 @@
 """What is said of every register, in each state that it can have."""
 
 import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib import resources
 
 import pytest
 
@@ -225,3 +227,16 @@ def test_what_is_said_of_a_tpms_register(
     assert said(found) == (*expected, None)
     assert (found.index, found.value) == (index, value)
     assert found.meaning == ("dynamic launch (not used)" if value == ONES else TPM_MEANINGS[index])
+
+
+def test_a_state_is_written_as_the_schema_has_it() -> None:
+    schema = json.loads((resources.files("nitroctl") / "schemas" / "attest.show.1.json").read_text())
+    assert {"enum": [state.value for state in State]} in _under(schema, "state")
+
+
+def _under(found: object, name: str) -> list[object]:
+    """Return what stands under a name, anywhere."""
+    if isinstance(found, dict):
+        here = [found[name]] if name in found else []
+        return here + [each for value in found.values() for each in _under(value, name)]
+    return []
