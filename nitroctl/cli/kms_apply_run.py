@@ -201,8 +201,11 @@ def _confirm(targets: Sequence[Target], options: "Options", question: str) -> No
         )
     sys.stderr.write(prompt)
     sys.stderr.flush()
-    if sys.stdin.readline().strip().lower() not in wanted:
-        raise Declined("nothing was written: declined", "kms.declined", hints)
+    answer = sys.stdin.readline()
+    if not answer.endswith("\n"):  # the end of input leaves the cursor behind the question
+        sys.stderr.write("\n")
+    if answer.strip().lower() not in wanted:
+        raise Declined("nothing was written: declined", "kms.declined")
 
 
 def _write_all(targets: Sequence[Target], options: "Options", who: str, at: datetime) -> Iterator[Target]:
