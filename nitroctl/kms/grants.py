@@ -1,6 +1,7 @@
 """Grants of a key, as ``aws kms list-grants`` prints them: they allow, never deny, and know nothing of attestation.
 
-Source: KMS Developer Guide, "Grants in AWS KMS", "Grant constraints"; API reference, ListGrants.
+In a constraint the names of an encryption context are compared without case, and its values with it. Source: KMS
+Developer Guide, "Grants in AWS KMS", "Grant constraints"; API reference, ListGrants, GrantConstraints.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,8 +13,9 @@ from nitroctl.errors import CannotAnswer
 from nitroctl.kms.actions import WITH_CONTEXT
 from nitroctl.kms.caller import named
 from nitroctl.kms.document import Principal
+from nitroctl.kms.letters import alike, folded
 from nitroctl.kms.request import Request
-from nitroctl.kms.truth import Truth, all_of, of
+from nitroctl.kms.truth import Truth, all_of, any_of, of
 
 #: A key has at most 50,000 grants; each is printed in some 700 bytes.
 SIZE_LIMIT: Final = 64 * 1024 * 1024
@@ -42,11 +44,11 @@ class Grant:
         found = named(Principal(aws=(self.grantee,)), request.caller)
         answers = [of(action in self.operations), found.direct]
         context = dict(request.encryption_context)
-        constrained = request.action in WITH_CONTEXT  # DescribeKey and its like are not
-        if self.equals is not None and constrained:
-            answers.append(of(context == dict(self.equals)))
-        if self.subset is not None and constrained:
-            answers.append(of(self.subset.items() <= context.items()))
+        carries = request.action in WITH_CONTEXT  # DescribeKey and its like are not constrained
+        if self.equals is not None and carries:
+            answers.append(_equals(context, dict(self.equals)))
+        if self.subset is not None and carries:
+            answers.append(all_of(_has(context, name, value) for name, value in self.subset.items()))
         if self.unknown:
             answers.append(Truth.OPEN)
         truth = all_of(answers)
@@ -54,7 +56,31 @@ class Grant:
             return truth, ""
         if self.unknown:
             return truth, f"grant {self.id}, whose constraint {', '.join(self.unknown)} cannot be judged here"
-        return truth, f"grant {self.id}: {found.reason}"
+        if found.direct is Truth.OPEN:
+            return truth, f"grant {self.id}: {found.reason}"
+        return truth, f"grant {self.id}, whose encryption context has a name that several of the call's may be"
+
+
+def _equals(context: Mapping[str, str], wanted: Mapping[str, str]) -> Truth:
+    """Return whether two encryption contexts are the same but for the case of names."""
+    if context == wanted:
+        return Truth.YES
+    there = [_has(context, name, value) for name, value in wanted.items()]
+    return all_of([*there, *(_has(wanted, name, value) for name, value in context.items())])
+
+
+def _has(context: Mapping[str, str], wanted: str, value: str) -> Truth:
+    """Return whether an encryption context has a value under a name; open where several names may be that one."""
+    named = {name: truth for name in context if (truth := alike(name, wanted)) is not Truth.NO}
+    if not any(context[name] == value for name in named):
+        return Truth.NO
+    return any_of(named.values()) if len(named) == 1 else Truth.OPEN
+
+
+def constrained(context: Mapping[str, str], wanted: Mapping[str, str]) -> dict[str, str]:
+    """Return ``context`` with the values that a constraint asks for, under its own spelling of their names."""
+    names = {folded(name): name for name in context}
+    return {**context, **{names.get(folded(name), name): value for name, value in wanted.items()}}
 
 
 def read(path: str) -> tuple[Grant, ...]:

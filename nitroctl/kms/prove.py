@@ -30,7 +30,7 @@ from nitroctl.kms import caller as callers
 from nitroctl.kms.authorize import Policies, Verdict, decide
 from nitroctl.kms.classes_budget import Budget, Exhausted
 from nitroctl.kms.classes_keys import OPERATIONS
-from nitroctl.kms.grants import Grant
+from nitroctl.kms.grants import Grant, constrained
 from nitroctl.kms.prove_answer import Bypass, Kind, Opening, Proof, Property, Then
 from nitroctl.kms.prove_forbidden import Forbidden, named_registers, unnamed, unrecorded
 from nitroctl.kms.prove_grants import GRANTEE, Working
@@ -302,7 +302,7 @@ def _granting(
         if parent is not None:  # a grant that is made by a grant has its constraints
             grant = replace(grant, equals=parent.equals, subset=parent.subset, unknown=parent.unknown)
         who = next(each for one in search.groups for each in one.members if each.caller.arn == arn)
-        context = {**allowed.request.encryption_context, **grant.context}
+        context = constrained(allowed.request.encryption_context, grant.context)
         request = replace(allowed.request, caller=who.caller, encryption_context=context)
         decision = decide(request, replace(allowed.policies, grants=(grant,)))
         if decision.verdict is Verdict.ALLOWED:

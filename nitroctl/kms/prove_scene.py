@@ -27,6 +27,7 @@ from nitroctl.kms.classes import (
 from nitroctl.kms.classes_budget import Budget
 from nitroctl.kms.classes_callers import FROM_CALLER, CallerClass, foreign_arns
 from nitroctl.kms.classes_keys import CONTEXT, CONTEXT_KEYS
+from nitroctl.kms.grants import constrained
 from nitroctl.kms.letters import folded
 from nitroctl.kms.operators import ABSENT, Actual, Presence, present
 from nitroctl.kms.patterns import Unresolved
@@ -220,7 +221,8 @@ class Scene:
         spelled: list[str] = []
         if variable == CONTEXT_KEYS:
             spelled = [self.context_name(each) for each in self._by if each.startswith(CONTEXT)]
-            wanted = [*dict.fromkeys([*wanted, *spelled, *self.values.names])]
+            spelled += self.values.names  # a grant's constraints compare names without case
+            wanted = [*dict.fromkeys([*wanted, *spelled])]
         return self.values.of(
             (key, tuple(wanted)), lambda: domain(variable, atoms, self.lookup, budget, wanted, spelled)
         )
@@ -286,16 +288,16 @@ class Scene:
             if ":" in name and name not in TIMES and self.fixed(name) is None:
                 yield name
 
-    def request(self, box: Mapping[str, int], constrained: Mapping[str, str]) -> Request:
-        """Return a request that has a value of the box for each key, and an encryption context as ``constrained``."""
+    def request(self, box: Mapping[str, int], wanted: Mapping[str, str]) -> Request:
+        """Return a request that has a value of the box for each key, and ``wanted`` in its encryption context."""
         chosen = {variable: self._choose(variable, bits) for variable, bits in box.items()}
         given, at, pcrs = dict(self.who.given), self.values.at, dict[int, bytes]()
         if self.mode.platform is Platform.ENCLAVE:
             pcrs = {index: pcr.ZERO if self.mode.debug else _any_register(index) for index in ALWAYS}
         contexts = self.action in actions.WITH_CONTEXT
-        names = {folded(name): name for name in chosen[CONTEXT_KEYS].actual.values} if CONTEXT_KEYS in chosen else {}
-        context = {**dict.fromkeys(names.values(), _GUESS), **constrained} if contexts else {}
-        names |= {folded(name): name for name in constrained}
+        said = chosen[CONTEXT_KEYS].actual.values if CONTEXT_KEYS in chosen else ()
+        context = constrained(dict.fromkeys(said, _GUESS), wanted) if contexts else {}
+        names = {folded(name): name for name in context}
         for variable, choice in chosen.items():
             place = register(variable)
             if choice.at is not None:

@@ -123,6 +123,35 @@ def test_grants(name: str) -> None:
     assert decide(grants=(grant,), **asked).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("kind", "wanted", "context", "verdict"),
+    [
+        ("equals", {"App": "x"}, {"app": "x"}, Verdict.ALLOWED),
+        ("subset", {"App": "x"}, {"app": "x", "b": "y"}, Verdict.ALLOWED),
+        ("equals", {"App": "x"}, {"app": "X"}, Verdict.DENIED),
+        ("equals", {"App": "x"}, {"app": "x", "b": "y"}, Verdict.DENIED),
+        ("equals", {"App": "x", "b": "y"}, {"app": "x"}, Verdict.DENIED),
+        ("subset", {"App": "x"}, {}, Verdict.DENIED),
+        # Which of two names that differ in case is meant, nobody says.
+        ("equals", {"app": "x", "App": "y"}, {"app": "x", "App": "y"}, Verdict.ALLOWED),
+        ("equals", {"app": "x", "App": "y"}, {"app": "y", "App": "x"}, Verdict.UNDECIDED),
+        ("subset", {"app": "x"}, {"app": "x", "App": "y"}, Verdict.UNDECIDED),
+        ("subset", {"app": "x"}, {"app": "z", "App": "y"}, Verdict.DENIED),
+        ("equals", {"É": "x"}, {"é": "x"}, Verdict.UNDECIDED),
+        ("equals", {}, {}, Verdict.ALLOWED),
+    ],
+)
+def test_a_grants_constraints_compare_names_without_case_and_values_with_it(
+    kind: str, wanted: dict[str, str], context: dict[str, str], verdict: Verdict
+) -> None:
+    limits: dict[str, Any] = {kind: wanted}
+    grant = Grant(id="g-1", grantee=ROLE, operations=("Decrypt",), **limits)
+    found = decide(grants=(grant,), encryption_context=context)
+    assert found.verdict is verdict
+    several = "grant g-1, whose encryption context has a name that several of the call's may be"
+    assert found.open == ((several,) if verdict is Verdict.UNDECIDED else ())
+
+
 def test_a_caller_of_another_account_needs_an_iam_policy_as_well() -> None:
     for who in (FOREIGN, f"arn:aws:iam::{OTHER}:root", "*"):
         allow = statement(Principal={"AWS": who})

@@ -74,7 +74,25 @@ def test_the_names_of_a_grants_context_are_among_those_of_a_request(kind: str) -
 
 def test_a_grants_context_that_a_deny_asks_for_is_kept_out() -> None:
     grant = Grant(id="g", grantee=ADMIN, operations=("Decrypt",), equals={"app": "x"})
-    assert proved(GOOD, denied(**{"ForAnyValue:StringEquals": {KEYS: "app"}}), grants=(grant,)).holds is Truth.YES
+    named = {"ForAnyValue:StringEqualsIgnoreCase": {KEYS: "app"}}
+    assert proved(GOOD, denied(**named), grants=(grant,)).holds is Truth.YES
+
+
+@pytest.mark.parametrize("kind", ["equals", "subset"])
+def test_a_grants_context_gets_by_in_another_case_than_the_one_that_is_denied(kind: str) -> None:
+    limits: dict[str, Any] = {kind: {"app": "x"}}
+    grant = Grant(id="g", grantee=ADMIN, operations=("Decrypt",), **limits)
+    found = proved(GOOD, denied(**{"ForAnyValue:StringEquals": {KEYS: "app"}}), grants=(grant,))
+    assert found.bypass is not None
+    ((name, value),) = found.bypass.request.encryption_context.items()
+    assert (name != "app", name.lower(), value) == (True, "app", "x")
+    assert found.bypass.decision.grant == grant
+
+
+def test_a_grant_that_is_made_by_a_grant_has_its_context_once_in_whatever_case() -> None:
+    parent = Grant(id="g", grantee=ADMIN, operations=("CreateGrant", "Decrypt"), equals={"App": "x"})
+    asked = denied(Null={APP: "true"})
+    assert "makes-a-grant" in kinds(proved(asked, grants=(parent,)))
 
 
 def test_a_grants_context_is_nothing_to_an_action_that_has_none() -> None:
