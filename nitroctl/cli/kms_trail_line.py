@@ -62,7 +62,8 @@ def row(line: "Line") -> Row:
     event = line.event
     said = line.said
     if event.attested and event.attested.module_id:
-        said += f", in {event.attested.module_id}"
+        image = line.judged.said if line.judged else said
+        said = f"{image}, in {event.attested.module_id}{said.removeprefix(image)}"  # the remarks after it
     if line.outcome is not Outcome.PASS:
         said += f" [{line.id}]"
     return Row(

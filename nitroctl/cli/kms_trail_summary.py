@@ -86,7 +86,8 @@ def _sentence(trail: "Trail") -> str:
     by_outcome = {outcome: sum(n for (each, _), n in counts.items() if each is outcome) for outcome in Outcome}
     total = sum(by_outcome.values())
     if not total:
-        return f"no use of {keys} among {_counted(trail.kms, 'record')} of KMS"
+        among = f"among {_counted(trail.kms, 'record')} of KMS"
+        return f"no use of {keys} {among}" if bound else f"no key is bound to attestation {among}"
     period = f", {trail.first} to {trail.last}" if trail.first else ""
     calls = f"{_counted(total, 'call')} on {keys}{period}"
     if told[Outcome.FAIL]:
@@ -154,16 +155,36 @@ def _notes(trail: "Trail", files: "Files", ledger: "Ledger | None", looked_up: "
         notes.append(f"pinned, but not logged by CloudTrail and so not compared: {names}")
     if outcomes & {"trail.changed", "trail.weakened"}:
         notes.append("what a policy lets through is not worked out here, only which images its statements name")
-    for count, text in (
-        (files.unfinished, "of AWS's answers say that there is more, which is not in them"),
-        (trail.keyless if trail.refused else 0, "unattested uses do not name their key, and are not judged"),
-        (trail.doubled, "records were read twice and are counted once"),
-        (trail.disordered, "lines stand after later ones: the files are far out of order"),
-        (files.digests, "digest files of CloudTrail were passed over"),
-        (trail.unread if trail.refused else 0, "files or records could not be read; of those nothing is said"),
+    for count, one, many in (
+        (
+            files.unfinished,
+            "of AWS's answers says that there is more, which is not in it",
+            "of AWS's answers say that there is more, which is not in them",
+        ),
+        (
+            trail.keyless if trail.refused else 0,
+            "unattested use does not name its key, and is not judged",
+            "unattested uses do not name their key, and are not judged",
+        ),
+        (trail.doubled, "record was read twice and is counted once", "records were read twice and are counted once"),
+        (
+            trail.disordered,
+            "line stands after a later one: the files are far out of order",
+            "lines stand after later ones: the files are far out of order",
+        ),
+        (
+            files.digests,
+            "digest file of CloudTrail was passed over",
+            "digest files of CloudTrail were passed over",
+        ),
+        (
+            trail.unread if trail.refused else 0,
+            "file or record could not be read; of that nothing is said",
+            "files or records could not be read; of those nothing is said",
+        ),
     ):
         if count:
-            notes.append(f"{count} {text}")
+            notes.append(f"{count} {one if count == 1 else many}")
     return notes
 
 
@@ -171,7 +192,8 @@ def _view(trail: "Trail", sentence: str, worst: "Outcome", records: str | None) 
     from nitroctl.checks import Outcome
     from nitroctl.kms.trail import gravest
 
-    view: list[Block] = [Text(""), Headline(sentence, worst)]
+    above: list[Block] = [Text("")] if trail.counts or trail.unread else []  # lines, from which it stands apart
+    view: list[Block] = [*above, Headline(sentence, worst)]
     if records is not None:
         view.append(Fields([("records", records)]))
     bound = trail.bound()

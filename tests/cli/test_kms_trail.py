@@ -203,7 +203,7 @@ def test_in_json_a_line_for_each_call_and_one_for_all(cli: Cli) -> None:
             )
         ],
     }
-    assert total["notes"][-1] == "1 files or records could not be read; of those nothing is said"
+    assert total["notes"][-1] == "1 file or record could not be read; of that nothing is said"
     assert (total["exit_code"], ran.status) == (1, 1)
 
 
@@ -237,17 +237,22 @@ def test_what_could_not_be_read_is_no_yes(cli: Cli) -> None:
 
 
 @pytest.mark.parametrize(
-    ("events", "what"),
+    ("events", "among", "what"),
     [
-        ((), "no record of KMS among 0 records"),
-        ((call(1) | {"eventSource": "s3.amazonaws.com"},), "no record of KMS among 1 record"),
-        ((call(1),), "none of 1 record of KMS has to do with attestation"),
+        ((), "0 records", "no record of KMS among 0 records"),
+        ((call(1) | {"eventSource": "s3.amazonaws.com"},), "0 records", "no record of KMS among 1 record"),
+        ((call(1),), "1 record", "none of 1 record of KMS has to do with attestation"),
     ],
 )
-def test_nothing_about_attestation_is_no_answer(cli: Cli, events: tuple[dict[str, Any], ...], what: str) -> None:
+def test_nothing_about_attestation_is_no_answer(
+    cli: Cli, events: tuple[dict[str, Any], ...], among: str, what: str
+) -> None:
     write(*events)
     ran = cli("kms", "trail", "log.json.gz")
-    assert (ran.status, ran.stdout.count("\n")) == (3, 3)
+    assert (ran.status, ran.stdout) == (
+        3,
+        f"! no key is bound to attestation among {among} of KMS\nrecords  measurements.json\n",
+    )
     assert ran.stderr == (
         f"{NOTES}nitroctl: error: {what} [kms.trail-empty]\n"
         "nitroctl: hint: a trail can leave out what KMS writes: aws cloudtrail get-event-selectors\n"
@@ -255,12 +260,22 @@ def test_nothing_about_attestation_is_no_answer(cli: Cli, events: tuple[dict[str
     )
 
 
+def test_where_an_image_ran_is_told_before_what_else_there_is_to_say(cli: Cli) -> None:
+    write(policy(1, allow("other")), attested(2), attested(2))
+    ran = cli("kms", "trail", "log.json.gz")
+    remark = f"the policy set at {trails.at(1)} does not name it"
+    assert ran.stdout.splitlines()[1] == (
+        line("!", 2, "Decrypt", f"signer-1.4.2@prod, in {MODULE}; {remark} [trail.recorded]").rstrip()
+    )
+    assert "nitroctl: note: 1 record was read twice and is counted once\n" in ran.stderr
+
+
 def test_a_named_key_that_was_not_used_is_an_answer(cli: Cli) -> None:
     write(call(1, resources=[{"ARN": trails.OTHER}]))
     ran = cli("kms", "trail", "log.json.gz", "--key", KEY)
     assert ran == Ran(
         0,
-        "\n! no use of 1 key bound to attestation among 1 record of KMS\n"
+        "! no use of 1 key bound to attestation among 1 record of KMS\n"
         "records  measurements.json\n"
         "\n"
         "Keys bound to attestation\n"
@@ -283,7 +298,7 @@ def test_a_use_that_does_not_name_its_key_is_no_yes(cli: Cli) -> None:
 def test_what_aws_printed_is_read_from_standard_input(cli: Cli) -> None:
     ran = cli("kms", "trail", "-", stdin=trails.looked_up(attested(1), call(2), NextToken="more"))
     assert [text[:3] for text in ran.stdout.splitlines()[:2]] == ["✓ 2", "✗ 2"]
-    assert ran.stderr.endswith("nitroctl: note: 1 of AWS's answers say that there is more, which is not in them\n")
+    assert ran.stderr.endswith("nitroctl: note: 1 of AWS's answers says that there is more, which is not in it\n")
     assert ran.status == 1
 
 
