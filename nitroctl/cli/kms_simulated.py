@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Final
 from nitroctl.checks import Outcome
 from nitroctl.cli import kms_traced as traced
 from nitroctl.kms.authorize import Decision, Policies, Verdict, Way
+from nitroctl.kms.explain_registers import listed
+from nitroctl.kms.explain_statements import shown
 from nitroctl.kms.trace import label, would_allow
 from nitroctl.render.result import Result
 from nitroctl.render.view import Block, Fields, Headline, Text
@@ -63,7 +65,7 @@ def _headline(decision: Decision) -> str:
         case Way.NOTHING:
             return f"no: nothing that was given allows {action} to {who}"
         case Way.OPEN:
-            return f"not decided: {action} for {who} depends on what was not given"
+            return f"not decided: {action} for {who} depends on {listed(map(shown, decision.open))}"
         case Way.GRANT:
             return f"yes: the grant {decision.grant.id if decision.grant else ''} allows {action} to {who}"
         case _:

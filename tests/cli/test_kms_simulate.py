@@ -202,7 +202,7 @@ def test_what_the_account_decides_is_not_decided_without_its_policies(cli: Cli) 
     lay("root.json", statement(Sid="Root", Principal={"AWS": ROOT}, Action="kms:*"))
     assert simulate(cli, policy="root.json") == Ran(
         3,
-        f"! not decided: kms:Decrypt for {ROLE} depends on what was not given\n"
+        f"! not decided: kms:Decrypt for {ROLE} depends on the IAM policies of the caller, which were not given\n"
         + asked("nothing: the call carries no attestation document")
         + "Allow Root (root.json line 2) matches, and lets the account's IAM policies decide\n"
         "  conditions  none\n"
@@ -219,6 +219,15 @@ def test_what_the_account_decides_is_not_decided_without_its_policies(cli: Cli) 
         f"✓ yes: Root (root.json line 2) and All (iam.json line 2) allow kms:Decrypt to {ROLE}\n"
     )
     assert simulate(cli, "--iam-policy", "iam.json").status == 1  # the Deny of those without attestation
+
+
+def test_what_nobody_documents_is_not_said_to_be_missing(cli: Cli) -> None:
+    lay("accent.json", statement(Condition={"StringEquals": {"kms:EncryptionContext:é": "x"}}))
+    ran = simulate(cli, "--context", "kms:EncryptionContext:É=x", policy="accent.json")
+    depends = "whether KMS has kms:EncryptionContext:é in such a request, which is not documented"
+    assert ran.status == 3
+    assert ran.stdout.splitlines()[0] == f"! not decided: kms:Decrypt for {ROLE} depends on {depends}"
+    assert ran.stderr == f"nitroctl: error: not decided: it depends on {depends} [kms.undecided]\n"
 
 
 def test_a_grant_goes_around_a_conditional_allow(cli: Cli) -> None:
