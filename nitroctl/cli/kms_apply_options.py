@@ -78,12 +78,23 @@ class Options:
 
         return Wish(accepted=tuple(self.accept), bypass=self.bypass, ledger=ledger)
 
-    def undo(self, arn: str) -> str:
-        """Return the command that puts the policy of a key back, from where this one keeps it."""
+    def undo(self, arn: str, backup: str = "") -> str:
+        """Return the command that puts the policy of a key back, from where this one keeps it.
+
+        ``backup``: the file to take. Without one undo takes the policy in whose place the key's present one was put,
+        which is another when KMS still shows the one before.
+        """
         import shlex
 
-        where = f" --backup-dir {shlex.quote(self.backup_dir)}" if self.own_backup_dir else ""
-        return f"nitroctl kms undo --key {arn}{where}"
+        if backup:
+            return f"nitroctl kms undo --key {arn} --from {shlex.quote(backup)}{self._where}"
+        return f"nitroctl kms undo --key {arn}{self._where}"
+
+    @property
+    def _where(self) -> str:
+        import shlex
+
+        return f" --backup-dir {shlex.quote(self.backup_dir)}" if self.own_backup_dir else ""
 
 
 def options(

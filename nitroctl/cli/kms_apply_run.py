@@ -264,14 +264,15 @@ def _write(target: Target, options: "Options", who: str, at: datetime) -> Target
             wait_s=options.wait_s,
             say=progress.note,
         )
-    except AwsFailed:  # refused: the key has what it had
+    except AwsFailed as error:  # refused: the key has what it had
         with contextlib.suppress(OSError):
             Path(backup).unlink()
-        raise
+        told = "nothing was written: the key has the policy it had"
+        raise AwsFailed(error.message, error.code, [told, *error.hints], error.details) from error
     except BaseException:
         progress.note(
             f"{live.arn}: stopped while writing: KMS may have the new policy; the old one is {backup}; "
-            f"nitroctl kms show --key {live.arn} tells, {options.undo(live.arn)} puts it back",
+            f"nitroctl kms show --key {live.arn} tells, {options.undo(live.arn, backup)} puts it back",
             always=True,
         )
         raise

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from nitroctl.checks import Outcome as Found
 from nitroctl.checks import Report
 from nitroctl.cli import kms_apply_run, kms_diff_view, kms_live
-from nitroctl.cli.kms_apply_run import DONE, TOUCHED, Outcome, Run, Target
+from nitroctl.cli.kms_apply_run import TOUCHED, Outcome, Run, Target
 from nitroctl.errors import NitroctlError
 from nitroctl.kms import canonical
 from nitroctl.render.result import Result
@@ -69,7 +69,7 @@ def _target(target: Target, options: "Options") -> dict[str, object]:
         "after": kms_live.Side(target.source, plan.after).as_json(),
         "difference": kms_diff_view.as_json(plan.difference),
         "backup": target.backup or None,
-        "undo": options.undo(plan.live.arn) if target.outcome in TOUCHED else None,
+        "undo": _undo(target, options) if target.outcome in TOUCHED else None,
         "found_sha256": None if found is None else canonical.digest(found),
     }
 
@@ -143,15 +143,20 @@ def _kept(target: Target) -> Fields:
 
 def _ways(target: Target, options: "Options") -> Lines:
     """Return the commands that come next: never wrapped, so that they can be pasted."""
-    arn = target.plan.live.arn
-    if target.outcome is Outcome.OVERWRITTEN:
-        rows = [
-            ("look first", f"another writer, or KMS keeps it otherwise: nitroctl kms show --key {arn}"),
-            ("to go back", f"{options.undo(arn)} --from {shlex.quote(target.backup)}"),
-        ]
-    else:
-        rows = [("to go back", options.undo(arn))]
-    if target.outcome not in DONE:
-        look = f"diff {shlex.quote(target.file)}" if target.file else "show"
-        rows.append(("to look again", f"nitroctl kms {look} --key {arn}"))
+    arn, back = target.plan.live.arn, ("to go back", _undo(target, options))
+    look = f"diff {shlex.quote(target.file)}" if target.file else "show"
+    again = f"nitroctl kms {look} --key {arn}"
+    match target.outcome:
+        case Outcome.WRITTEN:
+            rows = [back]
+        case Outcome.OVERWRITTEN:
+            first = f"another writer, or KMS keeps it otherwise: nitroctl kms show --key {arn}"
+            rows = [("look first", first), back, ("to look again", again)]
+        case _:
+            rows = [("look first", again), back]
     return Lines("\n".join(f"{label:{len(_LABEL)}}{words}" for label, words in rows))
+
+
+def _undo(target: Target, options: "Options") -> str:
+    """Return the command that puts the old policy back; it names the file where the key may show another."""
+    return options.undo(target.plan.live.arn, "" if target.outcome is Outcome.WRITTEN else target.backup)

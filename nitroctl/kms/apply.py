@@ -176,7 +176,8 @@ def _findings(live: LiveKey, afterwards: Mapping[str, PolicyDocument], wish: Wis
     told = [
         each
         for each in live_findings.findings(afterwards, facts, Wanted(ledger=wish.ledger))
-        if each.finding.severity.reaches(Severity.HIGH) or each.finding.rule.number == "KP052"
+        if (each.finding.severity.reaches(Severity.HIGH) or each.finding.rule.number == "KP052")
+        and (each.policy, each.finding.rule.number) != (DEFAULT, "KP035")  # which is apply.size
     ]
     found = [each.finding for each in told]
     names = [each.policy if len(afterwards) > 1 else "" for each in told]

@@ -223,22 +223,22 @@ def _policy(wanted: Wanted, difference: Difference | None) -> Check:
         return not_requested(check_id, title, "name the policy")
     if difference.none:
         return Check(id=check_id, title=title, outcome=Outcome.PASS, detail=f"that of {wanted.policy.where}")
-    labels = [f"{each.label} is {_WORDS[each.kind]}" for each in difference.changes]
-    labels += [f"{part.path[0]} is another" for part in difference.heads]
+    labels = [f"{each.label} {_WORDS[each.kind]}" for each in difference.changes]
+    labels += [f"{part.path[0]} differs" for part in difference.heads]
     shown = "; ".join(labels[:_SHOWN]) + (f"; and {len(labels) - _SHOWN} more" if len(labels) > _SHOWN else "")
     return Check(
         id=check_id,
         title=title,
         outcome=Outcome.FAIL,
-        detail=f"it is not that of {wanted.policy.where}: {shown}",
+        detail=f"its policy is not that of {wanted.policy.where}: {shown}",
         remedy="put it on the key (nitroctl kms apply), or find out who changed it: nitroctl kms trail --lookup",
     )
 
 
 _WORDS: Final = {
-    canonical.Kind.ADDED: "in the key's only",
-    canonical.Kind.REMOVED: "missing in the key's",
-    canonical.Kind.CHANGED: "another in the key's",
+    canonical.Kind.ADDED: "is in the key's only",
+    canonical.Kind.REMOVED: "is missing in the key's",
+    canonical.Kind.CHANGED: "differs",
 }
 _SHOWN: Final = 5
 

@@ -247,6 +247,22 @@ def test_the_second_policy_is_judged_together_with_the_new_one(cli: Cli, kms_ser
     assert cli("kms", "diff", "policy.json", "--key", KEY).stderr == f"{SECOND}is not compared here\n"
 
 
+def test_a_policy_that_is_too_large_is_told_so_once(cli: Cli, kms_service: "Kms") -> None:
+    kms_service.create(good(A))
+    ran = apply(cli, good(A) | {"Id": "x" * 33_000}, "--yes")
+    assert (ran.status, ran.stderr, kms_service.asked("PutKeyPolicy")) == (1, "", [])
+    assert ran.stdout == (
+        f"✗ {KEY}: not written from policy.json: 1 check refused it\n"
+        "+ Id:\n"
+        f"+     {'x' * 33_000}\n"
+        "✗ the policy fits into what KMS takes\n"
+        "  34392 bytes as compact JSON\n"
+        "  expected  at most 32768\n"
+        "  fix: retire releases that are no longer run\n"
+        "  [apply.size]\n"
+    )
+
+
 def test_what_was_accepted_by_name_is_written_and_told(cli: Cli, kms_service: "Kms") -> None:
     kms_service.create(good(A))
     names = ["--accept", "kp002.root-delegation", "--accept", "KP005", "--accept", "kp006", "--accept", "proof"]
@@ -361,7 +377,31 @@ def test_a_policy_that_is_not_seen_in_time_is_no_yes(cli: Cli, kms_service: "Kms
     kms_service.knobs.late = 1000
     ran = apply(cli, good(A, B), "--yes", "--quiet", "--wait", "5")
     assert (ran.status, ran.stderr) == (1, "")
-    assert ran.stdout.splitlines()[0] == f"✗ {KEY}: KMS took the new policy, and still shows the old one after 5 s"
+    [backup] = kept()
+    assert ran.stdout == (
+        f"✗ {KEY}: KMS took the new policy, and still shows the old one after 5 s\n"
+        "from           policy.json\n"
+        f"policy before  {digest(good(A))}\n"
+        f"policy wanted  {digest(good(A, B))}\n"
+        f"kept in        {backup}\n"
+        f"look first     nitroctl kms diff policy.json --key {KEY}\n"
+        f"to go back     nitroctl kms undo --key {KEY} --from {backup}\n"
+    )
+
+
+def test_the_way_back_from_what_was_not_seen_goes_one_step_only(cli: Cli, kms_service: "Kms") -> None:
+    kms_service.create(good(B))
+    assert apply(cli, good(A), "--yes", "--quiet").status == 0
+    kms_service.knobs.after["PutKeyPolicy"] = lambda: setattr(kms_service.knobs, "late", 1000)
+    ran = apply(cli, good(A, B), "--yes", "--quiet", "--wait", "5", "--json")
+    command = shlex.split(ran.json["data"]["targets"][0]["undo"])
+    assert command[-2] == "--from"
+    # KMS still shows A, in whose place an older policy was kept: an undo that names none would go back to that
+    assert cli("kms", "undo", "--key", KEY, "--dry-run").stdout.startswith(f"{KEY}: would be written from ")
+    assert cli(*command[1:], "--yes").stdout == f"✓ {KEY} has this policy already: nothing was written\n"
+    kms_service.knobs.late = 0
+    assert cli(*command[1:], "--yes", "--quiet").status == 0
+    assert kms_service.policy() == stored(good(A))
 
 
 def test_an_answer_that_was_lost_is_trouble_and_the_state_is_told(cli: Cli, kms_service: "Kms") -> None:
@@ -403,7 +443,7 @@ def test_an_interruption_after_the_write_says_what_may_be(
     assert (ran.status, ran.stdout) == (130, "")
     assert ran.stderr == SHOWN + (
         f"nitroctl: note: {KEY}: stopped while writing: KMS may have the new policy; the old one is {backup}; "
-        f"nitroctl kms show --key {KEY} tells, nitroctl kms undo --key {KEY} puts it back\n"
+        f"nitroctl kms show --key {KEY} tells, nitroctl kms undo --key {KEY} --from {backup} puts it back\n"
         "nitroctl: note: interrupted\n"
     )
 
@@ -424,11 +464,11 @@ def test_an_interruption_is_told_of_under_quiet_with_every_key_that_was_written(
     ran = cli("kms", "apply", "policy.json", "--key", primary, *way)
     first, second = sorted(Path("kept here").glob("*.json"))
     assert (ran.status, ran.stdout) == (130, "")
-    undo = "nitroctl kms undo --key {} --backup-dir 'kept here' puts it back\n"
+    undo, taking = "nitroctl kms undo --key {}{} --backup-dir 'kept here' puts it back\n", f" --from '{second}'"
     assert ran.stderr == (
         f"nitroctl: note: {replica}: stopped while writing: KMS may have the new policy; the old one is {second}; "
-        f"nitroctl kms show --key {replica} tells, {undo.format(replica)}"
-        f"nitroctl: note: {primary} was written to before that; the old policy is {first}; {undo.format(primary)}"
+        f"nitroctl kms show --key {replica} tells, {undo.format(replica, taking)}"
+        f"nitroctl: note: {primary} was written to before that; the old policy is {first}; {undo.format(primary, '')}"
         "nitroctl: note: interrupted\n"
     )
 
@@ -501,6 +541,7 @@ def test_what_kms_refuses_leaves_nothing_behind(cli: Cli, kms_service: "Kms") ->
     assert ran.stderr == (
         f"nitroctl: error: {KEY}: kms:PutKeyPolicy was refused: AccessDeniedException: not you {REQUEST} "
         "[aws.access-denied]\n"
+        "nitroctl: hint: nothing was written: the key has the policy it had\n"
         "nitroctl: hint: the caller needs kms:PutKeyPolicy on the key, in its IAM policy or the key's policy\n"
     )
     assert kept() == []

@@ -144,7 +144,9 @@ def test_a_policy_that_is_not_seen_leaves_the_records_and_a_repeat_finishes(cli:
     kms_service.knobs.late = 1000
     ran = run(cli, "rollout", "--yes", "--quiet", "--wait", "3")
     assert (ran.status, statuses()[ENTRY]) == (1, "candidate")
-    assert ran.stdout.endswith(f"to look again  nitroctl kms show --key {KEY}\nmeasurements.json was not changed\n")
+    assert ran.stdout.splitlines()[-3] == f"look first     nitroctl kms show --key {KEY}"
+    assert ran.stdout.splitlines()[-2].startswith(f"to go back     nitroctl kms undo --key {KEY} --from /")
+    assert ran.stdout.splitlines()[-1] == "measurements.json was not changed"
     kms_service.knobs.late = 0
     assert (run(cli, "rollout").status, statuses()[ENTRY]) == (0, "active")
     assert len(kms_service.asked("PutKeyPolicy")) == 1

@@ -177,8 +177,7 @@ def test_a_policy_that_was_changed_is_shown_statement_by_statement(cli: Cli, kms
     ran = verify(cli)
     assert ran.status == 1
     assert ran.stdout.splitlines()[0] == (
-        f"✗ no: {KEY}: it is not that of policy.json: Use is another in the key's; Other is another in the key's; Extra"
-        " is in the key's only"
+        f"✗ no: {KEY}: its policy is not that of policy.json: Use differs; Other differs; Extra is in the key's only"
     )
     assert ran.stdout.endswith(
         "+ statement Extra: added\n"
