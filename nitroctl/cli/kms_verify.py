@@ -227,8 +227,11 @@ def _sentence(answer: _Answer, wanted: "Wanted") -> str:
     if failed:
         more = f"; and {len(failed) - 1} more" if len(failed) > 1 else ""
         return f"no: {arn}: {failed[0].detail}{more}"
-    if not report.passed:
-        return f"not known: {arn}: {report.refusals[0].detail}"
+    doubts = [each.message.removeprefix(f"{arn}: ") for each in answer.found.trouble]
+    doubts = doubts or [each.detail for each in report.refusals]
+    if doubts:
+        more = f"; and {len(doubts) - 1} more" if len(doubts) > 1 else ""
+        return f"not known: {arn}: {doubts[0]}{more}"
     parts = [f"has the policy of {wanted.policy.where}"] if wanted.policy else []
     parts += ["names the active records"] if wanted.ledger else []
     parts += ["lets nobody by who attests none of its images, as far as its policies and grants go"]

@@ -11,7 +11,7 @@ from tests import records
 from tests.conftest import Cli, Ran
 from tests.fakes.kms import ADMIN, KEY, Kms, Refusal
 from tests.fakes.kms import environment as kms_environment
-from tests.kms_live import SESSION, A, B, default, good, write
+from tests.kms_live import REQUEST, SESSION, A, B, default, good, write
 from tests.kms_requests import ROLE, statement
 
 READ = re.compile(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:]{8}Z")
@@ -292,8 +292,22 @@ def test_a_key_without_anything_to_probe_says_so(cli: Cli, kms_service: Kms) -> 
     kms_service.create(good(A), KeyUsage="SIGN_VERIFY", KeySpec="ECC_NIST_P256")
     ran = verify(cli, "--live")
     assert ran.status == 3
-    assert "[kms.no-probe]\n" in ran.stderr
+    what = "no operation of the key can be probed: it is for SIGN_VERIFY"
+    assert ran.stdout.splitlines()[0] == f"! not known: {KEY}: {what}"  # and no yes, of what was not asked
+    assert f"nitroctl: error: {KEY}: {what} [kms.no-probe]\n" in ran.stderr
+    assert verify(cli, "--live", "--json").json["data"]["answer"] == f"not known: {KEY}: {what}"
     assert verify(cli).status == 0
+
+
+def test_a_probe_that_kms_does_not_answer_is_told_once(cli: Cli, kms_service: Kms) -> None:
+    kms_service.create(good(A))
+    disabled = Refusal("DisabledException", "the key is disabled")
+    kms_service.knobs.refuse = {"Decrypt": disabled, "GenerateDataKey": disabled}
+    ran = verify(cli, "--live")
+    assert ran.status == 5
+    assert ran.stdout.splitlines()[0] == (
+        f"! not known: {KEY}: kms:Decrypt was refused: DisabledException: the key is disabled {REQUEST}; and 1 more"
+    )
 
 
 def test_an_asymmetric_key_is_probed_for_decrypt_alone(cli: Cli, kms_service: Kms) -> None:
