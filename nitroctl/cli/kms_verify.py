@@ -252,7 +252,7 @@ def _rows(answer: _Answer, wanted: "Wanted", records: str | None) -> Iterator[tu
     for each in answer.probed:
         check = answer.found.report[PROBES[each.operation]]
         if check.outcome is Outcome.PASS:
-            yield each.operation, check.detail
+            yield each.operation, check.detail.replace(f"KMS refused it to {answer.who}", "refused")
     yield "as of", live.read_at.strftime(_TIME)
     if answer.tries > 1:
         yield "asked", f"{answer.tries} times in {answer.waited_s:g} s"

@@ -180,7 +180,8 @@ def _basis(  # noqa: PLR0913, PLR0917  (a request's parts)
         return "what the policies say of it was not judged: the caller is neither a role, a user nor an account's root"
     decision = authorize.decide(asked, policies)
     if decision.way is Way.DENY:
-        return f"{label(decision.deciding[0])} denies it, whatever IAM policies and grants there are"
+        what = label(decision.deciding[0]).replace(f"{live.arn}: ", "")  # the key is what all of this is about
+        return f"{what} denies it, whatever IAM policies and grants there are"
     if decision.verdict is Verdict.DENIED:
         return "nothing in the key's policies and grants allows it to this caller"
     if decision.verdict is Verdict.ALLOWED:
