@@ -12,10 +12,13 @@ from nitroctl.errors import CannotAnswer
 from nitroctl.kms.authorize import Traced
 from nitroctl.kms.caller import Is
 from nitroctl.kms.document import PolicyDocument
+from nitroctl.kms.explain_registers import listed
+from nitroctl.kms.explain_statements import shown
 from nitroctl.kms.grants import Grant
 from nitroctl.kms.key_policy import Effect
 from nitroctl.kms.operators import negated
 from nitroctl.kms.prove import GATE, Bypass, Kind, Opening, Proof, Property
+from nitroctl.kms.prove_search import PLAYED
 from nitroctl.kms.request import Request, register
 from nitroctl.kms.truth import Truth
 from nitroctl.pcr import as_hex
@@ -47,6 +50,11 @@ NOT_MODELLED: Final = (
     "service control policies, resource control policies, permissions boundaries, session policies and VPC endpoint"
     " policies (they could only deny)"
 )
+_DENIES: Final = (
+    "let Denies for everybody ask for attestation and for the image, as nitroctl kms generate writes them, or take the"
+    " statement out"
+)
+_DECIDABLE: Final = "ask kms simulate about the requests that matter, or write the condition so that it can be decided"
 THE_KEY: Final = "the key itself: its state, its usage, imported material, replicas with policies of their own"
 
 
@@ -76,13 +84,14 @@ def result(
         Fields(_rows(proof, sources, records)),
         *_bypass_blocks(proof, files),
         *_reason_blocks(proof),
-        *_opening_blocks(proof.openings),
+        *_opening_blocks(proof),
         Text(""),
         Text(f"Not looked at: {'; '.join(missing)}."),
     ]
     trouble = []
     if proof.holds is Truth.OPEN:
-        hints = ["ask kms simulate about the requests that matter, or write the condition so that it can be decided"]
+        hints = [_DENIES] if any(each.endswith(PLAYED) for each in proof.open) else []
+        hints += [] if all(each.endswith(PLAYED) for each in proof.open) else [_DECIDABLE]
         what = f"neither proved nor refuted: it depends on {'; '.join(proof.open)}"
         trouble.append(CannotAnswer(what, "kms.unproved", hints))
     return Result(
@@ -117,7 +126,7 @@ def _headline(proof: Proof) -> Headline:
     if proof.holds is Truth.YES:
         return Headline(f"proved: {names}", Outcome.PASS)
     if proof.bypass is None:
-        return Headline(f"not decided: {names}", Outcome.WARN)
+        return Headline(f"not decided: {names} depends on {listed(map(shown, proof.open))}", Outcome.WARN)
     worst = proof.bypass
     kinds = len(proof.bypasses)
     more = f", and there {'is one more way' if kinds == 2 else f'are {kinds - 1} more ways'}" if kinds > 1 else ""  # noqa: PLR2004
@@ -132,10 +141,11 @@ def _rows(proof: Proof, sources: Sequence[Source], records: str) -> list[tuple[s
     rows.append(("requests from", _time(proof.at)))
     words = {
         Truth.YES: "closed to them: Denies take back what any grant gives",
-        Truth.NO: "open to them: a grant that exists already lets its grantee by",
+        Truth.NO: "open to them: if there is one already, its grantee gets by",
         Truth.OPEN: "not decided",
     }
-    rows.append(("grants", words[proof.grants_closed]))
+    others = any(each.what == "grants" for each in sources)
+    rows.append(("other grants" if others else "grants", words[proof.grants_closed]))
     return rows
 
 
@@ -232,8 +242,9 @@ def _closing(reasons: Sequence[str]) -> str:
     return "; ".join([*found[:_CLOSING], *more]) or "no statement allows it"
 
 
-def _opening_blocks(openings: Sequence[Opening]) -> Iterator[Block]:
+def _opening_blocks(proof: Proof) -> Iterator[Block]:
     """Yield who may change the gate; an account whose IAM policies may do it is one row."""
+    openings = proof.openings
     rows: list[tuple[str, Value]] = []
     for action, does in GATE.items():
         found = dict.fromkeys(_holder(each, openings) for each in openings if each.action == action)
@@ -242,7 +253,8 @@ def _opening_blocks(openings: Sequence[Opening]) -> Iterator[Block]:
         rows += [(action if not at else "", who) for at, who in enumerate([*shown, *more])]
         rows += [("", Cell(f"({does})", "dim"))] if found else []
     if rows:
-        yield Fields(rows, title="Who may change the gate, which is no part of the answer")
+        aside = "" if Property.ONLY_WRITERS in proof.properties else ", which is no part of the answer"
+        yield Fields(rows, title=f"Who may change the gate{aside}")
 
 
 def _holder(opening: Opening, openings: Sequence[Opening]) -> str:

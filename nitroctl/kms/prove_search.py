@@ -42,6 +42,8 @@ from nitroctl.kms.truth import Truth
 
 #: Requests that are put to ``decide`` for one way, when the first turn out not to be allowed.
 _TRIED: Final = 16
+#: How it ends why a stranger leaves a property open.
+PLAYED: Final = " and whom nobody here can play"
 DIRECT, SERVICE = Mode(), Mode(via=True)
 DEBUG, IMAGE = Mode(Platform.ENCLAVE, debug=True), Mode(Platform.ENCLAVE)
 TPM = Mode(Platform.TPM)
@@ -370,7 +372,7 @@ class Stranger:
     @property
     def why(self) -> str:
         """Why that is no proof."""
-        return f"{self.label} allows {self.action} to {self.name}, and nobody here can play that caller"
+        return f"{self.name}, to whom {self.label} allows {self.action}{PLAYED}"
 
 
 def _constrain(box: dict[str, int], grant: Grant, scene: Scene, *, strict: bool) -> None:

@@ -58,7 +58,7 @@ def test_a_proof_says_what_holds_and_why(cli: Cli) -> None:
         "policy                 policy.json\n"
         f"  sha256               {sha256('policy.json')}\n"
         "requests from          2026-11-20T10:00:00Z\n"
-        "grants                 open to them: a grant that exists already lets its grantee by\n\n"
+        "grants                 open to them: if there is one already, its grantee gets by\n\n"
         "Who is kept out, and by what\n"
         "  attests nothing             the conditions of One\n"
         "  re-encrypts to another key  no statement allows it\n"
@@ -82,7 +82,7 @@ def test_a_bypass_is_shown_with_the_command_that_asks_it_again(cli: Cli) -> None
         "policy                 policy.json\n"
         f"  sha256               {sha256('policy.json')}\n"
         "requests from          2026-11-20T10:00:00Z\n"
-        "grants                 open to them: a grant that exists already lets its grantee by\n\n"
+        "grants                 open to them: if there is one already, its grantee gets by\n\n"
         "Who re-encrypts to another key\n"
         "  action        kms:ReEncryptFrom\n"
         f"  principal     {ROLE}\n"
@@ -99,7 +99,8 @@ def test_a_bypass_is_shown_with_the_command_that_asks_it_again(cli: Cli) -> None
 def test_what_is_not_decided_is_no_answer(cli: Cli) -> None:
     lay("policy.json", statement(Sid="Odd", Condition={"StringEqual": {"aws:PrincipalTag/a": "b"}}))
     ran = prove(cli)
-    assert (ran.status, ran.stdout.splitlines()[0]) == (3, "! not decided: no-unattested-decrypt")
+    depends = "Odd: StringEqual, which is no condition operator"
+    assert (ran.status, ran.stdout.splitlines()[0]) == (3, f"! not decided: no-unattested-decrypt depends on {depends}")
     assert ran.stderr == (
         "nitroctl: error: neither proved nor refuted: it depends on Odd: StringEqual, which is no condition operator"
         " [kms.unproved]\n"
@@ -108,6 +109,32 @@ def test_what_is_not_decided_is_no_answer(cli: Cli) -> None:
     )
     answer = prove(cli, "--json").json
     assert (answer["status"], answer["data"]["verdict"]) == ("error", "open")
+
+
+def test_of_whom_nobody_here_can_play_the_hint_is_a_deny(cli: Cli) -> None:
+    lay("policy.json", statement(Sid="Svc", Principal={"Service": "s3.amazonaws.com"}))
+    ran = prove(cli)
+    depends = "s3.amazonaws.com, to whom Svc allows kms:Decrypt and whom nobody here can play"
+    assert (ran.status, ran.stdout.splitlines()[0]) == (3, f"! not decided: no-unattested-decrypt depends on {depends}")
+    assert ran.stderr == (
+        f"nitroctl: error: neither proved nor refuted: it depends on {depends} [kms.unproved]\n"
+        "nitroctl: hint: let Denies for everybody ask for attestation and for the image, as nitroctl kms generate"
+        " writes them, or take the statement out\n"
+    )
+
+
+def test_beside_grants_that_are_given_it_is_told_of_others(cli: Cli) -> None:
+    Path("grants.json").write_text('{"Grants": []}')
+    told = "open to them: if there is one already, its grantee gets by\n"
+    assert f"\ngrants                 {told}" in prove(cli).stdout
+    ran = prove(cli, "--grants", "grants.json")
+    assert "\ngrants                 grants.json\n" in ran.stdout
+    assert f"\nother grants           {told}" in ran.stdout
+
+
+def test_who_may_change_the_gate_is_part_of_the_answer_where_it_is_asked(cli: Cli) -> None:
+    assert "\nWho may change the gate, which is no part of the answer\n" in prove(cli).stdout
+    assert "\nWho may change the gate\n" in prove(cli, "--policy-writer", ROLE).stdout
 
 
 def replayed(cli: Cli, ran: Ran) -> list[str]:

@@ -150,7 +150,7 @@ def test_what_no_caller_here_can_play_is_no_proof() -> None:
     service = statement(Principal={"Service": "ec2.amazonaws.com"})
     found = proved(GOOD, service)
     assert found.holds is Truth.OPEN
-    assert found.open == ("statement 2 allows kms:Decrypt to ec2.amazonaws.com, and nobody here can play that caller",)
+    assert found.open == ("ec2.amazonaws.com, to whom statement 2 allows kms:Decrypt and whom nobody here can play",)
     assert proved(GOOD, service, DENY_NULL).holds is Truth.OPEN  # it may attest any image
     assert proved(GOOD, service, DENY_NULL, denied(StringNotEquals={PCR0: HEX})).holds is Truth.YES
     federated = statement(Principal={"AWS": f"arn:aws:sts::{ACCOUNT}:federated-user/ada"})
@@ -250,7 +250,7 @@ UNDECIDED: dict[str, tuple[list[Any], str]] = {
     ),
     "who makes a grant for a service": (
         [GOOD, statement(Principal={"Service": "ec2.amazonaws.com"}, Action="kms:CreateGrant")],
-        "statement 2 allows kms:CreateGrant to ec2.amazonaws.com, and nobody here can play that caller",
+        "ec2.amazonaws.com, to whom statement 2 allows kms:CreateGrant and whom nobody here can play",
     ),
     "an operator that is none": (
         [gate(StringEqual={TAG: "a"})],

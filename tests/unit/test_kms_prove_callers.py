@@ -232,7 +232,7 @@ def test_whom_nobody_here_can_play_is_no_proof(name: str) -> None:
     statements, label, who = UNPLAYED[name]
     found = proved(*statements, NO_GRANTS)
     assert (found.holds, found.bypasses) == (Truth.OPEN, ())
-    assert f"{label} allows kms:Decrypt to {who}, and nobody here can play that caller" in found.open
+    assert f"{who}, to whom {label} allows kms:Decrypt and whom nobody here can play" in found.open
     shut = proved(*statements, NO_GRANTS, deny(**UNATTESTED), deny(**OTHER_IMAGE))
     assert (shut.holds, shut.open, shut.grants_closed) == (Truth.YES, (), Truth.YES)
 
@@ -249,7 +249,7 @@ def test_a_grant_to_somebody_whom_nobody_here_can_play_is_no_proof(grantee: str)
     found = proved(NO_GRANTS, grants=(grant,))
     assert (found.holds, found.open) == (
         Truth.OPEN,
-        (f"grant g allows kms:Decrypt to {grantee}, and nobody here can play that caller",),
+        (f"{grantee}, to whom grant g allows kms:Decrypt and whom nobody here can play",),
     )
     assert proved(NO_GRANTS, deny(**UNATTESTED), deny(**OTHER_IMAGE), grants=(grant,)).holds is Truth.YES
     harmless = Grant(id="g", grantee=grantee, operations=("Encrypt",))
