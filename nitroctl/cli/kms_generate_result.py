@@ -94,7 +94,7 @@ def generated(made: Made, *, source: "Mapping[str, str | None] | None", layered:
     if made.form in ("terraform", "cloudformation"):
         data["text"] = made.text
     size = f"{policy.size} bytes as compact JSON; KMS takes {SIZE_LIMIT}, {policy.left} are left: {_room(room)}"
-    notes = _limits(made)
+    notes = _limits(made, layered)
     refused = layered is not None and not layered.report.passed
     if layered is not None:
         data["onto"] = layered.as_json(made)
@@ -155,11 +155,27 @@ def _room(count: int) -> str:
     return "no release more" if not count else f"{count} release{'s' if count > 1 else ''} more like these"
 
 
-def _limits(made: Made) -> list[str]:
+def _encrypting(layered: Layered | None) -> list[str]:
+    """Return the statements that are kept and may let somebody encrypt."""
+    from nitroctl.kms.authorize import about_action
+    from nitroctl.kms.key_policy import Effect
+    from nitroctl.kms.truth import Truth
+
+    return [
+        each.label
+        for each in (layered.existing.statements if layered else ())
+        if each.effect is Effect.ALLOW and about_action(each, "kms:Encrypt") is Truth.YES
+    ]
+
+
+def _limits(made: Made, layered: Layered | None) -> list[str]:
     """Return what the reader must know that the policy itself does not say."""
+    from nitroctl.kms.explain_registers import listed
     from nitroctl.kms.key_policy import SIZE_LIMIT
 
-    targets = made.targets
+    targets, kept = made.targets, _encrypting(layered)
+    stays = f"which {'is' if len(kept) == 1 else 'are'} kept"
+    encrypt = f"kms:Encrypt may be allowed by {listed(kept)}, {stays}" if kept else "nobody is allowed kms:Encrypt"
     notes = [
         "nothing was checked against AWS: neither the key nor that the roles exist",
         (
@@ -170,7 +186,7 @@ def _limits(made: Made) -> list[str]:
             "a data writer can put a secret of its own in place of another: what the enclave decrypts is not genuine"
             " because it decrypts"
             if targets.data_writers
-            else "nobody is allowed kms:Encrypt: --data-writer names who prepares the secrets"
+            else f"{encrypt}: --data-writer names who prepares the secrets"
         ),
         *_form_notes(made),
     ]

@@ -290,6 +290,23 @@ def test_a_statement_that_shuts_the_release_out_is_a_no_and_nothing_is_written(c
     assert answer.json["data"]["onto"]["report"]["verdict"] == "fail"
 
 
+@pytest.mark.parametrize(
+    ("statement", "said"),
+    [
+        (ROOT, "nobody is allowed kms:Encrypt"),
+        (ROOT | {"Sid": "Use", "Action": "kms:En*"}, "kms:Encrypt may be allowed by Use, which is kept"),
+        (
+            ROOT | {"Effect": "Deny", "Action": "kms:*", "Principal": {"AWS": f"{ROLE}/x"}},
+            "nobody is allowed kms:Encrypt",
+        ),
+    ],
+)
+def test_who_may_encrypt_is_said_of_what_is_kept_too(cli: Cli, statement: dict[str, Any], said: str) -> None:
+    ran = cli("kms", "generate", *WHO, "--onto", policy("there.json", statement))
+    assert ran.status == 0
+    assert f"nitroctl: note: {said}: --data-writer names who prepares the secrets\n" in ran.stderr
+
+
 def test_what_the_kept_statements_leave_open_is_told(cli: Cli) -> None:
     policy("current.json", ROOT | {"Action": "kms:PutKeyPolicy"})
     ran = cli("kms", "generate", *WHO, "--onto", "current.json")
