@@ -22,6 +22,7 @@ from nitroctl.render.view import Block, Headline, Table
 
 if TYPE_CHECKING:
     from nitroctl.cli.kms_apply_options import Options
+    from nitroctl.cli.kms_apply_run import Run
     from nitroctl.kms.targets_file import KeyTargets
     from nitroctl.records import Entry, Ledger, Step
 
@@ -136,7 +137,7 @@ def _carried_out(verb: str, take: _Take, asked: _Asked, options: "Options") -> R
     found, key = kms_made.targets(asked.targets, asked.target, asked.key)
     ledger = ledgers.load(path)
     chosen = one(ledger, asked.entry, path)
-    steps = take(ledger, chosen, at)
+    steps = _steps(take, ledger, chosen, at, asked)
     after = ledger.replacing(changed(steps))
     planned = _Planned(chosen, found, steps, _releases(after, chosen, found))
     if not options.dry_run:
@@ -169,9 +170,23 @@ def _carried_out(verb: str, take: _Take, asked: _Asked, options: "Options") -> R
                 "changed": [_step(step) for step in planned.changed],
             },
         },
-        view=_view(planned, path, written=written, dry_run=options.dry_run),
+        view=_view(planned, path, done, written=written, dry_run=options.dry_run),
         trouble=trouble,
+        notes=_notes(planned, path, done, written=written),
     )
+
+
+def _steps(take: _Take, ledger: "Ledger", chosen: "Entry", at: datetime, asked: _Asked) -> "tuple[Step, ...]":
+    """Return what happens in the records. Raises CannotAnswer ``records.*``; what it says to do is with the key."""
+    import shlex
+
+    try:
+        return take(ledger, chosen, at)
+    except CannotAnswer as error:
+        alone, both = f"nitroctl pcr rollout {chosen.id}", f"nitroctl kms rollout {chosen.id}"
+        both = f"{both} --targets {shlex.quote(asked.targets)}"
+        hints = [both if hint == alone else hint for hint in error.hints]
+        raise CannotAnswer(error.message, error.code, hints, error.details) from error
 
 
 def _step(step: "Step") -> dict[str, object]:
@@ -236,7 +251,9 @@ def _question(verb: str, planned: _Planned, path: str) -> str:
     return f" and {what} {names} in {path}" if names else ""
 
 
-def _view(planned: _Planned, path: str, *, written: bool, dry_run: bool) -> list[Block]:
+def _view(planned: _Planned, path: str, done: "Run", *, written: bool, dry_run: bool) -> list[Block]:
+    from nitroctl.cli.kms_apply_run import Outcome
+
     steps = planned.changed
     if not steps:
         return [Headline(f"{path} says so already")]
@@ -245,4 +262,15 @@ def _view(planned: _Planned, path: str, *, written: bool, dry_run: bool) -> list
         return [Headline(f"{path} follows"), Table(("version", "was", "is"), rows)]
     if dry_run:
         return [Headline(f"{path} would follow"), Table(("version", "is", "would be"), rows)]
-    return [Headline(f"{path} was not changed")]
+    late = any(target.outcome in (Outcome.NOT_SEEN, Outcome.UNREAD) for target in done.targets)
+    finish = ": the same command, run again, looks at the key and finishes it" if late else ""
+    return [Headline(f"{path} was not changed{finish}")]
+
+
+def _notes(planned: _Planned, path: str, done: "Run", *, written: bool) -> list[str]:
+    """Return that an undo is of the key alone, where one is offered and the records have changed."""
+    from nitroctl.cli.kms_apply_run import TOUCHED
+
+    offered = any(target.outcome in TOUCHED for target in done.targets)
+    told = f"nitroctl kms undo puts the key's policy back, and leaves {path} as it is now"
+    return [told] if written and planned.changed and offered else []

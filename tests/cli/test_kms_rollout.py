@@ -100,6 +100,19 @@ def test_a_release_is_rolled_out_and_the_old_one_closed(cli: Cli, kms_service: "
     assert images(kms_service.policy()) == pcr0("1.4.3")
     assert statuses() == {"signer-1.4.2@prod": "retired", ENTRY: "active"}
     assert OWN in kms_service.policy()["Statement"]  # the operator's own stays through both
+    undo = "nitroctl: note: nitroctl kms undo puts the key's policy back, and leaves measurements.json as it is now\n"
+    assert last.stderr == undo
+
+
+def test_a_candidate_is_not_finalized_and_the_next_step_is_with_the_key(cli: Cli, kms_service: "Kms") -> None:
+    kms_service.create(START)
+    ran = run(cli, "finalize", "--yes")
+    assert (ran.status, ran.stdout, kms_service.requests) == (3, "", [])
+    assert ran.stderr == (
+        f"nitroctl: error: {ENTRY} is candidate: a rollout is finished by the entry that stays active"
+        " [records.transition]\n"
+        f"nitroctl: hint: nitroctl kms rollout {ENTRY} --targets targets.yaml\n"
+    )
 
 
 def test_a_repeat_changes_nothing(cli: Cli, kms_service: "Kms") -> None:
@@ -146,7 +159,9 @@ def test_a_policy_that_is_not_seen_leaves_the_records_and_a_repeat_finishes(cli:
     assert (ran.status, statuses()[ENTRY]) == (1, "candidate")
     assert ran.stdout.splitlines()[-3] == f"look first     nitroctl kms show --key {KEY}"
     assert ran.stdout.splitlines()[-2].startswith(f"to go back     nitroctl kms undo --key {KEY} --from /")
-    assert ran.stdout.splitlines()[-1] == "measurements.json was not changed"
+    assert ran.stdout.splitlines()[-1] == (
+        "measurements.json was not changed: the same command, run again, looks at the key and finishes it"
+    )
     kms_service.knobs.late = 0
     assert (run(cli, "rollout").status, statuses()[ENTRY]) == (0, "active")
     assert len(kms_service.asked("PutKeyPolicy")) == 1
