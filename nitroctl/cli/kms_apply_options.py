@@ -10,6 +10,7 @@ from nitroctl.errors import UsageError
 
 if TYPE_CHECKING:
     from nitroctl.kms.apply import Wish
+    from nitroctl.kms.live import LiveKey
     from nitroctl.records import Ledger
 
 Accept = Annotated[
@@ -78,23 +79,19 @@ class Options:
 
         return Wish(accepted=tuple(self.accept), bypass=self.bypass, ledger=ledger)
 
-    def undo(self, arn: str, backup: str = "") -> str:
-        """Return the command that puts the policy of a key back, from where this one keeps it.
+    def undo(self, live: "LiveKey", backup: str = "") -> str:
+        """Return the command that puts the policy of a key back, from where this one keeps it; of a replica, only that.
 
         ``backup``: the file to take. Without one undo takes the policy in whose place the key's present one was put,
         which is another when KMS still shows the one before.
         """
         import shlex
 
-        if backup:
-            return f"nitroctl kms undo --key {arn} --from {shlex.quote(backup)}{self._where}"
-        return f"nitroctl kms undo --key {arn}{self._where}"
-
-    @property
-    def _where(self) -> str:
-        import shlex
-
-        return f" --backup-dir {shlex.quote(self.backup_dir)}" if self.own_backup_dir else ""
+        words = ["nitroctl", "kms", "undo", "--key", live.arn]
+        words += ["--from", backup] if backup else []
+        words += ["--backup-dir", self.backup_dir] if self.own_backup_dir else []
+        words += ["--replicas", "none"] if live.replicas else []
+        return shlex.join(words)
 
 
 def options(

@@ -229,7 +229,7 @@ def _write_all(targets: Sequence[Target], options: "Options", who: str, at: date
             for each in touched:  # there will be no answer to tell of them
                 progress.note(
                     f"{each.plan.live.arn} was written to before that; the old policy is {each.backup}; "
-                    f"{options.undo(each.plan.live.arn)} puts it back",
+                    f"{options.undo(each.plan.live)} puts it back",
                     always=True,
                 )
             raise
@@ -272,7 +272,7 @@ def _write(target: Target, options: "Options", who: str, at: datetime) -> Target
     except BaseException:
         progress.note(
             f"{live.arn}: stopped while writing: KMS may have the new policy; the old one is {backup}; "
-            f"nitroctl kms show --key {live.arn} tells, {options.undo(live.arn, backup)} puts it back",
+            f"nitroctl kms show --key {live.arn} tells, {options.undo(live, backup)} puts it back",
             always=True,
         )
         raise

@@ -84,15 +84,16 @@ def _blocks(target: Target, options: "Options") -> list[Block]:
             count = len(plan.report.refusals)
             text = f"{arn}: not written from {target.source}: {count} check{'s' if count > 1 else ''} refused it"
             return [Headline(text, Found.FAIL), *kms_diff_view.blocks(plan.difference), *checks]
+        case Outcome.PLANNED if not options.dry_run:
+            return [Headline(f"{arn}: not written, because another was refused: {counted}", Found.FAIL), *checks]
         case Outcome.PLANNED:
             first = Headline(f"{arn}: would be written from {target.source}: {counted}")
             return [first, *kms_diff_view.blocks(plan.difference), *checks]
         case Outcome.UNCHANGED:
             return [Headline(f"{arn} has this policy already: nothing was written", Found.PASS), *checks]
-        case Outcome.FAILED:
-            return [Headline(f"{arn}: not written, it has the policy it had", Found.FAIL)]
-        case Outcome.NOT_REACHED:
-            return [Headline(f"{arn}: not written any more, it has the policy it had", Found.FAIL)]
+        case Outcome.FAILED | Outcome.NOT_REACHED:
+            more = " any more" if target.outcome is Outcome.NOT_REACHED else ""
+            return [Headline(f"{arn}: not written{more}, it has the policy it had", Found.FAIL)]
     headline, outcome = _written(target, counted, options)
     return [Headline(headline, outcome), *_instead(target), _kept(target), _ways(target, options)]
 
@@ -159,4 +160,4 @@ def _ways(target: Target, options: "Options") -> Lines:
 
 def _undo(target: Target, options: "Options") -> str:
     """Return the command that puts the old policy back; it names the file where the key may show another."""
-    return options.undo(target.plan.live.arn, "" if target.outcome is Outcome.WRITTEN else target.backup)
+    return options.undo(target.plan.live, "" if target.outcome is Outcome.WRITTEN else target.backup)

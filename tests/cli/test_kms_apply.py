@@ -464,7 +464,10 @@ def test_an_interruption_is_told_of_under_quiet_with_every_key_that_was_written(
     ran = cli("kms", "apply", "policy.json", "--key", primary, *way)
     first, second = sorted(Path("kept here").glob("*.json"))
     assert (ran.status, ran.stdout) == (130, "")
-    undo, taking = "nitroctl kms undo --key {}{} --backup-dir 'kept here' puts it back\n", f" --from '{second}'"
+    undo, taking = (
+        "nitroctl kms undo --key {}{} --backup-dir 'kept here' --replicas none puts it back\n",
+        f" --from '{second}'",
+    )
     assert ran.stderr == (
         f"nitroctl: note: {replica}: stopped while writing: KMS may have the new policy; the old one is {second}; "
         f"nitroctl kms show --key {replica} tells, {undo.format(replica, taking)}"
@@ -612,6 +615,10 @@ def test_all_replicas_are_judged_before_the_first_is_written(cli: Cli, kms_servi
     ran = cli("kms", "apply", "policy.json", "--key", primary, "--yes", "--replicas", "all", "--json", "--quiet")
     assert ran.status == 1
     assert [each["outcome"] for each in ran.json["data"]["targets"]] == ["planned", "refused"]
+    ran = cli("kms", "apply", "policy.json", "--key", primary, "--yes", "--replicas", "all", "--quiet")
+    first, second, *_ = ran.stdout.splitlines()
+    assert first == f"✗ {primary}: not written, because another was refused: 2 statements changed"
+    assert second == f"✗ {replica}: not written from policy.json: 1 check refused it"
     assert kms_service.asked("PutKeyPolicy") == []
 
 
@@ -621,6 +628,9 @@ def test_each_replica_is_written_to(cli: Cli, kms_service: "Kms") -> None:
     ran = cli("kms", "apply", "policy.json", "--key", primary, "--yes", "--replicas", "all", "--json", "--quiet")
     assert (ran.status, [each["outcome"] for each in ran.json["data"]["targets"]]) == (0, ["written", "unchanged"])
     assert kms_service.policy(arn=primary) == kms_service.policy(arn=replica) == stored(good(B))
+    back = shlex.split(ran.json["data"]["targets"][0]["undo"])  # of this one, and it asks nothing about the others
+    assert cli(*back[1:], "--yes", "--quiet").status == 0
+    assert (kms_service.policy(arn=primary), kms_service.policy(arn=replica)) == (stored(good(A)), stored(good(B)))
 
 
 def test_a_replica_that_cannot_be_written_is_told_with_what_was(cli: Cli, kms_service: "Kms") -> None:
