@@ -67,7 +67,7 @@ def result(
         *_changes(found),
         *_principals(matrix),
         Text(""),
-        Text("With IAM: only a caller whose IAM policies allow it too."),
+        Text("With IAM: a caller whose IAM policies allow it too, and no other unless it depends on something."),
         Text(""),
         Text(f"Not looked at: {'; '.join(missing)}."),
     ]

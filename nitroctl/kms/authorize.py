@@ -237,7 +237,7 @@ def _home(request: Request, policies: Policies) -> Truth:
         for text in statement.principal.aws
     }
     named.discard("")
-    return Truth.YES if not named or request.caller.account in named else Truth.OPEN
+    return Truth.YES if named <= {request.caller.account} else Truth.OPEN
 
 
 def trace(policy: PolicyDocument, statement: Statement, request: Request) -> Traced:

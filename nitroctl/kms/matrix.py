@@ -37,7 +37,7 @@ _WORK: Final = 5_000_000
 
 
 class Answer(StrEnum):
-    """What a policy says to a request. WITH_IAM: only to a caller whose IAM policies allow it as well."""
+    """What a policy says to a request. WITH_IAM: surely to a caller whose IAM policies allow it as well."""
 
     ALLOWED = "allowed"
     WITH_IAM = "allowed-with-iam"
@@ -168,11 +168,22 @@ class _Cells:
                 encryption_context=context,
                 given={**self._given, **who.given},
             )
-            for policies, allowed in ((self._without, Answer.ALLOWED), (self._with, Answer.WITH_IAM)):
-                decision = decide(request, policies)
-                found = {Verdict.ALLOWED: allowed, Verdict.UNDECIDED: Answer.OPEN}.get(decision.verdict, Answer.DENIED)
-                if _ORDER.index(found) < _ORDER.index(best):
-                    best, reasons = found, decision.open
+            found, why = self._asked(request)
+            if _ORDER.index(found) < _ORDER.index(best):
+                best, reasons = found, why
+            elif found is best:
+                reasons = tuple(dict.fromkeys((*reasons, *why)))
             if best is Answer.ALLOWED:
                 break
         return best, reasons
+
+    def _asked(self, request: Request) -> tuple[Answer, tuple[str, ...]]:
+        """Return the answer to one request, and what it depends on: with IAM, whether it takes IAM policies at all."""
+        alone, both = decide(request, self._without), decide(request, self._with)
+        if alone.verdict is Verdict.ALLOWED:
+            return Answer.ALLOWED, ()
+        if both.verdict is Verdict.ALLOWED:
+            return Answer.WITH_IAM, alone.open
+        if Verdict.UNDECIDED in (alone.verdict, both.verdict):
+            return Answer.OPEN, alone.open or both.open
+        return Answer.DENIED, ()

@@ -21,7 +21,7 @@ ONE = pcrs("1", 0, 1, 2, 8)
 GATE = allow({0: ONE[0], 8: ONE[8]}, "One")
 ANYBODY = f"arn:aws:iam::{ACCOUNT}"
 REST = (
-    "With IAM: only a caller whose IAM policies allow it too.\n\n"
+    "With IAM: a caller whose IAM policies allow it too, and no other unless it depends on something.\n\n"
     "Not looked at: service control policies, resource control policies, permissions boundaries, session policies and"
     " VPC endpoint policies (they could only deny); grants of the key, which were not given (one could allow); a second"
     " policy of the key, AWS_RAM, which was not given (it could allow or deny); the key itself: its state, its usage,"

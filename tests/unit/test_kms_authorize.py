@@ -170,6 +170,20 @@ def test_whose_account_the_key_is_of_may_be_open() -> None:
     assert decide(allow).verdict is ALLOWED
 
 
+def test_of_two_accounts_that_are_named_either_may_have_the_key() -> None:
+    allow = statement(Principal={"AWS": [ROLE, f"arn:aws:iam::{OTHER}:role/x"]})
+    for who in (ROLE, f"arn:aws:iam::{OTHER}:role/x"):
+        found = decide(allow, who=who, key="")
+        assert (found.verdict, found.open) == (
+            UNDECIDED,
+            ("whether the key is of the caller's account: its ARN was not given",),
+        )
+        assert decide(allow, who=who, key="", iam=(identity(),)).verdict is ALLOWED  # either way
+    assert decide(allow, who=ROLE).verdict is ALLOWED
+    assert decide(allow, who=f"arn:aws:iam::{OTHER}:role/x").verdict is Verdict.DENIED
+    assert decide(statement(), key="").verdict is ALLOWED
+
+
 def test_a_grant_to_another_account_is_not_decided() -> None:
     grant = Grant(id="g-1", grantee=FOREIGN, operations=("Decrypt",))
     decision = decide(grants=(grant,), asked=request(FOREIGN))

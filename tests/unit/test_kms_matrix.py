@@ -13,7 +13,7 @@ from nitroctl.kms.grants import Grant
 from nitroctl.kms.matrix import ATTESTED, OTHERS, Answer, matrix
 from nitroctl.kms.request import Request
 from nitroctl.records import Ledger
-from tests.kms_requests import AT, KEY, PCR0, ROLE, policy, statement
+from tests.kms_requests import AT, KEY, OTHER, PCR0, ROLE, ROOT, policy, statement
 from tests.records import active, pcrs
 from tests.unit.test_kms_bypasses import SHAPES, closed, gate
 
@@ -70,6 +70,32 @@ def test_what_is_open_says_why() -> None:
     ]
     assert row.attested["nothing"]["kms:Decrypt"] is Answer.OPEN
     assert row.open == ("aws:SourceVpce, which was not given",)
+
+
+def test_whether_it_takes_an_iam_policy_at_all_is_told_of_where_it_is_open() -> None:
+    root = statement(Principal={"AWS": ROOT})
+    odd = statement(Condition={"StringEquals": {"aws:SourceVpce": "vpce-1"}})
+
+    def asked(*statements: dict[str, Any]) -> tuple[Answer, tuple[str, ...]]:
+        rows = matrix(Policies(key=(policy(*statements),)), Ledger(), at=AT, key=KEY).rows
+        [row] = [each for each in rows if each.who.caller.arn == ROLE]
+        return row.attested["nothing"]["kms:Decrypt"], row.open
+
+    assert asked(root, odd) == (Answer.WITH_IAM, ("aws:SourceVpce, which was not given",))
+    assert asked(root, statement(Action="kms:Sign")) == (Answer.WITH_IAM, ())
+
+
+def test_without_the_keys_arn_callers_of_several_accounts_may_need_iam_policies() -> None:
+    both = statement(Principal={"AWS": [ROLE, f"arn:aws:iam::{OTHER}:role/x"]})
+    why = "whether the key is of the caller's account: its ARN was not given"
+
+    def asked(key: str) -> list[tuple[Answer, tuple[str, ...]]]:
+        rows = matrix(Policies(key=(policy(both),)), Ledger(), at=AT, key=key).rows
+        named = [each for each in rows if each.who.caller.arn in (ROLE, f"arn:aws:iam::{OTHER}:role/x")]
+        return [(each.attested["nothing"]["kms:Decrypt"], each.open) for each in named]
+
+    assert asked("") == [(Answer.WITH_IAM, (why,)), (Answer.WITH_IAM, (why,))]
+    assert asked(KEY) == [(Answer.ALLOWED, ()), (Answer.WITH_IAM, ())]
 
 
 def test_a_policy_that_tells_too_many_callers_apart_is_no_table() -> None:
