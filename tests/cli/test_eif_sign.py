@@ -16,10 +16,11 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests import images, kms_service
+from tests import images
 from tests.conftest import Cli, as_nobody, program, vectors
+from tests.fakes import kms_signing
+from tests.fakes.kms_signing import ALIAS, ARN, REQUEST_ID, Kms, Refusal
 from tests.images import GOOD, forge
-from tests.kms_service import ALIAS, ARN, REQUEST_ID, Kms, Refusal
 
 PCRS = {f"PCR{index}": value.hex() for index, value in images.registers(forge()).items()}
 STAY = "PCR0, PCR1 and PCR2 are what they were"
@@ -603,8 +604,8 @@ def test_an_image_that_aws_signed_is_signed_again(cli: Cli) -> None:
 
 @pytest.fixture
 def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kms]:
-    with kms_service.running(Kms(images.pair()[0])) as service:
-        kms_service.reachable(service, monkeypatch)
+    with kms_signing.running(Kms(images.pair()[0])) as service:
+        kms_signing.reachable(service, monkeypatch)
         yield service
 
 
@@ -847,9 +848,9 @@ def test_an_endpoint_that_hangs_up(cli: Cli, kms: Kms) -> None:
 
 @pytest.mark.usefixtures("no_pauses")
 def test_an_endpoint_that_is_not_there(cli: Cli, kms: Kms) -> None:
-    with kms_service.running(Kms(images.pair()[0])) as gone:
+    with kms_signing.running(Kms(images.pair()[0])) as gone:
         url = gone.url
-    ran = cli.program(*with_kms(), env={**kms_service.environment(gone), "AWS_ENDPOINT_URL_KMS": url})
+    ran = cli.program(*with_kms(), env={**kms_signing.environment(gone), "AWS_ENDPOINT_URL_KMS": url})
     assert ran.stderr.splitlines()[0] == (
         f'nitroctl: error: {ARN}: kms:GetPublicKey failed: Could not connect to the endpoint URL: "{url}/" '
         "[aws.unreachable]"

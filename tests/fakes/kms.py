@@ -30,7 +30,7 @@ from nitroctl.kms.authorize import Policies, Verdict
 from nitroctl.kms.document import Kind
 from nitroctl.kms.operators import Actual, present
 from nitroctl.kms.request import Attested, Platform, Request
-from tests.fakes import kms_policy
+from tests.fakes import kms_http, kms_policy
 from tests.fakes.kms_http import REQUEST_ID, Answer, serving
 from tests.fakes.kms_policy import Refusal
 
@@ -85,6 +85,7 @@ class Kms:
         self.enforce = False
         self.knobs = Knobs()
         self.requests: list[tuple[str, dict[str, Any]]] = []
+        self.headers: list[Mapping[str, str]] = []
         self.operations: dict[str, Callable[[dict[str, Any]], Answer]] = {}
         self.url = ""
         self._ram: dict[str, str] = {}
@@ -359,28 +360,11 @@ def running(kms: Kms) -> Iterator[Kms]:
 
 
 def environment(kms: Kms) -> dict[str, str]:
-    """Return the environment in which AWS calls come to ``kms``, with credentials that are none elsewhere."""
-    return {
-        "AWS_ENDPOINT_URL": kms.url,
-        "AWS_ENDPOINT_URL_KMS": kms.url,
-        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
-        "AWS_SECRET_ACCESS_KEY": "only-for-tests",
-        "AWS_EC2_METADATA_DISABLED": "true",
-        "NO_PROXY": "127.0.0.1",
-    }
+    """Return the environment in which AWS calls come to ``kms``."""
+    return kms_http.environment(kms.url)
 
 
 def reachable(kms: Kms, monkeypatch: pytest.MonkeyPatch, *, connect: Callable[[socket.socket, Any], None]) -> None:
-    """Lead AWS calls to ``kms``, let connections to it (and to nothing else) through, and retries without pauses.
-
-    ``connect``: the socket's own, which the tests replace to keep the network out.
-    """
-    guarded, port = socket.socket.connect, int(kms.url.rpartition(":")[2])
-
-    def guard(self: socket.socket, address: Any) -> None:
-        (connect if address == ("127.0.0.1", port) else guarded)(self, address)
-
-    monkeypatch.setattr(socket.socket, "connect", guard)
+    """Lead AWS calls to ``kms``, as :func:`tests.fakes.kms_http.reachable` does, and retries without pauses."""
+    kms_http.reachable(kms.url, monkeypatch, connect=connect)
     monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
-    for name, value in environment(kms).items():
-        monkeypatch.setenv(name, value)

@@ -1,15 +1,20 @@
-"""HTTP around the KMS of the tests: KMS's JSON 1.1 interface, and STS's one query that says who calls."""
+"""HTTP around the services of the tests: AWS's JSON 1.1 interface, and STS's one query that says who calls.
+
+What answers is :mod:`tests.fakes.kms` for keys and their policies, :mod:`tests.fakes.kms_signing` for a key that signs.
+"""
 
 import http.server
 import json
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
+
+import pytest
 
 from tests.fakes.kms_policy import Refusal
 
@@ -18,7 +23,9 @@ Answer = Refusal | bytes | dict[str, Any]
 
 
 class Service(Protocol):
-    """What answers."""
+    """What answers. ``headers``: takes those of every request."""
+
+    headers: list[Mapping[str, str]]
 
     def receive(self, service: str, operation: str, body: dict[str, Any], region: str) -> Answer | None:
         """Return the answer to a request; None hangs up."""
@@ -34,6 +41,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             self._reply(Refusal("MissingAuthenticationTokenException", "Missing Authentication Token", 403))
             return
         region, name = scope.groups()
+        self.service.headers.append(dict(self.headers))
         if name == "sts":
             [operation] = parse_qs(content.decode())["Action"]
             answer = self.service.receive(name, operation, {}, region)
@@ -95,3 +103,30 @@ def serving(service: Service) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+def environment(url: str) -> dict[str, str]:
+    """Return the environment in which AWS calls come to ``url``, with credentials that are none elsewhere."""
+    return {
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ENDPOINT_URL_KMS": url,
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "only-for-tests",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": "127.0.0.1",
+    }
+
+
+def reachable(url: str, monkeypatch: pytest.MonkeyPatch, *, connect: Callable[[socket.socket, Any], None]) -> None:
+    """Lead AWS calls to ``url``, and let connections to it (and to nothing else) through.
+
+    ``connect``: the socket's own, which the tests replace to keep the network out.
+    """
+    guarded, port = socket.socket.connect, int(url.rpartition(":")[2])
+
+    def guard(self: socket.socket, address: Any) -> None:
+        (connect if address == ("127.0.0.1", port) else guarded)(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guard)
+    for name, value in environment(url).items():
+        monkeypatch.setenv(name, value)

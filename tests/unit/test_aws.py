@@ -15,16 +15,17 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from nitroctl import aws
 from nitroctl.errors import AwsFailed, CannotAnswer, NitroctlError, UsageError
-from tests import images, kms_service
+from tests import images
 from tests.conftest import ROOT
+from tests.fakes import kms_signing
+from tests.fakes.kms_signing import ALIAS, ARN, Kms
 from tests.images import forge
-from tests.kms_service import ALIAS, ARN, Kms
 
 
 @pytest.fixture
 def kms(monkeypatch: pytest.MonkeyPatch) -> Iterator[Kms]:
-    with kms_service.running(Kms(images.pair()[0])) as service:
-        kms_service.reachable(service, monkeypatch)
+    with kms_signing.running(Kms(images.pair()[0])) as service:
+        kms_signing.reachable(service, monkeypatch)
         yield service
 
 
@@ -50,8 +51,8 @@ def test_the_requests_say_who_asks_and_nothing_of_the_image(kms: Kms) -> None:
 def test_the_length_of_the_digest_names_the_algorithm(
     curve: str, size: int, algorithm: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with kms_service.running(Kms(images.pair(curve)[0])) as service:
-        kms_service.reachable(service, monkeypatch)
+    with kms_signing.running(Kms(images.pair(curve)[0])) as service:
+        kms_signing.reachable(service, monkeypatch)
         aws.kms_key(ARN).sign(bytes(size))
         assert service.requests[-1][1]["SigningAlgorithm"] == algorithm
 
