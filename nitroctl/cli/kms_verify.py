@@ -236,6 +236,8 @@ def _sentence(answer: _Answer, wanted: "Wanted") -> str:
     parts += ["names the active records"] if wanted.ledger else []
     parts += ["lets nobody by who attests none of its images, as far as its policies and grants go"]
     parts += [f"refused {answer.who} without attestation"] if answer.probed else []
+    state = answer.live.state
+    parts += [] if state == "Enabled" else [f"is {state}, and gives data to nobody now"]
     return f"yes: {arn} {'; '.join(parts)}"
 
 

@@ -178,10 +178,11 @@ def cross_account(reading: Reading) -> Iterator[Finding]:
             told = f"account {', '.join(foreign)} " + (
                 f"is not the key's ({reading.home})" if reading.home else "may not be the key's, which is not known"
             )
+            unsure = "" if reading.key.account else "; --facts FILE says which account the key is in"
             yield found(
                 "KP040",
                 f"{told}, and its IAM policies decide who uses the key without attestation",
-                "bind the statement to an image, or take it out; --facts FILE says which account the key is in",
+                f"bind the statement to an image, or take it out{unsure}",
                 view.statement,
             )
 

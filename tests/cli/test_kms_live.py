@@ -193,7 +193,7 @@ def test_a_shared_key_with_grants_is_shown_whole(cli: Cli, kms_service: "Kms") -
             "  high: AWS_RAM, statement 1 (Shared): account 444455556666 is not the key's (111122223333), and its IAM"
             " policies decide who uses the key without attestation"
         ),
-        "  fix: bind the statement to an image, or take it out; --facts FILE says which account the key is in",
+        "  fix: bind the statement to an image, or take it out",
         "  [kp040.cross-account]",
         "✗ the key has this policy and no other",
         "  high: default: the key has a second policy, AWS_RAM, which is judged together with this one",

@@ -328,6 +328,7 @@ def test_a_second_policy_replicas_and_the_state_are_told(cli: Cli, kms_service: 
     kms_service.state("Disabled")
     ran = verify(cli)
     assert ran.status == 0  # the Denies of the first policy hold against the second
+    assert ran.stdout.splitlines()[0].endswith(" grants go; is Disabled, and gives data to nobody now")
     assert ran.stderr == (
         "nitroctl: note: the proof is of both policies of the key; compared is not AWS_RAM\n"
         f"nitroctl: note: not looked at: the same key, with a policy of its own each, in {replica}\n" + SPREAD + OTHERS
