@@ -17,7 +17,7 @@ from nitroctl.kms.explain_statements import shown
 from nitroctl.kms.grants import Grant
 from nitroctl.kms.key_policy import Effect
 from nitroctl.kms.operators import negated
-from nitroctl.kms.prove import GATE, Bypass, Kind, Opening, Proof, Property
+from nitroctl.kms.prove import GATE, Bypass, Kind, Opening, Proof, Property, Then
 from nitroctl.kms.prove_search import PLAYED
 from nitroctl.kms.request import Request, register
 from nitroctl.kms.truth import Truth
@@ -165,7 +165,7 @@ def _bypass_blocks(proof: Proof, files: Files) -> Iterator[Block]:
         yield Fields(list(_bypass_rows(each)), title=f"Who {KINDS[each.kind]}{of}")
         yield from _replay(command(each.request, files, iam=each.iam), "")
         if each.then is not None:
-            yield from _grant_blocks(each.then.grant, each.then.decision.request, files)
+            yield from _grant_blocks(each.then, files)
 
 
 def _bypass_rows(bypass: Bypass) -> Iterator[tuple[str, Value]]:
@@ -198,13 +198,15 @@ def _replay(words: str, what: str) -> Iterator[Block]:
         yield Text("It has a name or a value that no option of kms simulate can say.")
 
 
-def _grant_blocks(grant: Grant, request: Request, files: Files) -> Iterator[Block]:
+def _grant_blocks(then: Then, files: Files) -> Iterator[Block]:
     """Yield the second step: the grant in a file, and the request that it allows."""
+    request = then.decision.request
+    needed = ", with an IAM policy that allows it" if then.iam else ""
     yield Text("")
-    yield Text(f"With that grant in the file grant.json, {request.action} is allowed to {request.caller.text}:")
+    yield Text(f"With that grant in the file grant.json, {request.action} is allowed to {request.caller.text}{needed}:")
     yield Text("")
-    yield Lines(f"  {_grant_json(grant)}")
-    yield from _replay(command(request, Files(files.policy, files.ram, "grant.json"), iam=False), "")
+    yield Lines(f"  {_grant_json(then.grant)}")
+    yield from _replay(command(request, Files(files.policy, files.ram, "grant.json"), iam=then.iam), "")
 
 
 def _grant_json(grant: Grant) -> str:
@@ -293,7 +295,7 @@ def _bypass(bypass: Bypass, files: Files) -> dict[str, object]:
         found["then"] = {
             "grant": _grant(bypass.then.grant),
             "request": _request(request),
-            "replay": command(request, Files(files.policy, files.ram, "grant.json"), iam=False),
+            "replay": command(request, Files(files.policy, files.ram, "grant.json"), iam=bypass.then.iam),
         }
     return found
 

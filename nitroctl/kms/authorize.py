@@ -212,7 +212,8 @@ def _ways(
             yield _Allowing(way=Way.ACCOUNT, truth=truth, statements=[each, *by_iam], open=reasons)
     for grant in policies.grants or ():
         truth, reason = grant.allows(request)
-        truth = all_of((truth, any_of((home, Truth.OPEN))))
+        both_sides = Truth.YES if iam is Truth.YES else Truth.OPEN
+        truth = all_of((truth, any_of((home, both_sides))))
         other = f"whether grant {grant.id} alone is enough for a caller of another account"
         yield _Allowing(way=Way.GRANT, truth=truth, grant=grant, open=[reason or other])
 

@@ -306,7 +306,7 @@ def _granting(
         request = replace(allowed.request, caller=who.caller, encryption_context=context)
         decision = decide(request, replace(allowed.policies, grants=(grant,)))
         if decision.verdict is Verdict.ALLOWED:
-            then = Then(grant=grant, decision=decision)
+            then = Then(grant=grant, decision=decision, iam=allowed.iam)
             found.bypasses.append(_bypass(maker, group, Kind.GRANT, asked, then))
             return
     found.open.setdefault("a grant that somebody can make, and nobody that was tried can use")

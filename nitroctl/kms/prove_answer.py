@@ -35,10 +35,14 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Then:
-    """The second step of a bypass by a grant: the grant that the caller makes, and the request that it allows."""
+    """The second step of a bypass by a grant: the grant that the caller makes, and the request that it allows.
+
+    ``iam``: an IAM policy that allows it may be needed as well.
+    """
 
     grant: Grant
     decision: Decision
+    iam: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

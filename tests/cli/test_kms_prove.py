@@ -158,6 +158,16 @@ def test_every_public_shape_is_refuted_and_its_commands_say_yes(cli: Cli, name: 
     assert replayed(cli, ran)
 
 
+def test_where_the_policy_names_several_accounts_the_commands_say_yes_too(cli: Cli) -> None:
+    both = {"AWS": [ROLE, "arn:aws:iam::444455556666:role/x"]}
+    lay("both.json", statement(Sid="Both", Principal=both, Action="kms:CreateGrant"))
+    ran = prove(cli, "--json", policy="both.json")
+    assert ran.status == 1
+    assert replayed(cli, ran)
+    told = prove(cli, policy="both.json").stdout
+    assert f"kms:Decrypt is allowed to {ROLE}, with an IAM policy that allows it:\n" in told
+
+
 ODD: dict[str, dict[str, Any]] = {
     "an encryption context": {"StringEquals": {"kms:EncryptionContext:app": "a b'c"}},
     "an empty one": {"StringEquals": {"kms:EncryptionContext:app": ""}},

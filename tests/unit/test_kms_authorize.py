@@ -184,6 +184,14 @@ def test_of_two_accounts_that_are_named_either_may_have_the_key() -> None:
     assert decide(statement(), key="").verdict is ALLOWED
 
 
+def test_a_grant_and_an_iam_policy_are_enough_in_whatever_account() -> None:
+    for who in (ROLE, f"arn:aws:iam::{OTHER}:role/x"):
+        grant = Grant(id="g-1", grantee=who, operations=("Decrypt",))
+        for key in (KEY, ""):
+            found = decide(grants=(grant,), who=who, key=key, iam=(identity(),))
+            assert (found.verdict, found.grant) == (ALLOWED, grant)
+
+
 def test_a_grant_to_another_account_is_not_decided() -> None:
     grant = Grant(id="g-1", grantee=FOREIGN, operations=("Decrypt",))
     decision = decide(grants=(grant,), asked=request(FOREIGN))

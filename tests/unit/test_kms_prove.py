@@ -146,6 +146,15 @@ def test_who_gets_by_is_found(name: str) -> None:
     assert found.bypasses[0].request.caller.text == who
 
 
+def test_a_grant_is_a_bypass_also_where_the_policy_names_several_accounts() -> None:
+    both = statement(Principal={"AWS": [ROLE, "arn:aws:iam::444455556666:role/x"]}, Action="kms:CreateGrant")
+    found = proved(both)
+    assert "makes-a-grant" in kinds(found)
+    grant = Grant(id="g", grantee=ADMIN, operations=("Decrypt",))
+    other = statement(Principal={"AWS": "arn:aws:iam::444455556666:role/x"}, Action="kms:Sign")
+    assert "attests-nothing" in kinds(proved(other, grants=(grant,)))
+
+
 def test_what_no_caller_here_can_play_is_no_proof() -> None:
     service = statement(Principal={"Service": "ec2.amazonaws.com"})
     found = proved(GOOD, service)
