@@ -67,7 +67,8 @@ def _headline(decision: Decision) -> str:
         case Way.OPEN:
             return f"not decided: {action} for {who} depends on {listed(map(shown, decision.open))}"
         case Way.GRANT:
-            return f"yes: the grant {decision.grant.id if decision.grant else ''} allows {action} to {who}"
+            grant = f"the grant {decision.grant.id if decision.grant else ''}"
+            return f"yes: {grant} {f'and {statements} allow' if statements else 'allows'} {action} to {who}"
         case _:
             verb = "allows" if len(decision.deciding) == 1 else "allow"
             return f"yes: {statements} {verb} {action} to {who}"

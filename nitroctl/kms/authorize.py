@@ -111,7 +111,7 @@ class Traced:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """The verdict on a request. ``deciding``: the statements, or the grant, because of which.
+    """The verdict on a request. ``deciding``: the statements because of which, beside the ``grant`` if it is one.
 
     ``open``: what it depends on, when it is undecided. ``statements``: all that were looked at, in their order.
     """
@@ -215,7 +215,8 @@ def _ways(
         both_sides = Truth.YES if iam is Truth.YES else Truth.OPEN
         truth = all_of((truth, any_of((home, both_sides))))
         other = f"whether grant {grant.id} alone is enough for a caller of another account"
-        yield _Allowing(way=Way.GRANT, truth=truth, grant=grant, open=[reason or other])
+        with_iam = () if home is Truth.YES else by_iam
+        yield _Allowing(way=Way.GRANT, truth=truth, statements=with_iam, grant=grant, open=[reason or other])
 
 
 def _iam(policies: Policies, identity: Sequence[Traced]) -> tuple[Truth, tuple[str, ...]]:

@@ -69,8 +69,9 @@ class Explanation:
         if self.verdict is Verdict.DENIED and first:
             return f"no: {first.said}; {first.do}"
         if self.verdict is Verdict.ALLOWED or self.decision is None:
-            by = " and ".join(label(each) for each in self.decision.deciding) if self.decision else ""
-            by = by or "a grant"
+            deciding = self.decision.deciding if self.decision else ()
+            granted = ["a grant"] if not deciding or (self.decision and self.decision.grant) else []
+            by = " and ".join([*granted, *map(label, deciding)])
             return f"yes: {by} would allow it; if KMS refused, see first that the document was in the request"
         open_ = listed(map(explain_statements.shown, self.decision.open))
         also = f"; what is certain: {first.said}" if first and first.bearing is Bearing.DECIDES else ""

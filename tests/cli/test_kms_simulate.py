@@ -221,6 +221,22 @@ def test_what_the_account_decides_is_not_decided_without_its_policies(cli: Cli) 
     assert simulate(cli, "--iam-policy", "iam.json").status == 1  # the Deny of those without attestation
 
 
+def test_a_grant_to_another_account_takes_an_iam_policy_which_is_named(cli: Cli) -> None:
+    who = "arn:aws:iam::444455556666:role/x"
+    lay("allows.json", ADMIN, allow(ONE, "One"))
+    lay("iam.json", identity(Sid="Mine"))
+    grant = {"GrantId": "g-1", "GranteePrincipal": who, "Operations": ["Decrypt"]}
+    Path("grants.json").write_text(json.dumps({"Grants": [grant]}))
+    more = ("--grants", "grants.json", "--iam-policy", "iam.json", "--key", KEY)
+    ran = cli("kms", "simulate", "allows.json", "--principal", who, "--at", "2026-11-20T10:00:00Z", *more)
+    assert (ran.status, ran.stdout.splitlines()[0]) == (
+        0,
+        f"✓ yes: the grant g-1 and Mine (iam.json line 2) allow kms:Decrypt to {who}",
+    )
+    data = cli("kms", "simulate", "allows.json", "--principal", who, *more, "--json").json["data"]
+    assert (data["way"], data["grant"], [each["sid"] for each in data["deciding"]]) == ("grant", "g-1", ["Mine"])
+
+
 def test_what_nobody_documents_is_not_said_to_be_missing(cli: Cli) -> None:
     lay("accent.json", statement(Condition={"StringEquals": {"kms:EncryptionContext:é": "x"}}))
     ran = simulate(cli, "--context", "kms:EncryptionContext:É=x", policy="accent.json")

@@ -1025,6 +1025,13 @@ def test_a_grant_that_allows_it_is_what_it_is_allowed_by() -> None:
     assert found.without.verdict is Verdict.ALLOWED
 
 
+def test_a_grant_to_another_account_is_told_with_the_iam_policy_that_it_takes() -> None:
+    who = f"arn:aws:iam::{OTHER}:role/x"
+    grant = Grant(id="g-1", grantee=who, operations=("Decrypt",))
+    found = why(ONE, who=who, iam=[identity(Sid="Mine")], grants=(grant,))
+    assert found.sentence.startswith("yes: a grant and Mine (policy.json line 1) would allow it")
+
+
 def test_texts_of_a_policy_are_bounded_in_a_sentence() -> None:
     names = [f"arn:aws:iam::111122223333:role/{number}" for number in range(500)]
     found = why(allow("1", "One", Principal={"AWS": [*names, "x" * 5000]}))
