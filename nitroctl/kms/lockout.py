@@ -87,15 +87,12 @@ def judge(live: LiveKey, after: PolicyDocument, who: str, *, bypass: bool, at: d
     now = key.decide(by, at)
     if now.verdict is Verdict.DENIED:
         return _refused(now, who, bypass=bypass)
-    reasons, until = _ends(key, by, now, at)
+    weak = _weakness(key, by, now, at)
     if now.verdict is Verdict.UNDECIDED:
         detail = f"for {who} it depends on {'; '.join(now.open)}; KMS asks it too"
-        if reasons:
-            detail = f"{detail}; from {until or 'some time'} on nothing allows it: {'; '.join(reasons)}"
-        return _warned(detail, _remedy(by, reasons))
-    if reasons:
-        detail = f"{who} may call {_PUT}{_limit(until, reasons)}: {'; '.join(reasons)}"
-        return _warned(detail, _remedy(by, reasons))
+        return _warned(f"{detail}; {weak.denied}" if weak.reasons else detail, weak.remedy(by))
+    if weak.reasons:
+        return _warned(f"{who} may call {_PUT}{weak.limit}: {'; '.join(weak.reasons)}", weak.remedy(by))
     lasting = key.decide(replace(by, session=None), _END).verdict is Verdict.ALLOWED
     detail = f"{who} may call {_PUT}" + ("" if lasting else ", and later whoever the account's IAM policies let")
     return _check(Outcome.PASS, detail)
@@ -136,22 +133,61 @@ _TIME: Final = "holds for a time only"
 _LATER: Final = "denies it later"
 
 
-def _ends(key: _Key, by: Caller, now: Decision, at: datetime) -> tuple[list[str], str]:
-    """Return why what lets ``by`` in ``now`` does not last, and until when; nothing when it does.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Weakness:
+    """Why what lets the caller in does not last; no ``reasons`` when it does.
+
+    ``until``: the time that the policy names for it, empty when none is. ``gap``: it lets the caller in again at the end.
+    """
+
+    reasons: tuple[str, ...]
+    until: str
+    gap: bool
+
+    @property
+    def _session_only(self) -> bool:
+        return all(each.endswith(_SESSION) for each in self.reasons)
+
+    @property
+    def limit(self) -> str:
+        """What follows on: the caller may."""
+        if self._session_only:
+            return ", and no other session of its role may"
+        if self.gap:
+            return f", but for a while from {self.until} on it may not"
+        return f" until {self.until} only" if self.until else " for a time only"
+
+    @property
+    def denied(self) -> str:
+        """The same as a sentence of its own, of a caller for whom it depends on something else as well."""
+        begins = f"from {self.until or 'some time'} on nothing allows it"
+        return f"{'for a while ' if self.gap else ''}{begins}: {'; '.join(self.reasons)}"
+
+    def remedy(self, by: Caller) -> str | None:
+        """Return what to write in its place."""
+        told = []
+        if any(each.endswith(_SESSION) for each in self.reasons):
+            told.append(f"name the role in place of its session: aws iam get-role --role-name {by.name} shows its ARN")
+        if not self._session_only:
+            told.append("let a role replace the policy at any time, without a condition on the time")
+        return "; ".join(told) or None
+
+
+def _weakness(key: _Key, by: Caller, now: Decision, at: datetime) -> _Weakness:
+    """Return why what lets ``by`` in ``now`` does not last.
 
     It lasts when other sessions of the role are let in as well, at every time, or else the key's account is.
     """
-    found, until = dict[str, None](), ""
+    found, until, gap = dict[str, None](), "", True
     for who in (replace(by, session=None), by):
         for text, instant in (("", at), *key.times(at)):
             then = key.decide(who, instant)
-            if not _less(then, now) or key.account_may(instant):
-                continue
-            reasons = list(_reasons(now, then))
-            found |= dict.fromkeys(reasons)
-            until = until or text
-            break
-    return list(found), until
+            if _less(then, now) and not key.account_may(instant):
+                found |= dict.fromkeys(_reasons(now, then))
+                until = until or text
+                break
+        gap = gap and (not _less(key.decide(who, _END), now) or key.account_may(_END))
+    return _Weakness(reasons=tuple(found), until=until, gap=gap)
 
 
 def _less(then: Decision, now: Decision) -> bool:
@@ -174,23 +210,6 @@ def _reasons(now: Decision, then: Decision) -> Iterator[str]:
 
 def _direct(traced: Traced) -> bool:
     return traced.named.direct is Truth.YES
-
-
-def _limit(until: str, reasons: list[str]) -> str:
-    if until:
-        return f" until {until} only"
-    if all(each.endswith(_SESSION) for each in reasons):
-        return ", and no other session of its role may"
-    return " for a time only"
-
-
-def _remedy(by: Caller, reasons: list[str]) -> str | None:
-    told = []
-    if any(each.endswith(_SESSION) for each in reasons):
-        told.append(f"name the role in place of its session: aws iam get-role --role-name {by.name} shows its ARN")
-    if any(not each.endswith(_SESSION) for each in reasons):
-        told.append("let a role replace the policy at any time, without a condition on the time")
-    return "; ".join(told) or None
 
 
 def _warned(detail: str, remedy: str | None = None) -> Check:

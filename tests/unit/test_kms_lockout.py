@@ -240,10 +240,27 @@ def test_a_user_needs_no_session() -> None:
     assert judge(user, Writer=writer(user)).outcome is Outcome.PASS
 
 
-def test_a_lockout_between_two_times_is_told() -> None:
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [
+        ({}, f"{MAY}, but for a while from {CHRISTMAS} on it may not: No denies it later"),
+        (
+            {"Writer": writer(ROOT)},
+            f"{OPEN}; for a while from {CHRISTMAS} on nothing allows it: No denies it later",
+        ),
+        (
+            {"Writer": writer(WRITER, before("2027-06-01T00:00:00Z"))},
+            f"{MAY} until {CHRISTMAS} only: No denies it later",  # the first of two ends, which is the one to know
+        ),
+    ],
+    ids=["the-role", "the-account", "a-role-that-ends"],
+)
+def test_a_lockout_between_two_times_is_told_as_what_it_is(changes: dict[str, Any], detail: str) -> None:
     between = {"DateGreaterThan": {"aws:CurrentTime": CHRISTMAS}, "DateLessThan": {"aws:CurrentTime": NEW_YEAR}}
-    found = judge(No=statement("Deny", Sid="No", Principal="*", Action="kms:PutKeyPolicy", Condition=between))
-    assert (found.outcome, found.detail) == (Outcome.WARN, f"{MAY} until {CHRISTMAS} only: No denies it later")
+    found = judge(
+        **changes, No=statement("Deny", Sid="No", Principal="*", Action="kms:PutKeyPolicy", Condition=between)
+    )
+    assert (found.outcome, found.detail, found.remedy) == (Outcome.WARN, detail, AT_ANY_TIME)
 
 
 def test_of_many_times_the_last_counts_all_the_same() -> None:
