@@ -137,7 +137,7 @@ _LATER: Final = "denies it later"
 class _Weakness:
     """Why what lets the caller in does not last; no ``reasons`` when it does.
 
-    ``until``: the time that the policy names for it, empty when none is. ``gap``: it lets the caller in again at the end.
+    ``until``: the time that the policy names for it, empty when none is. ``gap``: it ends again.
     """
 
     reasons: tuple[str, ...]
