@@ -1,9 +1,11 @@
 """Revocation lists that are given: what they refuse, what they say, and when they are not used."""
 
+import tracemalloc
 import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from nitroctl.checks import Check, Outcome
 from nitroctl.errors import CannotAnswer
-from nitroctl.evidence import crl
+from nitroctl.evidence import certificate, crl
 from nitroctl.evidence.certificate import ECDSA_SHA384
 from nitroctl.evidence.der import content
 from nitroctl.evidence.document import parse
@@ -52,20 +54,32 @@ def revocation_list(
     begin: timedelta = -HOUR,
     end: timedelta = HOUR,
     extensions: Extensions = (),
-    hash_: hashes.SHA256 | hashes.SHA384 | None = None,
+    hash_: hashes.SHA224 | hashes.SHA256 | hashes.SHA384 | hashes.SHA512 | None = None,
     signer: Identity | None = None,
+    each: Sequence[Sequence[x509.ExtensionType]] = (),
 ) -> bytes:
-    """Return a list in DER by ``issuer``, in force from ``begin`` to ``end`` as seen from 10 o'clock."""
+    """Return a list in DER by ``issuer``, in force from ``begin`` to ``end`` as seen from 10 o'clock.
+
+    ``each``: the extensions of each entry.
+    """
     ten = AT.replace(microsecond=0)
     builder = x509.CertificateRevocationListBuilder().issuer_name(issuer.certificate.subject)
     builder = builder.last_update(ten + begin).next_update(ten + end)
-    for identity in revoked:
+    for number, identity in enumerate(revoked):
         entry = x509.RevokedCertificateBuilder().serial_number(identity.certificate.serial_number)
+        for value in each[number] if each else ():
+            entry = entry.add_extension(value, critical=True)
         builder = builder.add_revoked_certificate(entry.revocation_date(REVOKED).build())
     for extension, critical in extensions:
         builder = builder.add_extension(extension, critical)
     key = (signer or issuer).key
     return builder.sign(key, hash_ or hashes.SHA384()).public_bytes(Encoding.DER)
+
+
+NOT_ECDSA = "is not signed with ECDSA and SHA-256, SHA-384 or SHA-512"
+DELTA: Extensions = [(x509.DeltaCRLIndicator(1), True)]
+UNKNOWN: Extensions = [(x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\x05\x00"), True)]
+UNPROCESSED = "has the critical extension 1.2.3.4, which we do not process"
 
 
 def chain() -> tuple[Identity, ...]:
@@ -148,13 +162,20 @@ def test_a_list_of_somebody_else_says_nothing() -> None:
         (lambda: revocation_list(chain()[ROOT], begin=-3 * HOUR, end=-HOUR), f"was to be replaced by {MADE}"),
         (lambda: revocation_list(chain()[ROOT], begin=HOUR, end=3 * HOUR), "was made at 2026-11-20T11:00:00Z, after"),
         (lambda: revocation_list(chain()[ROOT], signer=other_root(same_name=True)), "is not signed with that"),
-        (lambda: revocation_list(chain()[ROOT], [chain()[REGIONAL]], signer=chain()[ZONAL]), "is not signed with that"),
-        (lambda: revocation_list(chain()[ROOT], hash_=hashes.SHA256()), "is not signed with ecdsa-with-SHA384"),
+        (lambda: revocation_list(chain()[ROOT], hash_=hashes.SHA224()), f"{NOT_ECDSA}: not used"),
+        (lambda: revocation_list(chain()[ROOT], extensions=UNKNOWN), f"{UNPROCESSED}: not used"),
         (
-            lambda: revocation_list(chain()[ROOT], extensions=[(x509.DeltaCRLIndicator(1), True)]),
-            "has the critical extension 2.5.29.27, which we do not process",
+            lambda: revocation_list(chain()[ROOT], extensions=DELTA),
+            "says only what has changed since another list: not",
         ),
-        (lambda: revocation_list(chain()[ROOT], extensions=scope(indirect_crl=True)), "lists certificates of other"),
+        (
+            lambda: revocation_list(chain()[ROOT], extensions=[(x509.DeltaCRLIndicator(1), False)]),
+            "says only what has changed since another list: not",
+        ),
+        (
+            lambda: revocation_list(chain()[ROOT], extensions=scope(indirect_crl=True)),
+            "may list certificates of other issuers",
+        ),
         (
             lambda: revocation_list(
                 chain()[ROOT], extensions=scope(only_some_reasons=frozenset({x509.ReasonFlags.key_compromise}))
@@ -189,7 +210,11 @@ def test_a_list_that_cannot_be_used_warns_and_says_why(der: Any, reason: str) ->
 def test_a_list_by_an_authority_that_may_not_sign_lists_is_not_used() -> None:
     check = judged(revocation_list(chain()[INSTANCE_CA], [chain()[LEAF]]))
     assert check.outcome is Outcome.WARN
-    assert "by the instance CA, who may not sign lists: keyUsage lacks cRLSign: not used" in check.detail
+    assert check.detail == (
+        "list 1 of 1, by the instance CA, names the serial number of the leaf as revoked, "
+        "but is not for that authority to sign: keyUsage lacks cRLSign: not used; "
+        "nothing is known of the regional CA, the zonal CA, the instance CA and the leaf"
+    )
 
 
 @pytest.mark.parametrize("period", [(-3 * HOUR, -HOUR), (HOUR, 3 * HOUR)], ids=["stale", "later"])
@@ -224,17 +249,210 @@ def test_an_issuer_without_key_usage_may_not_sign_lists() -> None:
     wanted = [replace(p, key_usage=frozenset()) if number == REGIONAL else p for number, p in enumerate(profiles())]
     issued = issue_chain(wanted)
     found = parse(make(Change(chain=lambda _: issued)))
-    report = verify(found, accepted(), at=AT, crls=[revocation_list(issued[REGIONAL], [issued[ZONAL]])]).report
-    assert "by the regional CA, who may not sign lists: keyUsage lacks cRLSign" in report["chain.revocation"].detail
+    report = verify(found, accepted(), at=AT, crls=[revocation_list(issued[REGIONAL])]).report
+    assert report["chain.revocation"].detail.startswith(
+        "list 1 of 1, by the regional CA, is not for that authority to sign: keyUsage lacks cRLSign: not used; "
+    )
 
 
 def test_the_first_thing_wrong_with_a_list_is_told() -> None:
-    critical = [(x509.DeltaCRLIndicator(1), True)]
-    for extensions in (critical, scope(indirect_crl=True), [*scope(indirect_crl=True), *critical]):
-        found = crl.read(revocation_list(chain()[ROOT], hash_=hashes.SHA256(), extensions=extensions))
-        assert found.fault == "is not signed with ecdsa-with-SHA384"
-    found = crl.read(revocation_list(chain()[ROOT], extensions=[*scope(indirect_crl=True), *critical]))
-    assert found.fault == "lists certificates of other issuers"
+    everything = [*scope(indirect_crl=True, only_contains_attribute_certs=True), *UNKNOWN, *DELTA]
+    found = crl.read(revocation_list(chain()[ROOT], hash_=hashes.SHA224(), extensions=everything))
+    assert (found.fault, found.limit) == (NOT_ECDSA, "may list certificates of other issuers")
+    for first, second in ((DELTA, UNKNOWN), (UNKNOWN, DELTA)):
+        found = crl.read(revocation_list(chain()[ROOT], extensions=[*first, *second]))
+        alone = crl.read(revocation_list(chain()[ROOT], extensions=first))
+        assert (found.fault, found.limit) == (None, alone.limit)
+    reasons = scope(only_some_reasons=frozenset({x509.ReasonFlags.key_compromise}), only_contains_ca_certs=True)
+    found = crl.read(revocation_list(chain()[ROOT], extensions=[*UNKNOWN, *reasons]))
+    assert (found.fault, found.limit, found.only) == (None, UNPROCESSED, "ca")
+
+
+REASONS = frozenset({x509.ReasonFlags.key_compromise})
+
+
+@pytest.mark.parametrize(
+    ("extensions", "limit"),
+    [
+        (scope(only_some_reasons=REASONS), "lists certificates revoked for some reasons only"),
+        (scope(only_contains_user_certs=True), "lists certificates that are no authorities only"),
+        (
+            scope(full_name=[x509.UniformResourceIdentifier("http://elsewhere.invalid/")]),
+            "is for another distribution point than the regional CA names",
+        ),
+        (scope(indirect_crl=True), "may list certificates of other issuers"),
+        (DELTA, "says only what has changed since another list"),
+        (UNKNOWN, UNPROCESSED),
+    ],
+    ids=["some reasons", "others only", "another point", "indirect", "delta", "unknown extension"],
+)
+def test_a_list_that_is_limited_revokes_what_it_names(extensions: Extensions, limit: str) -> None:
+    check = judged(revocation_list(chain()[ROOT], [chain()[REGIONAL]], extensions=extensions))
+    assert check.outcome is Outcome.FAIL
+    assert check.detail == (
+        f"the regional CA (certificate 2 of 5) is revoked since {MADE}, says its issuer's list of {MADE}, which {limit}"
+    )
+
+
+@pytest.mark.parametrize("hash_", [hashes.SHA256(), hashes.SHA384(), hashes.SHA512()], ids=lambda hash_: hash_.name)
+def test_a_list_is_signed_with_any_of_three_hashes(hash_: hashes.SHA256 | hashes.SHA384 | hashes.SHA512) -> None:
+    issuer = chain()[ROOT]
+    assert judged(revocation_list(issuer, [chain()[REGIONAL]], hash_=hash_)).outcome is Outcome.FAIL
+    assert judged(revocation_list(issuer, hash_=hash_)).outcome is Outcome.PASS
+    assert judged(revocation_list(issuer, hash_=hash_, signer=chain()[ZONAL])).outcome is Outcome.WARN
+
+
+@pytest.mark.parametrize(
+    ("listed", "why"),
+    [
+        (
+            lambda: revocation_list(chain()[ROOT], [chain()[REGIONAL]], signer=chain()[ZONAL]),
+            "is not signed with that certificate's key",
+        ),
+        (lambda: revocation_list(chain()[ROOT], [chain()[REGIONAL]], hash_=hashes.SHA224()), NOT_ECDSA),
+        (
+            lambda: revocation_list(
+                chain()[ROOT], [chain()[REGIONAL]], extensions=scope(only_contains_attribute_certs=True)
+            ),
+            "lists attribute certificates",
+        ),
+    ],
+    ids=["another key", "another algorithm", "attribute certificates"],
+)
+def test_what_a_list_names_that_is_not_known_to_be_its_issuers_word_is_told_and_does_not_refuse(
+    listed: Any, why: str
+) -> None:
+    told = f"by the root, names the serial number of the regional CA as revoked, but {why}: not used; "
+    check = judged(listed())
+    assert (check.outcome, check.remedy) == (
+        Outcome.WARN,
+        "ask the issuer whether it is revoked, before you rely on it",
+    )
+    assert check.detail == (
+        f"list 1 of 1, {told}nothing is known of the regional CA, the zonal CA, the instance CA and the leaf"
+    )
+    beside = judged(revocation_list(chain()[ROOT]), listed())
+    assert beside.outcome is Outcome.WARN, "another list by the same issuer does not make it unsaid"
+    assert beside.detail == (
+        f"list 2 of 2, {told}the regional CA is not on its issuer's list of {MADE}; "
+        "nothing is known of the zonal CA, the instance CA and the leaf"
+    )
+
+
+def test_a_later_list_that_is_signed_refuses_what_an_unsigned_one_names() -> None:
+    unsigned = revocation_list(chain()[ROOT], [chain()[REGIONAL]], signer=chain()[ZONAL])
+    assert judged(unsigned, revocation_list(chain()[ROOT], [chain()[REGIONAL]])).outcome is Outcome.FAIL
+
+
+def by(*names: x509.Name) -> x509.CertificateIssuer:
+    return x509.CertificateIssuer([x509.DNSName("a.invalid"), *(x509.DirectoryName(name) for name in names)])
+
+
+OFF = x509.CRLReason(x509.ReasonFlags.remove_from_crl)
+HOLD = x509.CRLReason(x509.ReasonFlags.certificate_hold)
+
+
+@pytest.mark.parametrize(
+    ("extensions", "each", "outcome"),
+    [
+        (scope(indirect_crl=True), lambda _own, other: [[], [by(other)]], Outcome.WARN),
+        (scope(indirect_crl=True), lambda _own, other: [[by(other)], []], Outcome.WARN),
+        (scope(indirect_crl=True), lambda own, other: [[by(other)], [by(own)]], Outcome.FAIL),
+        (scope(indirect_crl=True), lambda own, other: [[by(other)], [by(other, own)]], Outcome.FAIL),
+        (scope(indirect_crl=True), lambda own, _: [[by(own)], [HOLD]], Outcome.FAIL),
+        (DELTA, lambda *_: [[OFF], [HOLD]], Outcome.FAIL),
+        (DELTA, lambda *_: [[HOLD], [OFF]], Outcome.WARN),
+        ([], lambda *_: [[HOLD], [OFF]], Outcome.FAIL),
+    ],
+    ids=["another's", "after another's", "back", "among names", "its own", "added", "taken off", "no delta"],
+)
+def test_an_entry_that_is_of_another_issuer_or_taken_off_does_not_revoke(
+    extensions: Extensions, each: Any, outcome: Outcome
+) -> None:
+    own, other = (chain()[number].certificate.subject for number in (ROOT, ZONAL))
+    named = [chain()[LEAF], chain()[REGIONAL]]
+    check = judged(revocation_list(chain()[ROOT], named, extensions=extensions, each=each(own, other)))
+    assert check.outcome is outcome
+    assert "names the serial number" not in check.detail
+
+
+def test_an_entry_that_cannot_be_read_is_an_error_where_it_matters_whose_it_is() -> None:
+    named = [chain()[REGIONAL], chain()[LEAF]]
+    for extensions, is_error in ((scope(indirect_crl=True), True), (DELTA, True), ([], False)):
+        der = revocation_list(chain()[ROOT], named, extensions=extensions, each=[[HOLD], [HOLD]])
+        before, reason, after = der.rpartition(b"\x0a\x01\x06")
+        assert reason
+        changed = before + b"\x0a\x01\x07" + after  # a reason that there is not
+        if is_error:
+            refused(changed, "Unsupported reason code: 7")
+        else:
+            assert crl.load(changed, where="a.crl") == changed
+
+
+def test_lists_are_read_from_files_up_to_16_mib_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert crl.MAX_TOTAL == 16 * 1024 * 1024
+    ders = [revocation_list(chain()[ROOT]), revocation_list(chain()[REGIONAL])]
+    paths = [str(tmp_path / name) for name in ("a.crl", "b.crl")]
+    for path, der in zip(paths, ders, strict=True):
+        Path(path).write_bytes(x509.load_der_x509_crl(der).public_bytes(Encoding.PEM))
+    total = sum(map(len, ders))
+    monkeypatch.setattr(crl, "MAX_TOTAL", total)
+    assert crl.load_all(paths) == tuple(ders)
+    monkeypatch.setattr(crl, "MAX_TOTAL", total - 1)
+    with pytest.raises(CannotAnswer) as caught:
+        crl.load_all(paths)
+    assert (caught.value.code, caught.value.message, list(caught.value.hints)) == (
+        "evidence.crl",
+        f"{paths[1]}: with this one the revocation lists are larger than {total - 1} bytes, the most that is read",
+        ["give only the lists of issuers in the chain"],
+    )
+    assert crl.load_all([]) == ()
+
+
+def test_no_more_is_read_of_a_list_than_it_may_have(tmp_path: Path) -> None:
+    path = tmp_path / "large.crl"
+    with path.open("wb") as stream:
+        stream.truncate(crl.MAX_BYTES + 1)
+    with pytest.raises(CannotAnswer) as caught:
+        crl.load_all([str(path)])
+    assert caught.value.code == "file.too-large"
+    with path.open("r+b") as stream:
+        stream.truncate(crl.MAX_BYTES)
+    with pytest.raises(CannotAnswer) as caught:
+        crl.load_all([str(path)])
+    assert caught.value.code == "evidence.crl"
+
+
+def long(content: bytes) -> bytes:
+    """Return a sequence of 64 KiB to 16 MiB in DER."""
+    return b"\x30\x83" + len(content).to_bytes(3) + content
+
+
+def test_the_numbers_on_a_list_are_not_held() -> None:
+    """As objects they take three times the room of the list."""
+    issuer = chain()[ROOT].certificate
+    time = b"\x17\x0d" + AT.strftime("%y%m%d%H%M%SZ").encode()
+    numbers = [*range(1 << 150, (1 << 150) + 20_000), chain()[REGIONAL].certificate.serial_number]
+    entries = b"".join(tlv(0x30, tlv(0x02, number.to_bytes(number.bit_length() // 8 + 1)) + time) for number in numbers)
+    begin = b"\x02\x01\x01" + ECDSA_SHA384 + issuer.subject.public_bytes() + 2 * time
+    signed = long(begin + long(entries))
+    signature = chain()[ROOT].key.sign(signed, ec.ECDSA(hashes.SHA384()))
+    der = long(signed + ECDSA_SHA384 + tlv(0x03, b"\x00" + signature))
+    links = [certificate.load(identity.der) for identity in chain()]
+    tracemalloc.start()
+    assert crl.check(links, [der], AT).outcome is Outcome.FAIL
+    assert crl.check([links[0], replace(links[1], serial=1 << 149)], [der], AT).outcome is Outcome.WARN
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * len(der)
+
+
+def test_a_key_that_is_not_on_the_curve_signs_no_list() -> None:
+    links = [certificate.load(identity.der) for identity in chain()]
+    der = revocation_list(chain()[ROOT], [chain()[REGIONAL]])
+    assert crl.check(links, [der], AT).outcome is Outcome.FAIL
+    check = crl.check([replace(links[0], verifier=None), *links[1:]], [der], AT)
+    assert (check.outcome, "is not signed with that certificate's key" in check.detail) == (Outcome.WARN, True)
 
 
 def test_a_list_is_in_force_from_its_update_to_the_next_one_ends_included() -> None:
@@ -360,21 +578,21 @@ def test_a_point_named_in_a_relative_way_is_not_used() -> None:
 )
 def test_what_a_list_is_limited_to(extensions: Extensions, expected: tuple[frozenset[str], str | None]) -> None:
     found = crl.read(revocation_list(chain()[ROOT], extensions=extensions))
-    assert (found.addresses, found.only, found.fault) == (*expected, None)
+    assert (found.addresses, found.only, found.fault, found.limit, found.mixed) == (*expected, None, None, False)
 
 
 @pytest.mark.parametrize("limit", ["only_contains_user_certs", "only_contains_ca_certs"])
-def test_a_list_of_authorities_or_of_others_alone_speaks_of_those(limit: str) -> None:
+def test_a_list_of_authorities_or_of_others_alone_says_by_silence_something_of_those(limit: str) -> None:
     usage = frozenset({"key_cert_sign", "crl_sign"})
     wanted = [replace(p, key_usage=usage) if number == INSTANCE_CA else p for number, p in enumerate(profiles())]
     issued = issue_chain(wanted)
-    for issuer, subject, authority in ((ZONAL, INSTANCE_CA, True), (INSTANCE_CA, LEAF, False)):
+    for issuer, authority in ((ZONAL, True), (INSTANCE_CA, False)):
         speaks = authority is (limit == "only_contains_ca_certs")
-        given = revocation_list(issued[issuer], [issued[subject]], extensions=scope(**{limit: True}))
+        given = revocation_list(issued[issuer], extensions=scope(**{limit: True}))
         check = judged(given, change=Change(chain=lambda _: issued))
-        assert check.outcome is (Outcome.FAIL if speaks else Outcome.WARN)
+        assert check.outcome is (Outcome.PASS if speaks else Outcome.WARN)
         which = "certificates that are no authorities" if authority else "authorities"
-        assert speaks or f"lists {which} only" in check.detail
+        assert speaks or f"lists {which} only: not used" in check.detail
 
 
 def refused(raw: bytes, reason: str) -> None:
@@ -414,15 +632,20 @@ def test_another_curve_signs_no_list() -> None:
     assert judged(der).outcome is Outcome.WARN
 
 
-def test_a_list_of_the_first_version_is_not_used() -> None:
-    signed = x509.load_der_x509_crl(revocation_list(chain()[ROOT])).tbs_certlist_bytes
-    head, version, rest = signed.partition(bytes.fromhex("020101"))
-    assert (len(head), version) == (3, bytes.fromhex("020101"))
-    signed = tlv(0x30, rest)
-    signature = chain()[ROOT].key.sign(signed, ec.ECDSA(hashes.SHA384()))
-    check = judged(tlv(0x30, signed + ECDSA_SHA384 + tlv(0x03, b"\x00" + signature)))
-    assert check.outcome is Outcome.WARN
-    assert "by the root, is not a list of version 2: not used" in check.detail
+def test_a_list_of_the_first_version_is_used_only_to_refuse() -> None:
+    for revoked in ([], [chain()[REGIONAL]]):
+        signed = x509.load_der_x509_crl(revocation_list(chain()[ROOT], revoked)).tbs_certlist_bytes
+        _, version, rest = signed.partition(bytes.fromhex("020101"))
+        assert version
+        signed = tlv(0x30, rest)
+        signature = chain()[ROOT].key.sign(signed, ec.ECDSA(hashes.SHA384()))
+        check = judged(tlv(0x30, signed + ECDSA_SHA384 + tlv(0x03, b"\x00" + signature)))
+        if revoked:
+            assert check.outcome is Outcome.FAIL
+            assert check.detail.endswith(f"says its issuer's list of {MADE}, which is not a list of version 2")
+        else:
+            assert check.outcome is Outcome.WARN
+            assert "by the root, is not a list of version 2: not used" in check.detail
 
 
 def fate(raw: bytes) -> str:
