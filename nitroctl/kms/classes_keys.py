@@ -76,7 +76,8 @@ _SINGLE: Final = frozenset(
         "kms:viaservice",
     }
 )
-_SINGLE_OF: Final = (CONTEXT, "aws:principaltag/", "aws:requesttag/", "aws:resourcetag/")
+#: Not an encryption context: names that differ in case only are one key, and a call may have several of them.
+_SINGLE_OF: Final = ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/")
 
 
 def several(key: str) -> bool:

@@ -165,7 +165,9 @@ class Request:
             found["aws:resourceaccount"] = present(match["account"])
         context = self.encryption_context
         found["kms:encryptioncontextkeys"] = present(*context) if context else ABSENT
-        found |= {folded(f"{_CONTEXT}{name}"): present(value) for name, value in context.items()}
+        for name, value in context.items():  # names that differ in case only are one key
+            key = folded(f"{_CONTEXT}{name}")
+            found[key] = present(*(found[key].values if key in found else ()), value)
         return found | {folded(name): actual for name, actual in self.given.items()}
 
     @cached_property

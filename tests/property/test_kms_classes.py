@@ -159,7 +159,7 @@ def test_several_values(written: list[tuple[str, list[str]]], values: list[str])
         assert answered(atoms, Choice(present(*values))) in {answered(atoms, each) for each in found.choices}
 
 
-@given(st.lists(strings, min_size=1, max_size=2), st.sampled_from(["aws:SourceVpce", "kms:EncryptionContext:a"]))
+@given(st.lists(strings, min_size=1, max_size=2), st.sampled_from(["aws:SourceVpce", "aws:PrincipalTag/a"]))
 def test_a_key_that_has_one_value_has_one(written: list[tuple[str, list[str]]], key: str) -> None:
     atoms = conditions(written, key)
     found = domain(key.lower(), atoms, lambda _: Unresolved.UNKNOWN, Budget(10**8))

@@ -15,7 +15,7 @@ from nitroctl.kms.prove import READS, WORK, Kind
 from nitroctl.kms.prove_grants import GRANTEE
 from nitroctl.kms.truth import Truth
 from tests import kms_live
-from tests.kms_requests import ACCOUNT, KEY, PCR0, ROLE, SESSION, decide, policy, statement
+from tests.kms_requests import ACCOUNT, KEY, PCR0, ROLE, SESSION, decide, policy, request, statement
 from tests.unit.test_kms_bypasses import ADMIN, GOOD, HEX, gate
 from tests.unit.test_kms_prove import APP, KEYS, TAG, denied, kinds, proved
 
@@ -362,7 +362,7 @@ def between(key: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    "key", ["aws:SourceVpce", "aws:PrincipalTag/team", "kms:EncryptionContext:app", "AWS:SOURCEIP", "kms:RequestAlias"]
+    "key", ["aws:SourceVpce", "aws:PrincipalTag/team", "aws:RequestTag/a", "AWS:SOURCEIP", "kms:RequestAlias"]
 )
 def test_a_request_has_one_value_of_a_key_that_is_documented_to_have_one(key: str) -> None:
     assert between(key).holds is Truth.YES
@@ -376,6 +376,13 @@ def test_of_any_other_key_a_request_may_have_several(key: str) -> None:
     values = found.bypass.request.actual(key).values
     assert "one" in values
     assert len(values) == 2
+
+
+def test_names_that_differ_in_case_are_one_key_with_several_values() -> None:
+    assert between(APP).holds is Truth.OPEN  # what KMS makes of app and App in one call, nobody says
+    asked: dict[str, Any] = {"encryption_context": {"app": "one", "App": "two"}}
+    assert request(**asked).actual(APP).values == ("one", "two")
+    assert decide(statement(Condition={"StringEquals": {APP: "one"}}), **asked).verdict is Verdict.UNDECIDED
 
 
 def test_what_an_operator_for_one_value_makes_of_several_is_no_proof() -> None:
