@@ -762,7 +762,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Check the path.",
     ),
     "evidence.crl": _E(
-        "A file given as a revocation list is not one X.509 CRL, or is larger than what is read.",
+        "A file given as a revocation list is not one X.509 CRL, or such files are larger than what is read.",
         ("a certificate in its place", "several lists in one file", "a damaged download"),
         "Pass one list for each file, as its issuer publishes it, in DER or PEM.",
     ),
@@ -827,9 +827,12 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Record the image with nitroctl pcr record, give --pcr, or ask only who signed it with --authenticity-only.",
     ),
     "attest.zero-reference": _E(
-        "A reference value expects a register to be zero that is zero in every debug-mode enclave or unsigned image.",
-        ("registers copied from an enclave in debug mode", "PCR8 of an unsigned image"),
-        "Use the measurements of the image itself: nitroctl eif measure.",
+        "A reference value, or a policy's rule for PCR8, expects a register to be zero that is zero in every "
+        "debug-mode enclave or unsigned image; or a set for a NitroTPM has nothing but registers that any instance's "
+        "can equal (zero, all ones, the separator alone, PCR7 without Secure Boot).",
+        ("registers copied from an enclave in debug mode", "PCR8 of an unsigned image", "PCR7 without Secure Boot"),
+        "Use the measurements of the image itself: nitroctl eif measure; of a NitroTPM PCR4 and PCR12, or with Secure "
+        "Boot PCR7.",
     ),
     "attest.at": _E(
         "The instant given with --at is not now, document or an RFC 3339 time.",
@@ -873,9 +876,10 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     ),
     "appraisal-policy.yaml-feature": _E(
         "The policy uses a part of YAML that readers understand differently: an anchor, an alias, a tag, a merge key, "
-        "a second document, or a plain word that may be text, a number or a boolean.",
-        ("a value without quotes, like no or 1.0", "a file made by another program"),
-        "Write the values out, and put text that looks like something else in quotes.",
+        "a second document, a plain word that may be text, a number or a boolean, or a character (U+0085, U+2028, "
+        "U+2029, a lone carriage return) at which some readers begin a line and editors do not show one.",
+        ("a value without quotes, like no or 1.0", "a file made by another program", "a line hidden in a comment"),
+        "Write the values out, put text that looks like something else in quotes, and end lines with a line feed.",
     ),
     "appraisal-policy.schema": _E(
         "The policy does not say that it is in a form that this nitroctl knows.",
@@ -914,9 +918,16 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Name a ledger with active entries under references, or write the registers there.",
     ),
     "appraisal-policy.possible": _E(
-        "Two requirements of the policy contradict each other, so that no document meets both.",
-        ("an instance id and a module id of another instance", "a root of another partition than the wanted one"),
-        "Correct or remove one of the two.",
+        "Requirements of the policy contradict each other, so that no document meets them all. Looked for are "
+        "registers, ids, places and contents that exclude each other; that none is seen does not say that there is "
+        "none.",
+        (
+            "an instance id and a module id of another instance",
+            "a root of another partition than the wanted one",
+            "two values for one register",
+            "user data that has to be equal to what is not the JSON that is asked for",
+        ),
+        "Correct or remove one of them, and judge a document that should be acceptable before relying on the policy.",
     ),
     "appraisal-policy.image": _E(
         "A set of reference values does not say which image runs: neither PCR0, nor PCR8, nor PCR1 and PCR2 are in it.",
@@ -1184,6 +1195,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
             "no --crl was given, as usual",
             "a certificate is on a list of its issuer",
             "a list is not in force at the instant asked, or not by the issuer it names",
+            "a list names a certificate, and its issuer is not known to have signed it",
         ),
         "Refused: do not use it. Not checked: pass the lists the certificates name, fetched elsewhere, as --crl.",
     ),
@@ -1273,7 +1285,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Compare the key with the policy: nitroctl attest show.",
     ),
     "appraisal.debug": _E(
-        "PCR0, PCR1 or PCR2 is zero: the enclave runs in debug mode, where its image is not attested.",
+        "PCR0, PCR1 or PCR2 is zero, as in debug mode, where the image is not attested; or it is not there.",
         ("nitro-cli run-enclave --debug-mode or --attach-console",),
         "Run the enclave without debug mode; --allow-debug is for tests.",
     ),
@@ -1283,9 +1295,10 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Record the image as active if it is wanted; the nearest record is named.",
     ),
     "measurement.image": _E(
-        "The reference values do not say which image runs: neither PCR0, PCR8 nor both PCR1 and PCR2 are among them.",
-        ("--pcr with PCR3 or PCR4 alone",),
-        "Add --pcr PCR0=<hex>.",
+        "The reference values do not say which image runs: neither PCR0, PCR8 nor both PCR1 and PCR2 are among them; "
+        "of a NitroTPM neither PCR4 with PCR12 nor a PCR7 of Secure Boot.",
+        ("--pcr with PCR3 or PCR4 alone", "PCR4 of a NitroTPM without PCR12, which shows the kernel's command line"),
+        "Add --pcr PCR0=<hex>; of a NitroTPM PCR4 and PCR12.",
     ),
     "freshness.nonce": _E(
         "The document does not carry the nonce that was asked for.",
@@ -2055,9 +2068,9 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Name the release's register; --allow-debug says that the key is for tests.",
     ),
     "kp013.no-image-register": _E(
-        "An Allow for enclaves binds registers that do not say which image runs.",
-        ("only PCR3, PCR4 or a register of the enclave's own",),
-        "Bind PCR0, or PCR1 and PCR2.",
+        "An Allow binds registers that do not say which image runs.",
+        ("only PCR3, PCR4 or a register of the enclave's own", "PCR7 of a NitroTPM that boots without Secure Boot"),
+        "Bind PCR0, or PCR1 and PCR2; of a NitroTPM PCR4 and PCR12, or with Secure Boot PCR7.",
     ),
     "kp014.signer-only": _E(
         "An Allow binds the signing certificate alone, and every image ever signed with it may use the key.",
@@ -2235,7 +2248,7 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         "Bind NitroTPMPCR12 to zero as well, or with Secure Boot NitroTPMPCR7.",
     ),
     "kp049.tpm-constant": _E(
-        "NitroTPMPCR0 or NitroTPMPCR1 is bound, which every image has alike.",
+        "A NitroTPM register is bound that every image has alike: PCR0, PCR1, or PCR7 of a boot without Secure Boot.",
         ("every register was copied",),
         "Bind PCR4 and PCR12, or with Secure Boot PCR7.",
     ),
