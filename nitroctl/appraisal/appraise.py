@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from nitroctl import pcr
-from nitroctl.appraisal.policy import IMAGE_REGISTERS, Policy, ReferenceValues
+from nitroctl.appraisal.policy import IMAGE_REGISTERS, Names, Policy, ReferenceValues
 from nitroctl.checks import Check, Report, not_requested
 from nitroctl.evidence.chain import Chain, instant
+from nitroctl.evidence.derived import TPM_MEANINGS
 from nitroctl.evidence.document import Document, Kind
+from nitroctl.evidence.registers import unlocked
 from nitroctl.evidence.roots import Root
 from nitroctl.evidence.rules import Rule, all_blocked
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from nitroctl.appraisal.requirements import OfOrigin, OfRegisters
 
 _GUIDE: Final = "Nitro Enclaves user guide"
+_TPM_GUIDE: Final = "EC2 user guide, NitroTPM PCR measurements"
 KIND: Final = Rule("appraisal.kind", "the document is of the kind the policy is for", "appraisal policy")
 PARTITION: Final = Rule("appraisal.partition", "the root belongs to a wanted partition", "appraisal policy")
 DEBUG: Final = Rule(
@@ -24,24 +27,41 @@ DEBUG: Final = Rule(
 )
 MATCH: Final = Rule("measurement.match", "all registers equal those of one accepted record", "appraisal policy")
 NOT_REVOKED: Final = Rule("records.not-revoked", "no revoked record has the same image", "appraisal policy")
-IMAGE: Final = Rule("measurement.image", "the record says which image it is", f"{_GUIDE}: PCR0 covers the whole image")
+IMAGE: Final = Rule(
+    "measurement.image", "the record says which image it is", f"{_GUIDE}: PCR0 covers the whole image; {_TPM_GUIDE}"
+)
 NONCE: Final = Rule("freshness.nonce", "the nonce is the one that was asked for", "RFC 9334, 10.1")
 FUTURE: Final = Rule("freshness.future", "the document is not from the future", "RFC 9334, 10.1")
 AGE: Final = Rule("freshness.age", "the document is not older than wanted", "RFC 9334, 10.1")
 _GIVE_NONCE: Final = "give the nonce that was asked for: --nonce"
-REGISTERS: Final = tuple(
-    Rule(f"measurement.pcr{index}", f"{pcr.name(index)} is the recorded one", f"{_GUIDE}: {pcr.meaning(index)}")
-    for index in range(32)
-)
+REGISTERS: Final = {
+    kind: tuple(
+        Rule(f"measurement.pcr{index}", f"{pcr.name(index)} is the recorded one", f"{guide}: {meaning(index)}")
+        for index in range(32)
+    )
+    for kind, guide, meaning in (
+        (Kind.ENCLAVE, _GUIDE, pcr.meaning),
+        (Kind.NITROTPM, _TPM_GUIDE, lambda index: TPM_MEANINGS.get(index, "not used")),
+    )
+}
+_UNNAMED: Final = {
+    Kind.ENCLAVE: (
+        "neither PCR0, PCR8 nor both of PCR1 and PCR2 are compared, so other images than the recorded one pass"
+    ),
+    Kind.NITROTPM: (
+        "neither PCR4 with PCR12 nor PCR7 of Secure Boot is compared, so other images, or another command line, pass"
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """The reference values that match, or the nearest that do not: which registers are equal and which differ.
 
-    ``standing``: empty when the set may accept, else why not (``retired``).
+    ``kind``: whose registers they are. ``standing``: empty when the set may accept, else why not (``retired``).
     """
 
+    kind: Kind
     reference: ReferenceValues
     standing: str
     equal: tuple[int, ...]
@@ -51,6 +71,11 @@ class Comparison:
     def accepts(self) -> bool:
         """Whether the set may accept and every one of its registers is equal."""
         return not self.standing and not self.differing
+
+    @property
+    def names(self) -> Names:
+        """What the set names."""
+        return self.reference.names(self.kind)
 
     @property
     def sentence(self) -> str:
@@ -88,7 +113,7 @@ def compare(pcrs: Mapping[int, bytes], policy: Policy) -> Comparison | None:
     for reference, standing in every:
         differing = reference.differing(pcrs)
         equal = tuple(index for index in sorted(reference.pcrs) if index not in differing)
-        found.append(Comparison(reference, standing, equal, differing))
+        found.append(Comparison(policy.kind, reference, standing, equal, differing))
     accepting = [comparison for comparison in found if comparison.accepts]
     if accepting:
         return max(accepting, key=lambda comparison: len(comparison.equal))
@@ -119,21 +144,22 @@ def appraise(
     """
     registers, origin = _requirements(policy)
     about_registers, about_origin = tuple(rule for rule, _ in registers), tuple(rule for rule, _ in origin)
+    of_kind = (DEBUG,) if policy.kind is Kind.ENCLAVE else ()  # no other has a debug mode
     if document is None or chain.root is None or not authentic.passed:
         blocker = authentic.refusals[0].id if authentic.refusals else "evidence"
-        every = (KIND, DEBUG, MATCH, *about_registers, *about_origin, NONCE, FUTURE, AGE)
+        every = (KIND, *of_kind, MATCH, *about_registers, *about_origin, NONCE, FUTURE, AGE)
         return Appraised(Report.of(all_blocked(every, blocker)))
     kind = _kind(document, policy)
     comparison = None
     if document.kind is policy.kind:
         comparison = compare(document.pcrs, policy)
         measured = [
-            _debug(document, policy),
+            *(_debug(document, policy) for _ in of_kind),
             *_measurements(document, policy, comparison),
             *(judge(document) for _, judge in registers),
         ]
     else:  # registers of another kind mean other things: they are not compared
-        measured = all_blocked((DEBUG, MATCH, *about_registers), kind.id)
+        measured = all_blocked((*of_kind, MATCH, *about_registers), kind.id)
     checks = [
         kind,
         *_partition(chain.root, policy),
@@ -159,6 +185,23 @@ def debug_registers(document: Document) -> tuple[int, ...]:
     return tuple(index for index in IMAGE_REGISTERS if pcr.is_zero(document.pcrs.get(index, pcr.ZERO)))
 
 
+def said_of_debug(document: Document, zero: Sequence[int]) -> str:
+    """Return what it means that these of its image registers are zero or absent."""
+    absent = _absent(document)
+    if absent:
+        return f"{listed(absent)} {_is(absent)} not in the document, as in no enclave's: no image is attested"
+    mode = "the enclave runs in debug mode, so its console is open and no image is attested"
+    return f"{listed(zero)} {_is(zero)} zero: {mode}"
+
+
+def _absent(document: Document) -> tuple[int, ...]:
+    return tuple(index for index in IMAGE_REGISTERS if index not in document.pcrs)
+
+
+def _is(indexes: Sequence[int]) -> str:
+    return "is" if len(indexes) == 1 else "are"
+
+
 def _kind(document: Document, policy: Policy) -> Check:
     if document.kind is policy.kind:
         return KIND.passed(f"{document.kind.value} document")
@@ -182,10 +225,9 @@ def _debug(document: Document, policy: Policy) -> Check:
     zero = debug_registers(document)
     if not zero:
         return DEBUG.passed()
-    verb = "is" if len(zero) == 1 else "are"
-    detail = (
-        f"{listed(zero)} {verb} zero: the enclave runs in debug mode, so its console is open and no image is attested"
-    )
+    detail = said_of_debug(document, zero)
+    if _absent(document):
+        return DEBUG.failed(detail, remedy="find out what made the document: an enclave's has PCR0 to PCR15")
     if policy.allow_debug:
         written = policy.source is not None and "debug" not in policy.source.overridden
         return DEBUG.warned(f"{detail}; allowed by {'the policy' if written else '--allow-debug'}")
@@ -206,21 +248,17 @@ def _measurements(document: Document, policy: Policy, comparison: Comparison | N
     for index in sorted(comparison.reference.pcrs):
         expected, actual = comparison.reference.pcrs[index], document.pcrs.get(index)
         if actual == expected:
-            checks.append(REGISTERS[index].passed())
+            checks.append(REGISTERS[policy.kind][index].passed())
             continue
         checks.append(
-            REGISTERS[index].failed(
-                "the document does not have it: it was never locked" if actual is None else "the register differs",
+            REGISTERS[policy.kind][index].failed(
+                "the register differs" if actual else f"the document does not have it{unlocked(policy.kind, index)}",
                 expected=expected.hex(),
                 actual=actual.hex() if actual is not None else None,
             )
         )
-    if policy.kind is Kind.ENCLAVE and not comparison.reference.names_image:
-        checks.append(
-            IMAGE.warned(
-                "neither PCR0, PCR8 nor both of PCR1 and PCR2 are compared, so other images than the recorded one pass"
-            )
-        )
+    if comparison.names is Names.NOTHING:
+        checks.append(IMAGE.warned(_UNNAMED[policy.kind]))
     return checks
 
 
@@ -263,7 +301,9 @@ def _nonce(document: Document, policy: Policy) -> Check:
 
 
 def _future(document: Document, policy: Policy, at: datetime | None) -> Check:
-    if at is not None and document.time - at > policy.clock_skew:
+    if at is None:
+        return FUTURE.unknown("at its own time no document is from the future")
+    if document.time - at > policy.clock_skew:
         return FUTURE.failed(
             "the document's time is after the instant asked", expected=instant(at), actual=instant(document.time)
         )

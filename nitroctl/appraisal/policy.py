@@ -9,16 +9,18 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import Final
 
-from nitroctl import pcr
+from nitroctl import nitrotpm, pcr
 from nitroctl.errors import UsageError
 from nitroctl.evidence.document import Kind
 
 #: Registers that identify the image: zero in debug mode.
 IMAGE_REGISTERS: Final = (0, 1, 2)
 #: Registers that say nothing when zero is expected: the image's, and its signing certificate's.
-_NEVER_ZERO: Final = (*IMAGE_REGISTERS, 8)
+_SIGNER_REGISTER: Final = 8
+_NEVER_ZERO: Final = (*IMAGE_REGISTERS, _SIGNER_REGISTER)
 #: How far a document may lie in the future of the clock that asks.
 CLOCK_SKEW: Final = timedelta(minutes=5)
 _DURATION: Final = re.compile(r"(0|[1-9][0-9]{0,6})([smhd])")
@@ -32,6 +34,14 @@ def parse_duration(text: str) -> timedelta | None:
     """Return the time span that ``30s``, ``5m``, ``3h`` or ``2d`` writes, None when ``text`` is no such."""
     match = _DURATION.fullmatch(text)
     return timedelta(seconds=int(match[1]) * _SECONDS[match[2]]) if match else None
+
+
+class Names(StrEnum):
+    """What a set of registers names: the image that runs, whoever signed it, or neither."""
+
+    IMAGE = "image"
+    SIGNER = "signer"
+    NOTHING = "nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +65,17 @@ class ReferenceValues:
         """Return the registers of this set that ``pcrs`` lacks or has otherwise, in order."""
         return tuple(index for index in sorted(self.pcrs) if pcrs.get(index) != self.pcrs[index])
 
-    @property
-    def names_image(self) -> bool:
-        """Whether the set says which image runs: by PCR0, by its signer (PCR8), or by PCR1 and PCR2 together."""
-        return bool({0, 8} & self.pcrs.keys()) or {1, 2} <= self.pcrs.keys()
+    def names(self, kind: Kind) -> Names:
+        """Return what the set names.
+
+        An enclave's image: PCR0, or PCR1 and PCR2; its signer: PCR8. For a NitroTPM see :mod:`nitroctl.nitrotpm`.
+        """
+        if kind is Kind.ENCLAVE:
+            image = 0 in self.pcrs or {1, 2} <= self.pcrs.keys()
+            signer = _SIGNER_REGISTER in self.pcrs
+        else:
+            image, signer = nitrotpm.names_image(self.pcrs), nitrotpm.names_signer(self.pcrs)
+        return Names.IMAGE if image else Names.SIGNER if signer else Names.NOTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +141,8 @@ class Policy:
     id. ``source``: where it was written, None for flags alone.
 
     Raises UsageError ``attest.zero-reference`` when an accepted set has nothing but zero registers or, for an enclave,
-    expects PCR8 or (without ``allow_debug``) an image register to be zero.
+    expects PCR8 or (without ``allow_debug``) an image register to be zero; for a NitroTPM when every register of a set
+    has what any instance's can have.
     """
 
     accepted: tuple[ReferenceValues, ...]
@@ -163,6 +181,12 @@ class Policy:
                 raise _zero(f"{reference.label}: {pcr.name(telling[0])} is expected to be zero, which every {whose}")
             if len(zero) == len(reference.pcrs) and not (self.allow_debug and {*zero} & {*IMAGE_REGISTERS}):
                 raise _zero(f"{reference.label}: every register is expected to be zero, which nearly everything")
+            if self.kind is Kind.NITROTPM and all(nitrotpm.says_nothing(*each) for each in reference.pcrs.items()):
+                raise UsageError(
+                    f"{reference.label}: every register is expected to be as any instance's can be",
+                    "attest.zero-reference",
+                    ["pin PCR4 and PCR12, or with Secure Boot PCR7"],
+                )
 
 
 def _zero(what: str) -> UsageError:

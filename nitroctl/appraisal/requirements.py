@@ -15,7 +15,8 @@ from nitroctl.errors import CannotAnswer
 from nitroctl.evidence import contents
 from nitroctl.evidence.certificate import Certificate
 from nitroctl.evidence.derived import derive
-from nitroctl.evidence.document import Document
+from nitroctl.evidence.document import Document, Kind
+from nitroctl.evidence.registers import unlocked
 from nitroctl.evidence.rules import Rule
 
 _POLICY: Final = "appraisal policy"
@@ -38,6 +39,12 @@ PUBLIC_KEY: Final = Rule("appraisal.public-key", "the public key is as wanted", 
 #: A requirement about registers, and one about where the document comes from: the rule and who judges it.
 OfRegisters = tuple[Rule, Callable[[Document], Check]]
 OfOrigin = tuple[Rule, Callable[[Document, Sequence[Certificate]], Check]]
+#: Registers of an enclave that are always in its documents, and what it means when one is zero, that is, not present.
+UNSET: Final = {
+    3: "the parent instance has no IAM role",
+    4: "it names no instance",
+    8: "the image is not signed, or the enclave runs in debug mode",
+}
 _SHOWN_BYTES: Final = 64
 _POSITION: Final = re.compile(r"0|[1-9][0-9]{0,5}")
 
@@ -67,9 +74,9 @@ def of_origin(policy: Policy) -> list[OfOrigin]:
     if regions is not None:
         found.append((REGION, lambda document, links: _region(document, links, regions)))
     if user_data is not None:
-        found.append((USER_DATA, lambda document, _: _held(USER_DATA, "user data", user_data, document.user_data)))
+        found.append((USER_DATA, lambda document, _: held(USER_DATA, "user data", user_data, document.user_data)))
     if public_key is not None:
-        found.append((PUBLIC_KEY, lambda document, _: _held(PUBLIC_KEY, "public key", public_key, document.public_key)))
+        found.append((PUBLIC_KEY, lambda document, _: held(PUBLIC_KEY, "public key", public_key, document.public_key)))
     return found
 
 
@@ -80,9 +87,13 @@ def _registers(document: Document, policy: Policy) -> Check:
         for index in rule.indexes:
             actual = document.pcrs.get(index)
             if actual is None:
-                faults.append((index, f"the document does not have {pcr.name(index)}: it was never locked", expected))
-            elif rule.any_of and actual not in rule.any_of:
-                faults.append((index, f"{pcr.name(index)} has another value", expected))
+                said = f"the document does not have {pcr.name(index)}{unlocked(policy.kind, index)}"
+                faults.append((index, said, expected))
+            elif rule.any_of:
+                if actual not in rule.any_of:
+                    faults.append((index, f"{pcr.name(index)} has another value", expected))
+            elif policy.kind is Kind.ENCLAVE and index in UNSET and pcr.is_zero(actual):
+                faults.append((index, f"{pcr.name(index)} is zero: {UNSET[index]}", None))
     if not faults:
         return REGISTERS.passed()
     index, _, expected = faults[0]
@@ -145,7 +156,7 @@ def _region(document: Document, links: Sequence[Certificate], wanted: Collection
     return _one_of(REGION, "region", derive(document, links).region, wanted)
 
 
-def _held(rule: Rule, what: str, wanted: Content, content: bytes | None) -> Check:
+def held(rule: Rule, what: str, wanted: Content, content: bytes | None) -> Check:
     """Judge bytes that enclave code chose. Empty is present, and neither absent nor enough for anything else."""
     if wanted.absent:
         return rule.passed("absent") if content is None else rule.failed(f"the {what} is not absent: {_sized(content)}")
@@ -182,11 +193,16 @@ def _members(rule: Rule, what: str, wanted: Content, content: bytes) -> Check:
 _ABSENT: Final = object()
 
 
+def member_path(name: str) -> tuple[str, ...]:
+    """Return the keys that ``name``, a name or a JSON Pointer (RFC 6901), leads through."""
+    if not name.startswith("/"):
+        return (name,)
+    return tuple(part.replace("~1", "/").replace("~0", "~") for part in name.split("/")[1:])
+
+
 def _member(value: object, name: str) -> object:
     """Return the member of JSON ``value`` that ``name``, a name or a JSON Pointer, leads to."""
-    parts = name.split("/")[1:] if name.startswith("/") else [name]
-    for part in parts:
-        key = part.replace("~1", "/").replace("~0", "~") if name.startswith("/") else part
+    for key in member_path(name):
         if isinstance(value, Mapping):
             value = value.get(key, _ABSENT)
         elif isinstance(value, list) and _POSITION.fullmatch(key) and int(key) < len(value):

@@ -6,7 +6,8 @@ Neither says more than was checked. The EAR's trustworthiness vector (AR4SI) has
   AWS's but was named by the operator. 99: the signature or a link of the chain does not hold. 97: another root.
   96: revoked. -97: nothing stands against it but a certificate's period. 1: not a document that can be read.
 - ``executables``: what runs, only of authentic evidence and with a policy. 3: the image loaded at boot is a recorded
-  one, by PCR0 or by PCR1 and PCR2. -2: it is signed with a recorded certificate (PCR8). -33: accepted, but no register
+  one, by PCR0 or by PCR1 and PCR2 (NitroTPM: PCR4 and PCR12). -2: it is signed with a recorded certificate (PCR8;
+  NitroTPM: PCR7 of Secure Boot). -33: accepted, but no register
   that names the image was compared. 33: not recognised, as in debug mode. 96: recorded, but no longer acceptable, or
   revoked under another name.
 - ``configuration``: 96 debug mode, 32 debug mode that the policy allows. Otherwise nothing is claimed.
@@ -27,13 +28,13 @@ from urllib.parse import quote
 
 from nitroctl import __version__, pcr
 from nitroctl.appraisal.effective import effective_digest
+from nitroctl.appraisal.policy import Names
 from nitroctl.checks import Outcome
 from nitroctl.errors import UsageError
 from nitroctl.evidence.chain import instant
 from nitroctl.evidence.document import Kind
 
 if TYPE_CHECKING:
-    from nitroctl.appraisal.appraise import Comparison
     from nitroctl.appraisal.judge import Judge, Judgement
     from nitroctl.appraisal.policy import Policy
 
@@ -77,10 +78,10 @@ _NOT_REVOKED: Final = "records.not-revoked"
 _IDENTITY: Final = ("appraisal.module", "appraisal.instance")
 #: Records whose image was good once and is not wanted any more.
 _WITHDRAWN: Final = ("retired", "revoked")
-#: kind -> sets of registers, each of which names what was booted, and the registers that name its signer.
-_NAMING: Final[Mapping[Kind, tuple[tuple[frozenset[int], ...], frozenset[int]]]] = {
-    Kind.ENCLAVE: ((frozenset({0}), frozenset({1, 2})), frozenset({8})),
-    Kind.NITROTPM: ((frozenset({4}),), frozenset({7})),
+_RECOGNISED: Final = {
+    Names.IMAGE: _BOOTED_RECORDED,
+    Names.SIGNER: _SIGNED_AS_RECORDED,
+    Names.NOTHING: _IMAGE_NOT_COMPARED,
 }
 #: RFC 9711, 4.1: how long a nonce may be.
 _NONCE_BYTES: Final = range(8, 64 + 1)
@@ -237,16 +238,7 @@ def _executables(judgement: "Judgement", outcomes: Mapping[str, Outcome]) -> int
     if not comparison.accepts:
         withdrawn = not comparison.differing and comparison.standing in _WITHDRAWN
         return _NO_LONGER_ACCEPTABLE if withdrawn else _NOT_RECOGNISED
-    return _recognised(comparison, judgement)
-
-
-def _recognised(comparison: "Comparison", judgement: "Judgement") -> int:
-    kind = judgement.parsed.document.kind if judgement.parsed.document else Kind.ENCLAVE
-    whole, signers = _NAMING[kind]
-    equal = frozenset(comparison.equal)
-    if any(registers <= equal for registers in whole):
-        return _BOOTED_RECORDED
-    return _SIGNED_AS_RECORDED if signers & equal else _IMAGE_NOT_COMPARED
+    return _RECOGNISED[comparison.names]
 
 
 def _identity(outcomes: Mapping[str, Outcome]) -> int | None:

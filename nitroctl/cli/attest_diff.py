@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from nitroctl.evidence.compared import Compared, LinkPair, Pair, RegisterPair, TimePair
     from nitroctl.evidence.container import Unwrapped
-    from nitroctl.evidence.document import Parsed
+    from nitroctl.evidence.document import Kind, Parsed
 
 EXAMPLES = """
 nitroctl attest diff monday.cbor tuesday.cbor
@@ -122,7 +122,7 @@ def _blocks(compared: "Compared") -> list[Block]:
     if compared.identity:
         found.append(Fields(_lettered([_shown(pair, "none") for pair in compared.identity]), title="Identity"))
     if compared.registers:
-        found.append(Fields(_registers(compared.registers), title="Registers that differ"))
+        found.append(Fields(_registers(compared.kind, compared.registers), title="Registers that differ"))
     elif compared.registers is not None:
         found.append(Text("Every register is the same.", "dim"))
     if compared.relation is Relation.SAME_DOCUMENT:
@@ -138,13 +138,18 @@ def _blocks(compared: "Compared") -> list[Block]:
     return found
 
 
-def _registers(pairs: "Sequence[RegisterPair]") -> _Rows:
+def _registers(kind: "Kind", pairs: "Sequence[RegisterPair]") -> _Rows:
     from nitroctl import pcr
+    from nitroctl.evidence.registers import unlocked
 
     rows: _Rows = []
     for pair in pairs:
         rows.append((pcr.name(pair.index), Cell(pair.meaning, "dim")))
-        rows += [("  A", _hex(pair.first)), ("  B", _hex(pair.second))]
+        absent = f"not in the document{unlocked(kind, pair.index)}"
+        rows += [
+            (f"  {letter}", value.hex() if value is not None else Cell(absent, "dim"))
+            for letter, value in (("A", pair.first), ("B", pair.second))
+        ]
     return rows
 
 
@@ -171,10 +176,6 @@ def _moment(pair: "TimePair") -> "tuple[str, Value, Value]":
     if pair.apart is not None:
         second = f"{second}, {_later(pair.apart)}"
     return pair.label, first, second
-
-
-def _hex(value: bytes | None) -> Value:
-    return value.hex() if value is not None else Cell("not in the document: never locked", "dim")
 
 
 def _link(pair: "LinkPair") -> _Rows:

@@ -55,6 +55,7 @@ def counts(report: "Report") -> str:
 _NOT_MADE = {
     "chain.revocation": "revocation (AWS's text says not to)",
     "freshness.nonce": "the nonce (--nonce)",
+    "freshness.future": "its date against the clock (--at now)",
     "freshness.age": "the age (--max-age)",
 }
 
@@ -76,13 +77,9 @@ def read(file: str) -> "tuple[Unwrapped, Parsed]":
 
 def unwrap(file: str) -> "Unwrapped":
     """Return the CBOR in ``file`` and how it was written. Raises CannotAnswer naming the file."""
-    from nitroctl.evidence import container
+    from nitroctl.evidence import sources
 
-    raw = safefile.read_bytes(file, limit=container.MAX_FILE)
-    try:
-        return container.unwrap(raw)
-    except CannotAnswer as error:
-        raise CannotAnswer(f"{_name(file)}: {error.message}", error.code, error.hints) from error
+    return sources.one(file).unwrap()
 
 
 def _name(file: str) -> str:

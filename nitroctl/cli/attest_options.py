@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from nitroctl.evidence.roots import Root
     from nitroctl.records import Ledger
 
-_RFC3339: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9:.]{8,}(?:[Zz]|[+-][0-9]{2}:[0-9]{2})")
+_RFC3339: Final = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt][0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-5][0-9])"
+)
 _HEX_BYTES: Final = re.compile(r"(?:[0-9a-fA-F]{2})+")
 _PEM_LIMIT: Final = 64 * 1024
 #: A repeated --pcr makes one set under this name.
@@ -93,6 +95,7 @@ def judge(asked: Asked) -> "Judge":
 def _refuse_contradictions(asked: Asked) -> None:
     """Refuse options that would silently be ignored."""
     appraising = {
+        "--policy": asked.policy is not None,
         "--records": asked.records is not None,
         "--pcr": bool(asked.pcr),
         "--nonce": asked.nonce is not None,
@@ -274,10 +277,9 @@ def _crls(files: Sequence[str]) -> tuple[bytes, ...]:
     """Return the revocation lists in ``files`` as DER. Raises CannotAnswer."""
     if not files:
         return ()
-    from nitroctl import safefile
     from nitroctl.evidence import crl
 
-    return tuple(crl.load(safefile.read_bytes(file, limit=crl.MAX_BYTES), where=file) for file in files)
+    return crl.load_all(files)
 
 
 def roots(

@@ -56,14 +56,12 @@ def _finding(item: "Finding") -> Cell:
 
 
 def _mode(view: View) -> Value:
-    from nitroctl.appraisal.appraise import debug_registers, listed
+    from nitroctl.appraisal.appraise import debug_registers, said_of_debug
 
     zero = debug_registers(view.document)
     if not zero:
         return Cell("production: PCR0, PCR1 and PCR2 are not zero (documented)")
-    verb = "is" if len(zero) == 1 else "are"
-    text = f"DEBUG: {listed(zero)} {verb} zero, so no image is attested and its console is open (documented)"
-    return Cell(text, "bad")
+    return Cell(f"not production: {said_of_debug(view.document, zero)} (documented)", "bad")
 
 
 def _times(view: View) -> list[_Row]:

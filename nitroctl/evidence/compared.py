@@ -26,6 +26,7 @@ class Relation(StrEnum):
     SAME_MODULE = "same-module"
     SAME_INSTANCE = "same-instance"
     OTHER_INSTANCE = "other-instance"
+    UNKNOWN_INSTANCE = "unknown-instance"
     OTHER_KIND = "other-kind"
 
 
@@ -156,8 +157,15 @@ def _relation(first: Side, second: Side) -> Relation:
         return Relation.OTHER_KIND
     if one.module_id == two.module_id:
         return Relation.SAME_MODULE
-    instance = first.derived.instance_id
-    return Relation.SAME_INSTANCE if instance and instance == second.derived.instance_id else Relation.OTHER_INSTANCE
+    here, there = _instance(first), _instance(second)
+    if not here or not there:
+        return Relation.UNKNOWN_INSTANCE
+    return Relation.SAME_INSTANCE if here == there else Relation.OTHER_INSTANCE
+
+
+def _instance(side: Side) -> str | None:
+    """Return the instance that the module id names, else the one that its authority's certificate names."""
+    return side.derived.instance_id or side.derived.instance_name
 
 
 _Named = Sequence[tuple[str, str, str | None]]
@@ -242,5 +250,6 @@ def subject(compared: Compared) -> str:
         Relation.SAME_PAYLOAD: "the same payload in another envelope",
         Relation.SAME_INSTANCE: "another enclave on the same instance",
         Relation.OTHER_INSTANCE: "another instance",
+        Relation.UNKNOWN_INSTANCE: "another module, and whether on the same instance is not told",
         Relation.OTHER_KIND: "a document of the other kind, whose registers mean other things",
     }[compared.relation]

@@ -27,6 +27,7 @@ _KINDS: Final = {
     list: "an array",
     dict: "a map",
     type(None): "null",
+    type(...): "absent",
 }
 
 
@@ -148,5 +149,5 @@ def _head(content: bytes) -> bytes:
 
 
 def described(value: object) -> str:
-    """Return what kind of CBOR item a decoded value is, with its article."""
+    """Return what kind of CBOR item a decoded value is, with its article; ``...`` is one that is not there."""
     return _KINDS[type(value)]

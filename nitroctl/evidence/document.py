@@ -151,8 +151,8 @@ def _read(payload: dict[str, Any], *, strict: bool) -> tuple[list[Check], Docume
         _digest(payload),
         rules.DOCUMENT_TIMESTAMP.of(_timestamp_fault(payload)),
         *_registers(registers, known=kind is not None),
-        rules.DOCUMENT_CERTIFICATE.of(_certificate_fault(payload.get("certificate"), "the certificate")),
-        rules.DOCUMENT_CABUNDLE.of(_bundle_fault(payload.get("cabundle"))),
+        rules.DOCUMENT_CERTIFICATE.of(_certificate_fault(payload.get("certificate", ...), "the certificate")),
+        rules.DOCUMENT_CABUNDLE.of(_bundle_fault(payload.get("cabundle", ...))),
         *(_optional(rule, name, payload) for rule, name in _OPTIONAL_RULES),
     ]
     readable = all(check.outcome is Outcome.PASS for check in checks)
@@ -203,7 +203,7 @@ _OF_KIND: Final = {kind: rules.DOCUMENT_KIND.passed(f"{kind.value} document") fo
 def _module_id_fault(payload: dict[str, Any]) -> str | None:
     value = payload.get("module_id")
     if type(value) is not str:
-        return f"module_id is {_absent_or(payload, 'module_id')}"
+        return f"module_id is {described(payload.get('module_id', ...))}"
     return None if value else "module_id is empty"
 
 
@@ -211,14 +211,14 @@ def _digest(payload: dict[str, Any]) -> Check:
     value = payload.get("digest")
     if value == "SHA384":
         return rules.DOCUMENT_DIGEST.passed()
-    actual = value if isinstance(value, str) else _absent_or(payload, "digest")
+    actual = value if isinstance(value, str) else described(payload.get("digest", ...))
     return rules.DOCUMENT_DIGEST.failed("the digest is another", expected="SHA384", actual=actual)
 
 
 def _timestamp_fault(payload: dict[str, Any]) -> str | None:
     value = payload.get("timestamp")
     if type(value) is not int:
-        return f"timestamp is {_absent_or(payload, 'timestamp')}"
+        return f"timestamp is {described(payload.get('timestamp', ...))}"
     if value <= 0:
         return f"timestamp is {value}"
     return None if value <= _LAST_MILLISECOND else f"timestamp is {value}, after the year 9999"
@@ -305,10 +305,6 @@ def _length_remark(name: str, value: object) -> str | None:
     if name == "public_key":
         return None if size else "public_key is empty; AWS's text asks for at least one byte"
     return f"{name} has {size} bytes; AWS publishes 512 in one place and 1024 in another" if size > _PUBLISHED else None
-
-
-def _absent_or(payload: dict[str, Any], name: str) -> str:
-    return described(payload[name]) if name in payload else "absent"
 
 
 def _sized(value: object) -> str:

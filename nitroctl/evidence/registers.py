@@ -5,13 +5,12 @@ that is absent was never locked, which is not the same as zero. Source: AWS Nitr
 attestation"; NSM API; EC2 user guide, "NitroTPM PCR measurements"; TCG PC Client Platform Firmware Profile.
 """
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from nitroctl import pcr
+from nitroctl import nitrotpm, pcr
 from nitroctl.evidence.derived import TPM_MEANINGS, Derived
 from nitroctl.evidence.document import Document, Kind
 from nitroctl.evidence.standing import Standing
@@ -21,9 +20,6 @@ _TPM_REGISTERS: Final = 24
 _LOCKED_FROM_THE_START: Final = 16
 _BOOT, _APPLICATION, _ROLE, _INSTANCE, _SIGNER = 1, 2, 3, 4, 8
 _IMAGE: Final = (0, 1, 2)
-_ONES: Final = b"\xff" * pcr.PCR_BYTES
-#: A TPM register into which firmware put the event "end of the firmware's measurements" and nothing else.
-_SEPARATOR_ONLY: Final = pcr.from_digest(hashlib.sha384(bytes(4)).digest())
 
 #: EC2 user guide, "NitroTPM PCR measurements".
 _IDENTIFY: Final = {
@@ -167,20 +163,26 @@ def _role(value: bytes | None, state: State, roles: Sequence[Role]) -> Register:
 
 
 def _tpm(index: int, value: bytes | None) -> Register:
-    meaning = TPM_MEANINGS.get(index, "dynamic launch (not used)" if value == _ONES else "not used")
+    meaning = TPM_MEANINGS.get(index, "dynamic launch (not used)" if value == nitrotpm.ONES else "not used")
     if value is None:
         return Register(index, None, State.ABSENT, meaning, "not in the document")
-    state = State.ONES if value == _ONES else State.ZERO if pcr.is_zero(value) else State.EXTENDED
+    state = State.ONES if value == nitrotpm.ONES else State.ZERO if pcr.is_zero(value) else State.EXTENDED
+    reading, standing = _IDENTIFY.get(index, ""), Standing.DOCUMENTED
     if state is State.ONES:
-        return Register(index, value, state, meaning, "all ones: no dynamic launch took place", Standing.DOCUMENTED)
-    if state is State.ZERO:
-        return Register(index, value, state, meaning, "zero: nothing was measured into it", Standing.DOCUMENTED)
-    if value == _SEPARATOR_ONLY:
+        reading = "all ones: no dynamic launch took place"
+    elif state is State.ZERO:
+        reading = "zero: nothing was measured into it"
+    elif value == nitrotpm.SEPARATOR:
         reading = "the separator alone: firmware measured nothing of that sort"
-        return Register(index, value, state, meaning, reading, Standing.DOCUMENTED)
-    if index in _IDENTIFY:
-        return Register(index, value, state, meaning, _IDENTIFY[index], Standing.DOCUMENTED)
-    return Register(index, value, state, meaning)
+    elif nitrotpm.says_nothing(index, value):
+        reading = "Secure Boot is off and has no keys, as on every instance without it: it identifies nothing"
+        standing = Standing.HABIT
+    return Register(index, value, state, meaning, reading, standing if reading else None)
+
+
+def unlocked(kind: Kind, index: int) -> str:
+    """Return the colon and the reason why a genuine document may lack a register; empty where it may not."""
+    return ": it was never locked" if kind is Kind.ENCLAVE and index >= _LOCKED_FROM_THE_START else ""
 
 
 def _state(index: int, value: bytes | None) -> State:

@@ -69,7 +69,7 @@ class Rule:
         )
 
     def unknown(self, detail: str) -> Check:
-        """Return that a habit could not be looked at because the document does not show what it is about."""
+        """Return that nothing could be looked at: the document, or what was asked, does not show what it is about."""
         return Check(
             id=self.id,
             title=self.title,
@@ -195,7 +195,7 @@ CHAIN_PATH_LENGTH: Final = Rule(
 )
 CHAIN_LEAF: Final = Rule("chain.leaf", "the last certificate is not an authority", f"{_SEMANTIC}: leaf")
 CHAIN_LEAF_KEY_USAGE: Final = Rule(
-    "chain.leaf-key-usage", "the last certificate may sign data only", f"{_SEMANTIC}: leaf"
+    "chain.leaf-key-usage", "the last certificate may sign data, and no certificates or lists", f"{_SEMANTIC}: leaf"
 )
 CHAIN_DOCUMENT_TIME: Final = Rule(
     "chain.document-time", "the document's time lies inside every certificate's period", f"{_SEMANTIC}: validity"

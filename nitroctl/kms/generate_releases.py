@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from nitroctl import pcr
+from nitroctl import nitrotpm, pcr
 from nitroctl.errors import CannotAnswer, UsageError
 from nitroctl.kms.request import Platform
 from nitroctl.kms.targets import Placement
@@ -178,9 +178,13 @@ def _tpm(entry: Entry, placement: Placement) -> Mapping[int, frozenset[bytes]]:
             raise _tpm_refused(
                 entry, f"pins a {pcr.name(index)} of zero: nothing was measured", "measure the image again"
             )
-    if (
-        _SECURE_BOOT not in registers
-    ):  # standard boot: the command line shows in PCR12 alone, and must be the image's own
+    if not nitrotpm.names_signer(registers):  # the command line shows in PCR12 alone, and must be the image's own
+        if _BOOT not in registers:
+            raise _tpm_refused(
+                entry,
+                "pins a PCR7 that every instance without Secure Boot has, and no PCR4",
+                "pin PCR4 and PCR12, or PCR7 with Secure Boot",
+            )
         if not pcr.is_zero(entry.pcrs.get(_COMMAND_LINE, pcr.ZERO)):
             raise _tpm_refused(
                 entry,

@@ -7,7 +7,7 @@ GHSA-xrv8-2pf5-f3q7 (the command line of a NitroTPM instance).
 from collections.abc import Iterator
 from typing import Final
 
-from nitroctl import pcr
+from nitroctl import nitrotpm, pcr
 from nitroctl.kms.lint_reading import (
     CALLER_KEYS,
     DATA4,
@@ -84,9 +84,40 @@ def no_image_register(reading: Reading) -> Iterator[Finding]:
             )
 
 
-def _image_denied(reading: Reading, view: View) -> bool:
-    """Whether Denies leave an image of another PCR0 nothing, although the Allow does not ask for one."""
-    return all(reading.closed(view, action, Stranger.ENCLAVE) for action in view.actions & DATA4)
+def no_boot_register(reading: Reading) -> Iterator[Finding]:
+    """KP013, of a NitroTPM: registers that any instance's can equal, PCR7 without Secure Boot among them."""
+    for view in reading.allows:
+        bound = _bound_to(view, Platform.TPM)
+        if not bound or _binds(view, 4) or _binds(view, 7) or not view.actions & DATA4:
+            continue
+        if _image_denied(reading, view, Stranger.TPM):
+            continue
+        names = ", ".join(f"NitroTPM{pcr.name(index)}" for index in sorted(bound))
+        yield found(
+            "KP013",
+            f"only {names} must match, as any instance's can",
+            "bind PCR4 and PCR12, or with Secure Boot PCR7",
+            view.statement,
+        )
+
+
+def _binds(view: View, index: int) -> bool:
+    """Whether a NitroTPM register must have a value that not any instance's can have."""
+    values = view.bound.get(_tpm(index), frozenset())
+    return bool(values) and not any(nitrotpm.says_nothing(index, value) for value in map(_register, values) if value)
+
+
+def _register(text: str) -> bytes | None:
+    """Return the register that a policy writes; None for what is no register, and so matches none."""
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        return None
+
+
+def _image_denied(reading: Reading, view: View, who: Stranger = Stranger.ENCLAVE) -> bool:
+    """Whether Denies leave an image that is not named nothing, although the Allow does not ask for one."""
+    return all(reading.closed(view, action, who) for action in view.actions & DATA4)
 
 
 def zero_binding(reading: Reading) -> Iterator[Finding]:
@@ -148,7 +179,7 @@ def tpm_command_line(reading: Reading) -> Iterator[Finding]:
     """KP048: without Secure Boot a command line from outside the boot file shows in PCR12 alone."""
     for view in reading.allows:
         bound = _bound_to(view, Platform.TPM)
-        if 4 in bound and not bound & {7, 12}:  # noqa: PLR2004
+        if 4 in bound and 12 not in bound and not _binds(view, 7):  # noqa: PLR2004
             yield found(
                 "KP048",
                 "NitroTPMPCR4 alone accepts a kernel command line from outside the image",
@@ -159,12 +190,15 @@ def tpm_command_line(reading: Reading) -> Iterator[Finding]:
 
 
 def tpm_constant(reading: Reading) -> Iterator[Finding]:
-    """KP049: NitroTPM's PCR0 and PCR1 are the firmware's, equal for every image."""
+    """KP049: NitroTPM's PCR0 and PCR1 are the firmware's, equal for every image, and PCR7 is without Secure Boot."""
     for view in reading.allows:
-        for index in sorted(_bound_to(view, Platform.TPM) & {0, 1}):
+        same = {0: "for every image", 1: "for every image"}
+        if nitrotpm.NO_SECURE_BOOT.hex() in view.bound.get(_tpm(7), ()):
+            same[7] = "on every instance without Secure Boot"
+        for index in sorted(_bound_to(view, Platform.TPM) & same.keys()):
             yield found(
                 "KP049",
-                f"NitroTPMPCR{index} is the same for every image",
+                f"NitroTPMPCR{index} is the same {same[index]}",
                 "bind PCR4 and PCR12, or with Secure Boot PCR7",
                 view.statement,
                 line=_line(view, _tpm(index)),
@@ -249,6 +283,7 @@ def _names(view: View, entry: Entry) -> bool:
 RULES: Final = (
     zero_register,
     no_image_register,
+    no_boot_register,
     zero_binding,
     no_placement,
     instance_bound,

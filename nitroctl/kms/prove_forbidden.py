@@ -6,7 +6,7 @@ A register that no statement looks at may have any value, and so one that no ima
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from nitroctl import pcr
+from nitroctl import nitrotpm, pcr
 from nitroctl.kms import operators
 from nitroctl.kms.classes import atom
 from nitroctl.kms.document import PolicyDocument
@@ -53,13 +53,19 @@ def unnamed(named: Registers) -> Forbidden:
         for identity in ((0,), (1, 2)) if platform is Platform.ENCLAVE else ((7,), (4, 12)):
             values = {}
             for index in identity:
-                all_zero = (platform, index) == (Platform.TPM, 12)  # what a command line that nobody changed has
                 known = named.get((platform, index), frozenset())
-                values[index] = frozenset(value for value in known if all_zero or not pcr.is_zero(value))
+                values[index] = frozenset(value for value in known if not _anybodys(platform, index, value))
             found += _unlike(scene, platform, values, "only the images that are named get by")
         return (found,)
 
     return clauses
+
+
+def _anybodys(platform: Platform, index: int, value: bytes) -> bool:
+    """Whether a register that has this value says nothing of the image that was booted."""
+    if platform is Platform.ENCLAVE:
+        return pcr.is_zero(value)
+    return index != nitrotpm.COMMAND_LINE and nitrotpm.says_nothing(index, value)
 
 
 def unrecorded(ledger: "Ledger") -> Forbidden:

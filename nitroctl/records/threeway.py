@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from nitroctl import pcr
+from nitroctl import nitrotpm, pcr
 from nitroctl.checks import Check, Outcome, Report
 from nitroctl.records.entry import NITRO_ENCLAVE, NITRO_TPM, Entry, Status, time_text
 from nitroctl.records.ledger import Ledger
@@ -94,7 +94,10 @@ def _binds_image(named: "Named") -> bool:
     Of a NitroTPM for PCR4 or PCR7: whether that and the command line are asked for together is kms lint's matter.
     """
     if named.tpm:
-        return not named.registers and any(index in named.tpm for index in _BOOTED)
+        return not named.registers and any(
+            index in named.tpm and not any(nitrotpm.says_nothing(index, value) for value in named.tpm[index])
+            for index in _BOOTED
+        )
     return 0 in named.registers or {1, 2} <= named.registers.keys()
 
 

@@ -211,7 +211,7 @@ def test_a_register_that_only_one_has(cli: Cli) -> None:
     ran = differ(cli, document(), document(pcrs={**PCRS, 16: b"\x16" * 48}))
     assert (
         "  PCR16  extended and locked by the enclave itself\n"
-        "    A    not in the document: never locked\n"
+        "    A    not in the document: it was never locked\n"
         f"    B    {'16' * 48}\n" in ran.stdout
     )
 

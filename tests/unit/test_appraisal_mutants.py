@@ -10,7 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from nitroctl import pcr
+from nitroctl import nitrotpm, pcr
 from nitroctl.appraisal.appraise import (
     AGE,
     FUTURE,
@@ -31,8 +31,8 @@ from nitroctl.appraisal.appraise import (
 )
 from nitroctl.appraisal.effective import _plain
 from nitroctl.appraisal.judge import Judge
-from nitroctl.appraisal.policy import Content, KeyContent, Policy, ReferenceValues, RegisterRule, Source
-from nitroctl.appraisal.requirements import PUBLIC_KEY, USER_DATA, _held, _parent, _registers, _role
+from nitroctl.appraisal.policy import Content, KeyContent, Names, Policy, ReferenceValues, RegisterRule, Source
+from nitroctl.appraisal.requirements import PUBLIC_KEY, USER_DATA, _parent, _registers, _role, held
 from nitroctl.checks import Check, Outcome, Report
 from nitroctl.errors import CannotAnswer, UsageError
 from nitroctl.evidence.chain import Chain
@@ -70,7 +70,7 @@ def test_the_sentence_of_a_comparison(
     equal: tuple[int, ...], differing: tuple[int, ...], standing: str, sentence: str
 ) -> None:
     values = reference("signer-1", **{f"pcr{index}": A for index in (*equal, *differing)})
-    assert Comparison(values, standing, equal, differing).sentence == sentence
+    assert Comparison(Kind.ENCLAVE, values, standing, equal, differing).sentence == sentence
 
 
 def test_of_sets_that_match_the_one_that_says_most_is_named() -> None:
@@ -177,7 +177,13 @@ def test_what_was_not_asked_of_freshness_says_how_to_ask() -> None:
     skipped = "not checked: not requested (--max-age)", False
     check = _age(said, policy, AT)
     assert (check.id, check.outcome, check.detail, check.required) == ("freshness.age", Outcome.SKIP, *skipped)
-    assert _future(said, policy, None).outcome is Outcome.PASS
+    check = _future(said, policy, None)
+    assert (check.outcome, check.detail, check.required, check.source) == (
+        Outcome.SKIP,
+        "not checked: at its own time no document is from the future",
+        False,
+        "RFC 9334, 10.1",
+    )
     check = _age(said, replace(policy, max_age=timedelta(1)), None)
     assert (check.outcome, check.detail) == (Outcome.FAIL, "at its own time a document has no age")
     check = _nonce(said, replace(policy, nonce_required=True))
@@ -204,23 +210,55 @@ def test_registers_as_a_phrase() -> None:
     ]
 
 
-@pytest.mark.parametrize(("registers", "verb"), [({"pcr0": pcr.ZERO}, "PCR0 is zero"), ({}, "PCR0 and PCR2 are zero")])
-def test_debug_mode_is_said_in_good_grammar(registers: dict[str, bytes], verb: str) -> None:
-    document = shown(Kind.ENCLAVE, pcr1=B, **({**registers, "pcr2": C} if registers else {}))
+DEBUGGED = {"pcr0": pcr.ZERO, "pcr1": pcr.ZERO, "pcr2": pcr.ZERO}
+
+
+@pytest.mark.parametrize(
+    ("registers", "said"),
+    [({"pcr1": B, "pcr2": C}, "PCR0 is zero"), ({"pcr1": B}, "PCR0 and PCR2 are zero")],
+)
+def test_debug_mode_is_said_in_good_grammar(registers: dict[str, bytes], said: str) -> None:
+    document = shown(Kind.ENCLAVE, **{**DEBUGGED, **registers})
     policy = Policy(accepted=(reference("x", pcr0=A),))
-    assert _debug(document, policy).detail.startswith(f"{verb}: the enclave runs in debug mode")
-    assert _debug(document, replace(policy, allow_debug=True)).detail.endswith("; allowed by --allow-debug")
+    check = _debug(document, policy)
+    detail = f"{said}: the enclave runs in debug mode, so its console is open and no image is attested"
+    remedy = "run the enclave without --debug-mode and without --attach-console"
+    assert (check.outcome, check.detail, check.remedy) == (Outcome.FAIL, detail, remedy)
+    check = _debug(document, replace(policy, allow_debug=True))
+    assert (check.outcome, check.detail) == (Outcome.WARN, f"{detail}; allowed by --allow-debug")
+
+
+@pytest.mark.parametrize("allowed", [True, False])
+@pytest.mark.parametrize(
+    ("registers", "said"),
+    [
+        ({"pcr1": B, "pcr2": C}, "PCR0 is"),
+        ({"pcr1": pcr.ZERO}, "PCR0 and PCR2 are"),
+        ({}, "PCR0, PCR1 and PCR2 are"),
+    ],
+)
+def test_an_image_register_that_is_not_there_is_no_debug_mode(
+    registers: dict[str, bytes],
+    said: str,
+    allowed: bool,  # noqa: FBT001  (a table's column)
+) -> None:
+    check = _debug(shown(Kind.ENCLAVE, **registers), Policy(accepted=(), allow_debug=allowed))
+    assert (check.outcome, check.detail, check.remedy) == (
+        Outcome.FAIL,
+        f"{said} not in the document, as in no enclave's: no image is attested",
+        "find out what made the document: an enclave's has PCR0 to PCR15",
+    )
 
 
 @pytest.mark.parametrize("overridden", [(), ("nonce",)])
 def test_debug_mode_that_the_policy_file_allows_is_said_to_be_that(overridden: tuple[str, ...]) -> None:
     policy = Policy(accepted=(), allow_debug=True, source=Source(file="p", sha256="", overridden=overridden))
-    assert _debug(shown(), policy).detail.endswith("; allowed by the policy")
+    assert _debug(shown(**DEBUGGED), policy).detail.endswith("; allowed by the policy")
 
 
 def test_debug_mode_that_a_flag_allows_beside_a_policy_file_is_said_to_be_that() -> None:
     policy = Policy(accepted=(), allow_debug=True, source=Source(file="p", sha256="", overridden=("debug",)))
-    assert _debug(shown(), policy).detail.endswith("; allowed by --allow-debug")
+    assert _debug(shown(**DEBUGGED), policy).detail.endswith("; allowed by --allow-debug")
 
 
 # -- what is judged of evidence that must not be
@@ -272,12 +310,48 @@ WANTED = "if this image is wanted, record it as active; if not, find out who run
 IN_DEBUG_MODE = "in debug mode PCR0 to PCR2 are zero whatever runs: no record of an image can match"
 
 
-@pytest.mark.parametrize(("kind", "warned"), [(Kind.ENCLAVE, ["measurement.image"]), (Kind.NITROTPM, [])])
-def test_only_of_an_enclave_are_registers_expected_that_name_the_image(kind: Kind, warned: list[str]) -> None:
-    policy = Policy(accepted=(reference("x", pcr4=D),), kind=kind)
-    document = shown(kind, pcr4=D)
+@pytest.mark.parametrize(
+    ("kind", "registers", "warning"),
+    [
+        (
+            Kind.ENCLAVE,
+            {"pcr4": D},
+            "neither PCR0, PCR8 nor both of PCR1 and PCR2 are compared, so other images than the recorded one pass",
+        ),
+        (
+            Kind.NITROTPM,
+            {"pcr4": D},
+            (
+                "neither PCR4 with PCR12 nor PCR7 of Secure Boot is compared, "
+                "so other images, or another command line, pass"
+            ),
+        ),
+        (Kind.NITROTPM, {"pcr4": D, "pcr12": pcr.ZERO}, None),
+        (Kind.NITROTPM, {"pcr7": D}, None),
+        (Kind.ENCLAVE, {"pcr8": D}, None),
+    ],
+)
+def test_a_set_that_does_not_name_the_image_is_warned_about(
+    kind: Kind, registers: dict[str, bytes], warning: str | None
+) -> None:
+    policy = Policy(accepted=(reference("x", **registers),), kind=kind)
+    document = shown(kind, **registers)
     checks = _measurements(document, policy, compare(document.pcrs, policy))
-    assert [check.id for check in checks if check.outcome is Outcome.WARN] == warned
+    found = [(check.id, check.detail) for check in checks if check.outcome is Outcome.WARN]
+    assert found == ([("measurement.image", warning)] if warning else [])
+
+
+def test_a_tpm_has_no_debug_mode_to_be_told_of() -> None:
+    root, policy = accepted()[0], Policy(accepted=(reference("x", pcr4=D),), kind=Kind.NITROTPM)
+    authentic, blocked = Report.of([KIND.passed()]), Report.of([])
+    for report, document in (
+        (authentic, shown(Kind.NITROTPM, pcr4=D)),
+        (authentic, shown(pcr4=D)),
+        (blocked, shown(Kind.NITROTPM, pcr4=D)),
+    ):
+        found = appraise(report, document, Chain((), root), policy, at=AT).report
+        assert "appraisal.debug" not in [check.id for check in found]
+        assert found["measurement.match"]
 
 
 # -- what the digest of what was required is made of
@@ -287,12 +361,41 @@ def test_a_value_that_no_policy_has_is_not_digested() -> None:
 
 
 # -- which sets say anything
+ANY_INSTANCE = "x: every register is expected to be as any instance's can be"
+
+
 @pytest.mark.parametrize(
     ("registers", "names"),
-    [("0", True), ("8", True), ("12", True), ("1", False), ("2", False), ("34", False), ("13", False), ("23", False)],
+    [
+        ("0", Names.IMAGE),
+        ("08", Names.IMAGE),
+        ("8", Names.SIGNER),
+        ("18", Names.SIGNER),
+        ("12", Names.IMAGE),
+        ("1", Names.NOTHING),
+        ("2", Names.NOTHING),
+        ("34", Names.NOTHING),
+        ("13", Names.NOTHING),
+        ("23", Names.NOTHING),
+    ],
 )
-def test_which_registers_say_which_image_runs(registers: str, names: bool) -> None:  # noqa: FBT001  (a table's column)
-    assert ReferenceValues("x", {int(index): A for index in registers}).names_image is names
+def test_which_registers_say_which_image_runs(registers: str, names: Names) -> None:
+    assert ReferenceValues("x", {int(index): A for index in registers}).names(Kind.ENCLAVE) is names
+
+
+@pytest.mark.parametrize(
+    ("registers", "names"),
+    [
+        ({4: A}, Names.NOTHING),
+        ({4: A, 12: pcr.ZERO}, Names.IMAGE),
+        ({4: A, 7: B, 12: pcr.ZERO}, Names.IMAGE),
+        ({4: A, 7: B}, Names.SIGNER),
+        ({7: nitrotpm.NO_SECURE_BOOT}, Names.NOTHING),
+        ({0: A, 8: B}, Names.NOTHING),
+    ],
+)
+def test_which_registers_of_a_tpm_say_what_was_booted(registers: dict[int, bytes], names: Names) -> None:
+    assert ReferenceValues("x", registers).names(Kind.NITROTPM) is names
 
 
 @pytest.mark.parametrize(
@@ -325,6 +428,10 @@ def test_which_registers_say_which_image_runs(registers: str, names: bool) -> No
             "x: every register is expected to be zero, which nearly everything satisfies",
         ),
         ({4: A, 8: pcr.ZERO}, {"kind": Kind.NITROTPM}, None),
+        ({7: nitrotpm.NO_SECURE_BOOT}, {"kind": Kind.NITROTPM}, ANY_INSTANCE),
+        ({2: nitrotpm.SEPARATOR, 12: pcr.ZERO, 17: nitrotpm.ONES}, {"kind": Kind.NITROTPM}, ANY_INSTANCE),
+        ({4: A, 7: nitrotpm.NO_SECURE_BOOT}, {"kind": Kind.NITROTPM}, None),
+        ({7: nitrotpm.NO_SECURE_BOOT}, {}, None),
     ],
 )
 def test_sets_that_would_accept_anybody_cannot_be_made(
@@ -337,7 +444,9 @@ def test_sets_that_would_accept_anybody_cannot_be_made(
     with pytest.raises(UsageError) as caught:
         Policy(accepted=(reference_values,), **more)
     assert (caught.value.code, caught.value.message) == ("attest.zero-reference", said)
-    assert caught.value.hints == ("use the measurements of the image itself: nitroctl eif measure",)
+    of_a_tpm = "pin PCR4 and PCR12, or with Secure Boot PCR7"
+    of_an_image = "use the measurements of the image itself: nitroctl eif measure"
+    assert caught.value.hints == (of_a_tpm if said == ANY_INSTANCE else of_an_image,)
 
 
 # -- what a requirement shows beside its no
@@ -369,12 +478,12 @@ def test_a_role_or_parent_that_is_another_shows_both() -> None:
 
 def test_content_that_is_another_shows_both() -> None:
     rule, no = USER_DATA, Outcome.FAIL
-    assert compared(_held(rule, "d", Content(equals=b"\x01"), b"\x02")) == (no, "01", "02")
-    assert compared(_held(rule, "d", Content(equals=bytes(64)), bytes(63))) == (no, "00" * 64, "00" * 63)
+    assert compared(held(rule, "d", Content(equals=b"\x01"), b"\x02")) == (no, "01", "02")
+    assert compared(held(rule, "d", Content(equals=bytes(64)), bytes(63))) == (no, "00" * 64, "00" * 63)
     long = f"65 bytes with the SHA-256 {hashlib.sha256(bytes(65)).hexdigest()}"
-    assert compared(_held(rule, "d", Content(equals=b"\x01"), bytes(65))) == (no, "01", long)
+    assert compared(held(rule, "d", Content(equals=b"\x01"), bytes(65))) == (no, "01", long)
     digest = hashlib.sha256(b"\x02").hexdigest()
-    assert compared(_held(rule, "d", Content(sha256=bytes(32)), b"\x02")) == (no, "00" * 32, digest)
+    assert compared(held(rule, "d", Content(sha256=bytes(32)), b"\x02")) == (no, "00" * 32, digest)
 
 
 @pytest.mark.parametrize(
@@ -391,7 +500,7 @@ def test_content_that_is_another_shows_both() -> None:
 def test_a_member_that_is_another_shows_both(
     wanted: str | int | None, content: Any, expected: str, actual: str
 ) -> None:
-    check = _held(USER_DATA, "d", Content(members=(("a", wanted),)), json.dumps(content).encode())
+    check = held(USER_DATA, "d", Content(members=(("a", wanted),)), json.dumps(content).encode())
     assert compared(check) == (Outcome.FAIL, expected, actual)
 
 
@@ -401,7 +510,7 @@ def test_a_member_that_is_another_shows_both(
 )
 def test_positions_are_of_lists_only(pointer: str, found: bool) -> None:  # noqa: FBT001  (a table's column)
     content = json.dumps({"a": [0] * 10 + ["x"], "b": "xyz"}).encode()
-    outcome = _held(USER_DATA, "d", Content(members=((pointer, "x"),)), content).outcome
+    outcome = held(USER_DATA, "d", Content(members=((pointer, "x"),)), content).outcome
     assert outcome is (Outcome.PASS if found else Outcome.FAIL)
 
 
@@ -427,7 +536,7 @@ RSA = (
 def test_a_key_has_the_type_and_the_size(
     wanted: KeyContent, content: bytes, outcome: Outcome, expected: str | None
 ) -> None:
-    check = _held(PUBLIC_KEY, "k", wanted, content)
+    check = held(PUBLIC_KEY, "k", wanted, content)
     assert (check.outcome, check.expected) == (outcome, expected)
 
 
@@ -440,11 +549,11 @@ def test_a_key_has_the_type_and_the_size(
     ],
 )
 def test_a_key_that_is_another_shows_both(wanted: KeyContent, words: str) -> None:
-    check = _held(PUBLIC_KEY, "k", wanted, ED25519)
+    check = held(PUBLIC_KEY, "k", wanted, ED25519)
     assert (check.outcome, check.expected) == (Outcome.FAIL, words)
     assert check.actual
     assert check.actual.startswith("Ed25519")
-    assert compared(_held(PUBLIC_KEY, "k", wanted, b"\x01")) == (Outcome.FAIL, words, "01")
+    assert compared(held(PUBLIC_KEY, "k", wanted, b"\x01")) == (Outcome.FAIL, words, "01")
 
 
 def test_the_judge_holds_revocation_lists_against_the_chain() -> None:

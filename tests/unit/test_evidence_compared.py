@@ -8,7 +8,7 @@ import pytest
 
 from nitroctl.cli import attest_file
 from nitroctl.evidence import compared
-from nitroctl.evidence.compared import LinkPair, Pair, Relation, Side, TimePair, compare
+from nitroctl.evidence.compared import LinkPair, Pair, Relation, Side, TimePair, compare, subject
 from nitroctl.evidence.document import parse
 from tests.documents import AT, LATER, PCRS, document
 from tests.schemas import validator
@@ -58,7 +58,13 @@ def test_how_two_documents_stand_to_each_other() -> None:
     assert [*Relation, None] == named["properties"]["relation"]["enum"]
     nameless = replace(ONE.document, module_id="x"), replace(NEXT.document, module_id="y")
     one, other = replace(ONE, document=nameless[0]), replace(NEXT, document=nameless[1])
-    assert compare(one, other).relation is Relation.OTHER_INSTANCE
+    assert compare(one, other).relation is Relation.SAME_INSTANCE  # by the name of their authority
+    elsewhere = side(document(instance="i-0fedcba9876543210"))
+    unnamed = replace(elsewhere, document=replace(elsewhere.document, module_id="z"))
+    assert compare(one, elsewhere).relation is compare(one, unnamed).relation is Relation.OTHER_INSTANCE
+    for untold in (compare(one, replace(unnamed, links=())), compare(replace(unnamed, links=()), one)):
+        assert untold.relation is Relation.UNKNOWN_INSTANCE
+        assert subject(untold) == "another module, and whether on the same instance is not told"
 
 
 def test_everything_that_names_an_enclave_is_compared() -> None:

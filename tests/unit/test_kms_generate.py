@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nitroctl import pcr
+from nitroctl import nitrotpm, pcr
 from nitroctl.errors import CannotAnswer, NitroctlError, UsageError
 from nitroctl.kms.generate import (
     ADMIN_ACTIONS,
@@ -480,6 +480,12 @@ def test_a_release_without_a_recorded_command_line_is_bound_to_none_all_the_same
     assert found["kms:RecipientAttestation:NitroTPMPCR12"] == "0" * 96
 
 
+def test_a_register_of_no_secure_boot_does_not_stand_for_the_command_line() -> None:
+    found = policy(tpm("1", 4, 7, pcrs={4: register(4), 7: nitrotpm.NO_SECURE_BOOT}))
+    condition = found["Statement"][2]["Condition"]["StringEqualsIgnoreCase"]
+    assert condition["kms:RecipientAttestation:NitroTPMPCR12"] == "0" * 96
+
+
 def test_under_secure_boot_no_command_line_is_asked_for_unless_it_is_pinned() -> None:
     line = register("the recorded command line")
     pinned = tpm("1", 7, 12, pcrs={7: register("keys"), 12: line})
@@ -512,6 +518,17 @@ UNIDENTIFIED = {
     ),
     "command-line": (
         tpm("1", 4, pcrs={4: register(4), 12: register(12)}),
+        (
+            "signer-1@prod has a PCR12 that is not zero: a command line or credentials from outside the image were"
+            " measured"
+        ),
+    ),
+    "keys-of-nobody": (
+        tpm("1", 7, pcrs={7: nitrotpm.NO_SECURE_BOOT}),
+        "signer-1@prod pins a PCR7 that every instance without Secure Boot has, and no PCR4",
+    ),
+    "command-line-without-secure-boot": (
+        tpm("1", 4, 7, pcrs={4: register(4), 7: nitrotpm.NO_SECURE_BOOT, 12: register(12)}),
         (
             "signer-1@prod has a PCR12 that is not zero: a command line or credentials from outside the image were"
             " measured"

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from nitroctl import nitrotpm
 from nitroctl.catalogue import CATALOGUE
 from nitroctl.checks import Outcome
 from nitroctl.kms import actions, document, lint
@@ -49,6 +50,7 @@ from tests.kms_policies import (
 from tests.records import active, entry, pcrs
 
 CLOSED = (UNATTESTED, OTHERS, DETOURS)
+NO_SECURE_BOOT = nitrotpm.NO_SECURE_BOOT.hex()
 ATTESTED = allow(condition=bound(PCR0=ONE))
 
 
@@ -169,6 +171,24 @@ CASES = [
     Case("KP013", policy(allow(condition=bound(PCR3=ONE))), policy(allow(condition=bound(PCR3=ONE, PCR0=ONE)))),
     Case("KP013", policy(allow(condition=bound(PCR1=ONE))), policy(allow(condition=bound(PCR1=ONE, PCR2=TWO)))),
     Case("KP013", policy(allow(condition=bound(PCR16=ONE))), policy(allow(condition=bound(PCR16=ONE)), OTHERS)),
+    *(
+        Case("KP013", policy(allow(condition=bound(**bad))), policy(allow(condition=bound(**good))))
+        for bad, good in (
+            ({"NitroTPMPCR12": ZERO}, {"NitroTPMPCR12": ZERO, "NitroTPMPCR4": ONE}),
+            ({"NitroTPMPCR0": ONE, "NitroTPMPCR7": NO_SECURE_BOOT}, {"NitroTPMPCR0": ONE, "NitroTPMPCR7": ONE}),
+            ({"NitroTPMPCR7": [ONE, NO_SECURE_BOOT.upper()]}, {"NitroTPMPCR7": [ONE, TWO]}),
+            ({"NitroTPMPCR4": ZERO, "NitroTPMPCR12": ZERO}, {"NitroTPMPCR4": "x", "NitroTPMPCR12": ZERO}),
+        )
+    ),
+    Case(
+        "KP013",
+        policy(allow(condition=bound(NitroTPMPCR7=NO_SECURE_BOOT))),
+        policy(
+            allow(condition=bound(NitroTPMPCR7=NO_SECURE_BOOT)),
+            deny(condition=bound("StringNotEquals", NitroTPMPCR4=ONE)),
+        ),
+        note="a Deny of every other boot",
+    ),
     Case("KP014", policy(allow(condition=bound(PCR8=ONE))), policy(allow(condition=bound(PCR8=ONE, PCR0=ONE)))),
     Case("KP014", policy(allow(condition=bound(PCR8=ONE, PCR3=TWO))), policy(ATTESTED), severity=M),
     Case("KP015", policy(allow(condition=bound(PCR0=ONE, PCR8=ZERO))), policy(ATTESTED)),
@@ -394,9 +414,19 @@ CASES = [
     ),
     Case("KP048", policy(allow(condition=bound(NitroTPMPCR4=ONE))), policy(allow(condition=bound(NitroTPMPCR7=ONE)))),
     Case(
+        "KP048",
+        policy(allow(condition=bound(NitroTPMPCR4=ONE, NitroTPMPCR7=NO_SECURE_BOOT))),
+        policy(allow(condition=bound(NitroTPMPCR4=ONE, NitroTPMPCR7=TWO))),
+    ),
+    Case(
         "KP049",
         policy(allow(condition=bound(NitroTPMPCR0=ONE, NitroTPMPCR7=ONE))),
         policy(allow(condition=bound(NitroTPMPCR7=ONE))),
+    ),
+    Case(
+        "KP049",
+        policy(allow(condition=bound(NitroTPMPCR4=ONE, NitroTPMPCR7=NO_SECURE_BOOT, NitroTPMPCR12=ZERO))),
+        policy(allow(condition=bound(NitroTPMPCR4=ONE, NitroTPMPCR7=ONE, NitroTPMPCR12=ZERO))),
     ),
     Case(
         "KP050",

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from nitroctl import pcr
+from nitroctl import nitrotpm, pcr
 from nitroctl.kms import authorize
 from nitroctl.kms.authorize import Policies, Verdict
 from nitroctl.kms.grants import Grant
@@ -315,6 +315,16 @@ def test_a_nitrotpm_is_named_by_pcr7_or_by_pcr4_and_pcr12() -> None:
     assert kinds(found) == [Kind.TPM]
     assert found.bypasses[0].request.attested is not None
     assert found.bypasses[0].request.attested.platform is Platform.TPM
+
+
+def test_a_register_that_any_instance_has_names_no_image() -> None:
+    none = nitrotpm.NO_SECURE_BOOT.hex()
+    assert kinds(proved(gate(StringEquals={f"{TPM}7": none}))) == [Kind.TPM]
+    assert kinds(proved(gate(StringEquals={f"{TPM}7": [none, register("keys").hex()]}))) == [Kind.TPM]
+    separator = nitrotpm.SEPARATOR.hex()
+    assert kinds(proved(gate(StringEquals={f"{TPM}4": separator, f"{TPM}12": pcr.ZERO.hex()}))) == [Kind.TPM]
+    line = gate(StringEquals={f"{TPM}4": register("boot").hex(), f"{TPM}7": none, f"{TPM}12": separator})
+    assert proved(line).holds is Truth.YES
 
 
 def test_what_a_deny_names_as_bad_is_not_named_as_an_image() -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import ROOT
 
 PACKAGE = ROOT / "nitroctl"
-DOMAIN = {"pcr", "checks", "instants", "strict_json", "eif", "evidence", "appraisal", "records", "kms"}
+DOMAIN = {"pcr", "nitrotpm", "checks", "instants", "strict_json", "eif", "evidence", "appraisal", "records", "kms"}
 EDGES = {"host", "safefile", "aws", "settings"}
 #: layer -> layers it may import. errors is open to all; safefile reads and writes bytes for all.
 ALLOWED = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from nitroctl import pcr
+from nitroctl import nitrotpm, pcr
 from nitroctl.checks import Outcome
 from nitroctl.kms.named import Named
 from nitroctl.records import Entry, Ledger
@@ -12,6 +12,7 @@ from tests.records import active, pcrs, register
 #: What nitro-tpm-pcr-compute prints, and an older one printed.
 TPM = {**pcrs("x", 4, 7), 12: pcr.ZERO}
 RECORDED = active(platform="nitro-tpm", pcrs=TPM)
+ANYBODYS = active(platform="nitro-tpm", pcrs={**TPM, 7: nitrotpm.NO_SECURE_BOOT})
 SHORT = active(platform="nitro-tpm", pcrs=pcrs("x", 4, 7))
 ENCLAVE = active()
 
@@ -52,6 +53,7 @@ def test_the_registers_of_a_nitrotpm_image_name_its_entry(entry: Entry, named: N
         (RECORDED, asks({**TPM, 9: register("other")})),
         (SHORT, asks({**TPM, 12: register("other")})),
         (RECORDED, asks({12: TPM[12]})),
+        (ANYBODYS, asks({7: nitrotpm.NO_SECURE_BOOT})),
         (RECORDED, asks(TPM, dict(ENCLAVE.pcrs))),
         (RECORDED, asks(enclave=TPM)),
         (ENCLAVE, asks(dict(ENCLAVE.pcrs))),
@@ -64,6 +66,7 @@ def test_the_registers_of_a_nitrotpm_image_name_its_entry(entry: Entry, named: N
         "a register that is not recorded",
         "a command line that the entry leaves open",
         "the command line alone",
+        "what every instance without Secure Boot has",
         "an enclave's registers too",
         "the same values as an enclave's",
         "an enclave's values as a NitroTPM's",
