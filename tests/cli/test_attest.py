@@ -79,8 +79,8 @@ def test_authentic_and_acceptable(cli: Cli) -> None:
         f"✓ {UNDER} and acceptable as of 2026-11-20T10:00:00.250Z (document time)\n"
         f"{file_rows('good.cbor', GOOD)}{SAID}{ROOT_ROW}"
         "compared with  --pcr\n\n"
-        "62 of 65 checks hold. Not checked: revocation (AWS's text says not to), its date against the clock (--at now), "
-        "the age (--max-age). --json has them all.\n",
+        "62 of 65 checks hold. Not checked: revocation (AWS's text says not to), its date against the clock "
+        "(--at now), the age (--max-age). --json has them all.\n",
         "",
     )
 
@@ -330,6 +330,10 @@ def test_a_real_document_whole_in_json(cli: Cli) -> None:
         ([*IMAGE, "--at", "2026-11-20"], "attest.at"),
         ([*IMAGE, "--at", "2026-02-30T10:00:00Z"], "attest.at"),
         ([*IMAGE, "--at", "0001-01-01T00:00:00+23:00"], "attest.at"),
+        ([*IMAGE, "--at", "2026-11-20T10:00:06:59Z"], "attest.at"),
+        ([*IMAGE, "--at", "2026-11-20T10:00.500Z"], "attest.at"),
+        ([*IMAGE, "--at", "2026-11-20T10000000Z"], "attest.at"),
+        ([*IMAGE, "--at", "2026-11-20T10:00:06+14:99"], "attest.at"),
         ([*IMAGE, "--max-age", "5"], "attest.max-age"),
         ([*IMAGE, "--max-age", "5m", "--at", "document"], "usage.invalid"),
         (["--authenticity-only", "--nonce", "00"], "usage.invalid"),
