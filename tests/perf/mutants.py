@@ -47,6 +47,7 @@ _EVIDENCE: Final = (
 TESTS: Final[Mapping[str, Sequence[str]]] = {
     "evidence": _EVIDENCE,
     "appraisal": _EVIDENCE,
+    "nitrotpm": ("tests/unit/test_nitrotpm.py", *_EVIDENCE),
     "kms": (
         "tests/unit/test_kms*.py",
         "tests/unit/test_evidence_recipient.py",
