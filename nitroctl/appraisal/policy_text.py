@@ -2,8 +2,9 @@
 
 A file that decides what is accepted may mean one thing only. Of YAML that leaves maps, lists and scalars: anchors,
 aliases, tags, merge keys and several documents are refused, and so is a plain word that one reader takes for text and
-another for a boolean or a number (``no``, ``1e3``, ``0x10``, ``2026-11-20``). JSON is read by
-:mod:`nitroctl.strict_json`. Nothing is constructed but strings, integers, booleans, null, lists and maps.
+another for a boolean or a number (``no``, ``1e3``, ``0x10``, ``2026-11-20``), and a character at which one reader
+begins a line and another does not. JSON is read by :mod:`nitroctl.strict_json`. Nothing is constructed but strings,
+integers, booleans, null, lists and maps.
 """
 
 import re
@@ -26,6 +27,8 @@ _PLAIN_INTEGER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})")
 _LATER_NUMBER: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|0o[0-7]+")
 _WORDS: Final[Mapping[str, bool | None]] = {"true": True, "false": False, "null": None, "~": None, "": None}
 _STRING: Final = "tag:yaml.org,2002:str"
+#: What ends a line, and with it a comment, for readers of YAML 1.1, and not in every editor or in YAML 1.2.
+_HIDDEN_BREAK: Final = re.compile("[\x85\u2028\u2029]|\r(?!\n)")
 _QUOTE: Final = 'put it in quotes when it is text: "{}"'
 
 Path = tuple[str | int, ...]
@@ -102,13 +105,30 @@ class _Yaml:
 
         if text.startswith("\ufeff"):
             raise self._refused(self.form.syntax, 0, "begins with a byte order mark", "save it as UTF-8 without BOM")
+        hidden = _HIDDEN_BREAK.search(text)
+        if hidden:
+            line = text.count("\n", 0, hidden.start()) + 1
+            message = f"the character U+{ord(hidden[0]):04X}, at which some readers begin a line and others do not"
+            raise self._refused(self.form.feature, line, message, "take it out, or begin a new line in its place")
         try:
-            value = self._document(self._allowed(yaml.parse(text, Loader=yaml.SafeLoader)))
+            value = self._document(self._allowed(self._events(text)))
         except yaml.YAMLError as error:
             mark = getattr(error, "problem_mark", None)
             problem = getattr(error, "problem", None) or "a character that may not stand in YAML"
             raise self._refused(self.form.syntax, mark.line + 1 if mark else 0, f"not YAML: {problem}") from error
         return Text(value, self.lines)
+
+    def _events(self, text: str) -> "Iterator[yaml.Event]":
+        """Yield what the reader finds; it lets Python's errors about numbers through, of characters and versions."""
+        import yaml  # noqa: PLC0415
+
+        loader = yaml.SafeLoader(text)
+        try:
+            while loader.check_event():
+                yield loader.get_event()  # type: ignore[no-untyped-call]
+        except (ValueError, OverflowError) as error:
+            message = "not YAML: a number that is too large for what it stands for"
+            raise self._refused(self.form.syntax, loader.line + 1, message) from error
 
     def _refused(self, code: str, line: int, message: str, hint: str = "") -> CannotAnswer:
         place = f"line {line}: " if line else ""

@@ -1,5 +1,6 @@
 """A policy's text: YAML and JSON read so that it means one thing only."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -237,6 +238,63 @@ def test_what_is_refused_with_its_line_and_what_to_do(text: str, message: str | 
     with pytest.raises(CannotAnswer) as caught:
         policy_text.parse(text, where="p.yaml")
     assert (caught.value.message, caught.value.hints) == (f"p.yaml: {message}", hints)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "name"),
+    [
+        ("a: 1\n# c\u2028debug: allow\n", 2, "U+2028"),
+        ("# c\u2029debug: allow\n", 1, "U+2029"),
+        ("a: x\x85b: y\n", 1, "U+0085"),
+        ("a: 1\n\n# c\rdebug: allow\n", 3, "U+000D"),
+        ("a: 1\r\n# c\r\r\nb: 2\r\n", 2, "U+000D"),
+        ("a: 1\r", 1, "U+000D"),
+        ("a: '\u2029'\n# \x85", 1, "U+2029"),
+        ("x\u2028y: 1\n", 1, "U+2028"),
+    ],
+    ids=range(8),
+)
+def test_a_line_that_only_some_readers_see_is_refused(text: str, line: int, name: str) -> None:
+    with pytest.raises(CannotAnswer) as caught:
+        policy_text.parse(text, where="p.yaml")
+    said = f"p.yaml: line {line}: the character {name}, at which some readers begin a line and others do not"
+    assert (caught.value.code, caught.value.message) == (FEATURE, said)
+    assert caught.value.hints == ("take it out, or begin a new line in its place",)
+
+
+def test_lines_may_end_as_windows_ends_them_and_characters_beside_the_refused_may_stand() -> None:
+    found = policy_text.parse("a: 1\r\n# \u2027 \u202a\r\nb: x\r\n", where="p.yaml")
+    assert found.value == {"a": 1, "b": "x"}
+    assert found.lines["b",] == 3
+    assert read('{"a": "\u2028\u2029\x85"}', "p.json") == {"a": "\u2028\u2029\x85"}
+    assert read('a: "\\L\\P\\N\\r"\n') == {"a": "\u2028\u2029\x85\r"}
+
+
+def test_the_error_is_that_of_the_form_that_is_read() -> None:
+    with pytest.raises(CannotAnswer) as caught:
+        policy_text.parse("# \u2028", where="t.yaml", form=replace(policy_text.POLICY, feature="x.feature"))
+    assert caught.value.code == "x.feature"
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('a: 1\nb: "\\UFFFFFFFF"\n', 2),
+        ('a: "\\U00110000"\n', 1),
+        ('a: "x\n  \\U00110000"\n', 2),
+        (f"%YAML 1.{'9' * 4301}\n---\na: 1\n", 1),
+        (f"a: 1\n...\n%YAML {'9' * 4301}.1\n---\n", 3),
+    ],
+    ids=["beyond-an-int", "beyond-unicode", "second-line", "minor", "major"],
+)
+def test_a_number_that_the_reader_cannot_take_is_an_error_with_its_line(text: str, line: int) -> None:
+    said = f"p.yaml: line {line}: not YAML: a number that is too large for what it stands for"
+    assert refused(text) == (SYNTAX, said)
+
+
+def test_the_largest_numbers_that_the_reader_takes() -> None:
+    assert read('a: "\\U0010FFFF"\n') == {"a": "\U0010ffff"}
+    assert refused(f"%YAML 1.{'9' * 4300}\n---\na: 1\n") == (FEATURE, "p.yaml: line 1: a YAML directive")
 
 
 def test_text_is_shown_whole_up_to_60_characters() -> None:
