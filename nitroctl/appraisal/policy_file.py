@@ -67,6 +67,7 @@ _FORMS: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
 }
 _LABEL_LIMIT: Final = 128
 _IMAGE: Final = (0, 1, 2)
+_SIGNER: Final = 8
 _KINDS: Final = ("enclave", "nitrotpm")
 _DEBUG: Final = ("refuse", "allow")
 _NO_REFERENCES: Final[tuple["Records | None", tuple[ReferenceValues, ...]]] = (None, ())
@@ -299,6 +300,9 @@ class _Reading(Values):
         if not isinstance(wanted, list):
             self.refuse(path, f"neither present nor a list of values: {shown(wanted)}")
         values = {self.register(each, (*path, number)) for number, each in enumerate(self.items(wanted, path))}
+        if kind is Kind.ENCLAVE and _SIGNER in indexes and pcr.ZERO in values:
+            message = "PCR8 is expected to be zero, which every unsigned image satisfies"
+            self.refuse(path, message, "write the PCR8 of a signed image, or present", "attest.zero-reference")
         return RegisterRule(indexes, tuple(sorted(values)))
 
     def nonce(self, value: object, path: Path) -> tuple[bytes | None, bool]:

@@ -7,18 +7,20 @@ what makes it weaker than it looks.
 import json
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from itertools import product
 from typing import Final
 
 from nitroctl import pcr
 from nitroctl.appraisal import policy_text
-from nitroctl.appraisal.appraise import duration
-from nitroctl.appraisal.policy import Content, KeyContent, ReferenceValues
+from nitroctl.appraisal.appraise import duration, listed
+from nitroctl.appraisal.policy import Content, KeyContent, Names, ReferenceValues
 from nitroctl.appraisal.policy_canonical import range_name
 from nitroctl.appraisal.policy_file import PolicyFile, form
-from nitroctl.appraisal.policy_values import Fault
+from nitroctl.appraisal.policy_possible import contradictions
+from nitroctl.appraisal.policy_values import TOLD, Fault
+from nitroctl.appraisal.requirements import UNSET
 from nitroctl.checks import Check, Report
 from nitroctl.errors import NitroctlError, UsageError
+from nitroctl.evidence.document import Kind
 from nitroctl.evidence.roots import AWS_ROOTS
 from nitroctl.evidence.rules import Rule, all_blocked
 
@@ -27,20 +29,26 @@ READABLE: Final = Rule("appraisal-policy.readable", "the file is one clear docum
 FIELDS: Final = Rule("appraisal-policy.fields", "every field is known, and none is missing", _SCHEMA)
 VALUES: Final = Rule("appraisal-policy.values", "every value has its form", _SCHEMA)
 REFERENCES: Final = Rule("appraisal-policy.references", "there are reference values that accept", "RFC 9334, 4.2")
-POSSIBLE: Final = Rule("appraisal-policy.possible", "its requirements do not contradict each other", _SCHEMA)
-IMAGE: Final = Rule("appraisal-policy.image", "every set says which image it is", "Nitro Enclaves user guide: PCR0")
-SIGNER: Final = Rule("appraisal-policy.signer", "no set goes by the signer alone", "Nitro Enclaves user guide: PCR8")
+POSSIBLE: Final = Rule("appraisal-policy.possible", "no contradiction is seen in its requirements", _SCHEMA)
+IMAGE: Final = Rule(
+    "appraisal-policy.image",
+    "every set says which image it is",
+    "Nitro Enclaves and EC2 user guides: PCR0; PCR4, PCR12",
+)
+SIGNER: Final = Rule(
+    "appraisal-policy.signer", "no set goes by the signer alone", "Nitro Enclaves and EC2 user guides: PCR8; PCR7"
+)
 INSTANCE: Final = Rule("appraisal-policy.instance", "no set names one instance", "Nitro Enclaves user guide: PCR4")
 FRESHNESS: Final = Rule("appraisal-policy.freshness", "a new nonce is required", "RFC 9334, 10.2")
 DEBUG: Final = Rule("appraisal-policy.debug", "debug mode is refused", "Nitro Enclaves user guide: debug mode")
 AGE: Final = Rule("appraisal-policy.age", "the age is limited below the certificates'", "observed: leaves last 3 hours")
 SKEW: Final = Rule("appraisal-policy.skew", "the clock's skew is small", "RFC 9334, 10.1")
 ROOTS: Final = Rule("appraisal-policy.roots", "every root named is AWS's", "AWS's published root certificates")
+_OF_FIELDS: Final = ("appraisal-policy.field", "appraisal-policy.schema")
 _LATER: Final = (REFERENCES, POSSIBLE)
 _RECORD: Final = "record the image as active: nitroctl pcr record --help"
 _LEAF_LIFE: Final = timedelta(hours=3)
 _SKEW: Final = timedelta(minutes=10)
-_ROLE_REGISTER: Final = 3
 _INSTANCE_REGISTER: Final = 4
 
 #: Reads the ledger a policy names: its active entries as reference values. Raises NitroctlError.
@@ -59,8 +67,8 @@ def review(path: str, ledger: Ledger) -> tuple[Report, PolicyFile | None]:
         unreadable = READABLE.failed(error.message.removeprefix(f"{path}: "), remedy="; ".join(error.hints) or None)
         return Report.of([unreadable, *all_blocked((FIELDS, VALUES, *_LATER), READABLE.id)]), None
     found, faults = form(text, where=path)
-    fields = [fault for fault in faults if fault.code in {"appraisal-policy.field", "appraisal-policy.schema"}]
-    values = [fault for fault in faults if fault not in fields]
+    fields = [fault for fault in faults if fault.code in _OF_FIELDS]
+    values = [fault for fault in faults if fault.code not in _OF_FIELDS]
     checks = [READABLE.passed(), _formed(FIELDS, fields), _formed(VALUES, values)]
     if found is None:
         return Report.of([*checks, *all_blocked(_LATER, FIELDS.id if fields else VALUES.id)]), None
@@ -72,9 +80,15 @@ def review(path: str, ledger: Ledger) -> tuple[Report, PolicyFile | None]:
 def _formed(rule: Rule, faults: Sequence[Fault]) -> Check:
     if not faults:
         return rule.passed()
-    hints = dict.fromkeys(fault.hint for fault in faults if fault.hint)
-    detail = "; ".join(f"{fault.place}{fault.message}" for fault in faults)
+    hints = dict.fromkeys(fault.hint for fault in faults[:TOLD] if fault.hint)
+    detail = _listed([f"{fault.place}{fault.message}" for fault in faults])
     return rule.failed(detail, remedy="; ".join(hints) or None)
+
+
+def _listed(faults: Sequence[str]) -> str:
+    """Return faults as one sentence: the first of them, and how many more there are."""
+    told = "; ".join(faults[:TOLD])
+    return f"{told}; and {len(faults) - TOLD} more" if len(faults) > TOLD else told
 
 
 def _references(found: PolicyFile, ledger: Ledger) -> tuple[Sequence[ReferenceValues], Check]:
@@ -101,37 +115,14 @@ def _references(found: PolicyFile, ledger: Ledger) -> tuple[Sequence[ReferenceVa
 
 
 def _possible(found: PolicyFile, sets: Sequence[ReferenceValues]) -> Check:
-    policy = found.policy
-    faults = []
-    pairs = product(policy.module_ids or (), policy.instance_ids or ())
-    if policy.module_ids and policy.instance_ids and not any(module.startswith(f"{one}-") for module, one in pairs):
-        faults.append("no module id is of a wanted instance")
-    if policy.partitions is not None and not _partitions(found) & policy.partitions:
-        faults.append(f"no accepted root is of the partition {' or '.join(sorted(policy.partitions))}")
-    if policy.roles and _without(sets, _ROLE_REGISTER, {pcr.for_role(arn) for arn in policy.roles}):
-        faults.append("PCR3 in the reference values is not that of a wanted role")
-    if policy.instance_ids and _without(
-        sets, _INSTANCE_REGISTER, {pcr.for_instance(one) for one in policy.instance_ids}
-    ):
-        faults.append("PCR4 in the reference values is not that of a wanted instance")
-    return POSSIBLE.of("; ".join(faults) or None)
-
-
-def _partitions(found: PolicyFile) -> set[str | None]:
-    """Return the partitions of the AWS roots that the policy leaves."""
-    return {root.partition for root in AWS_ROOTS if found.roots is None or root.fingerprint in found.roots}
-
-
-def _without(sets: Sequence[ReferenceValues], index: int, wanted: set[bytes]) -> bool:
-    """Whether every set has the register, and none of them with a wanted value."""
-    return bool(sets) and all(index in each.pcrs and each.pcrs[index] not in wanted for each in sets)
+    return POSSIBLE.of(_listed(contradictions(found.policy, found.roots, sets)) or None)
 
 
 def _weaknesses(found: PolicyFile, sets: Sequence[ReferenceValues]) -> list[Check]:
     policy = found.policy
     enclave = policy.kind == "enclave"
-    unnamed = [each.label for each in sets if enclave and not each.names_image]
-    signed = [each.label for each in sets if enclave and each.names_image and not _named(each)]
+    unnamed = [each.label for each in sets if each.names(policy.kind) is Names.NOTHING]
+    signed = [each.label for each in sets if each.names(policy.kind) is Names.SIGNER]
     placed = [each.label for each in sets if enclave and _INSTANCE_REGISTER in each.pcrs]
     foreign = [root for root in found.roots or () if root not in {known.fingerprint for known in AWS_ROOTS}]
     return [
@@ -150,10 +141,6 @@ def _weaknesses(found: PolicyFile, sets: Sequence[ReferenceValues]) -> list[Chec
         else SKEW.passed(),
         _warned(ROOTS, foreign, "not AWS's, so accepted only with --root: {}"),
     ]
-
-
-def _named(reference: ReferenceValues) -> bool:
-    return 0 in reference.pcrs or {1, 2} <= reference.pcrs.keys()
 
 
 def _warned(rule: Rule, labels: Sequence[str], detail: str) -> Check:
@@ -182,14 +169,8 @@ def words(found: PolicyFile) -> list[tuple[str, str]]:
     rows = [("kind", {"enclave": "a Nitro Enclave", "nitrotpm": "a NitroTPM of an EC2 instance"}[policy.kind.value])]
     rows += [("reference values", text) for text in _reference_words(found)]
     for rule in policy.registers:
-        values = " or ".join(value.hex() for value in rule.any_of)
-        each = "each is " if len(rule.indexes) > 1 else ""
-        rows.append(
-            (
-                range_name(rule.indexes),
-                f"{each}{values}" if values else f"{each}present, that is, locked" if enclave else "present",
-            )
-        )
+        values = " or ".join(value.hex() for value in rule.any_of) or _present(rule.indexes, policy.kind)
+        rows.append((range_name(rule.indexes), f"each is {values}" if len(rule.indexes) > 1 else values))
     if enclave:
         rows.append(("debug mode", "allowed: then no image is attested" if policy.allow_debug else "refused"))
     lists = (
@@ -214,6 +195,16 @@ def words(found: PolicyFile) -> list[tuple[str, str]]:
         [("format", "strict: AWS's published text, where AWS's own documents depart from it")] if found.strict else []
     )
     return rows
+
+
+def _present(indexes: Sequence[int], kind: Kind) -> str:
+    """Return what it means that registers are present."""
+    if kind is not Kind.ENCLAVE:
+        return "present"
+    unset = [index for index in indexes if index in UNSET]
+    if len(unset) == len(indexes):
+        return "present and not zero"
+    return "present, that is, locked" + (f", and {listed(unset)} not zero" if unset else "")
 
 
 def _reference_words(found: PolicyFile) -> list[str]:

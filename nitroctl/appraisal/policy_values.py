@@ -16,6 +16,8 @@ from nitroctl.appraisal.policy import parse_duration
 from nitroctl.appraisal.policy_text import Path, Text, short
 from nitroctl.errors import NitroctlError
 
+#: So many faults are told one by one, and so often it is looked for what may have been meant, which takes time.
+TOLD: Final = 20
 _FIELD: Final = "appraisal-policy.field"
 _VALUE: Final = "appraisal-policy.value"
 _NEAR_LIMIT: Final = 128
@@ -65,7 +67,7 @@ class Values:
         """Return a map with names from ``known`` only. ``scalars``: the words that could stand in its place."""
         found = self.mapping(value, path, scalars)
         for name in (each for each in found if each not in known):
-            hint = near(name, known) or f"known here: {', '.join(known)}"
+            hint = (near(name, known) or f"known here: {', '.join(known)}") if len(self.faults) < TOLD else ""
             self.note((*path, name), "unknown field", hint, _FIELD)
         absent = [name for name in required if name not in found]
         if absent:
@@ -91,13 +93,13 @@ class Values:
 
     def texts(self, value: object, path: Path, check: Callable[[str, Path], str]) -> tuple[str, ...]:
         """Return a list of texts, none twice, sorted, each as ``check`` returns it."""
-        found: list[str] = []
+        found = set[str]()
         for number, item in enumerate(self.items(value, path)):
             here = (*path, number)
             text = check(self.line(item, here), here)
             if text in found:
                 self.refuse(here, f"named twice: {shown(text)}")
-            found.append(text)
+            found.add(text)
         return tuple(sorted(found))
 
     def line(self, value: object, path: Path) -> str:

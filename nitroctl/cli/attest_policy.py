@@ -80,9 +80,10 @@ nitroctl attest policy check policy.yaml --json
 """,
 )
 def check(file: PolicyArgument) -> Result:
-    """Check that a policy can be used: well-formed, accepting something, and not contradicting itself.
+    """Check that a policy can be used: well-formed, with reference values, and no contradiction seen in it.
 
-    Exit status 1 when not. Warnings say where it is weaker than it looks: no nonce, debug mode, the signer alone.
+    Exit status 1 when not. Warnings say where it is weaker than it looks: no nonce, debug mode, the signer alone. Not
+    every contradiction can be seen: judge a document that should be acceptable before relying on it.
     """
     from nitroctl.appraisal import policy_review
     from nitroctl.checks import Outcome, Report

@@ -188,9 +188,68 @@ def test_a_policy_without_reference_values_accepts_nothing(cli: Cli) -> None:
         "nitroctl: hint: or give its registers: --pcr PCR0=<96 hexadecimal digits>\n"
         "nitroctl: hint: or ask only who signed it: --authenticity-only\n",
     )
-    ran = cli("attest", "verify", "good.cbor", *MINE, "--policy", "policy.json", "--authenticity-only")
+    ran = cli("attest", "verify", "good.cbor", *MINE, "--authenticity-only")
     assert ran.status == 0
     assert ran.stdout.startswith(f"✓ {UNDER}, not appraised, as of")
+
+
+def test_a_policy_is_not_taken_where_nothing_is_appraised(cli: Cli) -> None:
+    write(references={"any_of": [{"label": "x", "pcrs": {"PCR0": "ab" * 48}}]})
+    for more in ([], ["--strict"], ["--json"]):
+        ran = cli("attest", "verify", "good.cbor", *MINE, "--policy", "policy.json", "--authenticity-only", *more)
+        assert ran.status == 2
+    assert cli("attest", "verify", "good.cbor", "--policy", "absent.json", "--authenticity-only") == Ran(
+        2,
+        "",
+        "nitroctl: error: --authenticity-only appraises nothing, so --policy would be ignored [usage.invalid]\n"
+        "nitroctl: hint: leave one of the two out\n",
+    )
+
+
+def test_a_line_that_editors_do_not_show_is_no_part_of_a_policy(cli: Cli) -> None:
+    Path("policy.yaml").write_text(f"schema: {SCHEMA}\n# of release 1.4.\u2028debug: allow\n")
+    said = "line 2: the character U+2028, at which some readers begin a line and others do not"
+    fix = "take it out, or begin a new line in its place"
+    assert cli("attest", "policy", "check", "policy.yaml") == Ran(
+        1,
+        f"✗ policy.yaml: cannot be used: {said}\n\n"
+        "✗ the file is one clear document\n"
+        f"  {said}\n"
+        f"  fix: {fix}\n"
+        "  [appraisal-policy.readable]\n",
+        "",
+    )
+    assert cli("attest", "verify", "good.cbor", *MINE, "--policy", "policy.yaml") == Ran(
+        3,
+        "",
+        f"nitroctl: error: policy.yaml: {said} [appraisal-policy.yaml-feature]\nnitroctl: hint: {fix}\n",
+    )
+
+
+def test_a_policy_that_is_wrong_in_every_line_is_told_in_short(cli: Cli) -> None:
+    Path("policy.yaml").write_text(f"schema: {SCHEMA}\n" + "".join(f"k{number}: 1\n" for number in range(12000)))
+    ran = cli("attest", "policy", "check", "policy.yaml")
+    told = "; ".join(f"line {number + 2}: /k{number}: unknown field" for number in range(20))
+    assert ran.status == 1
+    assert ran.stdout.splitlines()[0] == f"✗ policy.yaml: cannot be used: {told}; and 11980 more"
+    assert len(ran.stdout) < 3000
+    assert cli("attest", "policy", "show", "policy.yaml").stderr.startswith(
+        "nitroctl: error: policy.yaml: line 2: /k0: unknown field (and 11999 more: "
+    )
+
+
+def test_an_image_that_is_not_signed_has_no_pcr8(cli: Cli) -> None:
+    write(references=SETS, registers={"PCR8": "present"})
+    ran = cli("attest", "verify", "good.cbor", *MINE, "--policy", "policy.json")
+    said = "PCR8 is zero: the image is not signed, or the enclave runs in debug mode"
+    assert (ran.status, ran.stdout.splitlines()[0].rpartition("acceptable: ")[2]) == (1, said)
+    write(references=SETS, registers={"PCR8": ["00" * 48]})
+    assert cli("attest", "policy", "check", "policy.json").stdout.splitlines()[0] == (
+        "✗ policy.json: cannot be used: /registers/PCR8: PCR8 is expected to be zero, which every unsigned image"
+        " satisfies"
+    )
+    write(references=SETS, registers={"PCR8": "present"})
+    assert "  PCR8              present and not zero\n" in cli("attest", "policy", "show", "policy.json").stdout
 
 
 def test_a_ledger_without_an_active_entry_of_the_component_accepts_nothing(cli: Cli) -> None:
@@ -282,6 +341,14 @@ CONTRADICTIONS: Contradictions = [
             "references": {"any_of": [{"label": "x", "pcrs": {**IMAGE, "PCR4": "ab" * 48}}]},
         },
         "PCR4 in the reference values is not that of a wanted instance",
+    ),
+    (
+        {"registers": {"PCR5": ["ab" * 48], "PCR4-PCR6": ["cd" * 48]}},
+        "PCR5 cannot at once be one of /registers/PCR4-PCR6 and one of /registers/PCR5",
+    ),
+    (
+        {"user_data": {"equals": "00", "json": {"a": 1}}},
+        "what /user_data/equals asks for would be refused: the user data: line 1, column 1: not JSON: expecting value",
     ),
 ]
 

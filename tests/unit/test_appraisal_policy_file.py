@@ -11,6 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from nitroctl import pcr
 from nitroctl.appraisal import policy_canonical, policy_file, policy_text
 from nitroctl.appraisal.policy import CLOCK_SKEW, Content, KeyContent, RegisterRule, parse_duration
 from nitroctl.appraisal.policy_file import SCHEMA, PolicyFile
@@ -352,6 +353,41 @@ def test_reference_values_that_anything_satisfies_are_refused(index: int) -> Non
         "attest.zero-reference",
         f"/references: x: PCR{index} is expected to be zero, which every {whose} satisfies",
     )
+
+
+@pytest.mark.parametrize("name", ["PCR8", "PCR8-PCR9", "PCR7-PCR8", "PCR3-PCR31"])
+@pytest.mark.parametrize("values", [["00" * 48], [A, "00" * 48]], ids=["alone", "among"])
+def test_a_rule_that_every_unsigned_image_satisfies_is_refused(name: str, values: list[str]) -> None:
+    _, faults = policy_file.form(Text({"schema": SCHEMA, "registers": {name: values}}, {}), where="p")
+    said = "PCR8 is expected to be zero, which every unsigned image satisfies"
+    hint = "write the PCR8 of a signed image, or present"
+    assert faults == (Fault(0, f"/registers/{name}: ", said, hint, "attest.zero-reference"),)
+    tpm = policy(kind="nitrotpm", registers={name: values}).policy
+    assert pcr.ZERO in tpm.registers[0].any_of
+
+
+@pytest.mark.parametrize("name", ["PCR7", "PCR9", "PCR3-PCR7", "PCR9-PCR15", "PCR18"])
+def test_a_rule_may_want_another_register_to_be_zero(name: str) -> None:
+    assert policy(registers={name: ["00" * 48]}).policy.registers[0].any_of == (pcr.ZERO,)
+    assert policy(registers={"PCR8": [A]}).policy.registers[0].any_of == (bytes.fromhex(A),)
+    assert policy(registers={"PCR8": "present"}).policy.registers[0].any_of == ()
+
+
+def test_it_is_looked_for_what_was_meant_by_the_first_unknown_names_only() -> None:
+    """Each of thousands would take time, and none of the later ones is told."""
+    unknown: dict[str, Any] = {f"max_ag{number}": 1 for number in range(22)}
+    _, faults = policy_file.form(Text({"schema": SCHEMA, **unknown}, {}), where="p")
+    assert [each.hint for each in faults] == ["did you mean max_age?"] * 20 + [""] * 2
+    assert {each.message for each in faults} == {"unknown field"}
+
+
+def test_names_are_compared_with_all_before_them() -> None:
+    _, faults = policy_file.form(
+        Text({"schema": SCHEMA, "regions": ["us-west-1", "eu-west-1", "us-west-1"]}, {}), where="p"
+    )
+    assert [(each.place, each.message) for each in faults] == [("/regions/2: ", 'named twice: "us-west-1"')]
+    found = policy(regions=["us-west-1", "eu-west-1"])
+    assert found.canonical["regions"] == ["eu-west-1", "us-west-1"]
 
 
 def test_a_set_of_zero_registers_is_refused() -> None:

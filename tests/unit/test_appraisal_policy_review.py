@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from nitroctl import pcr
 from nitroctl.appraisal import policy_file
 from nitroctl.appraisal.policy import ReferenceValues
 from nitroctl.appraisal.policy_file import PolicyFile
@@ -214,10 +213,8 @@ def test_no_reference_values_at_all(path: Path) -> None:
 
 I1, I2 = "i-0123456789abcdef0", "i-0fedcba9876543210"
 M1 = f"{I1}-enc0123456789abcdef"
-R1, R2 = "arn:aws:iam::111122223333:role/a", "arn:aws:iam::111122223333:role/b"
-NO_MODULE = "no module id is of a wanted instance"
-NO_ROLE = "PCR3 in the reference values is not that of a wanted role"
-NO_INSTANCE = "PCR4 in the reference values is not that of a wanted instance"
+R1 = "arn:aws:iam::111122223333:role/a"
+ALL_TPM = "every module id is of a NitroTPM, and the policy is for enclaves"
 
 
 def at(**pcrs: bytes) -> dict[int, bytes]:
@@ -227,33 +224,51 @@ def at(**pcrs: bytes) -> dict[int, bytes]:
 @pytest.mark.parametrize(
     ("fields", "sets", "fault"),
     [
-        ({"module_ids": [M1], "instance_ids": [I2]}, [ONE], NO_MODULE),
-        ({"module_ids": [M1], "instance_ids": [I1, I2]}, [ONE], None),
-        ({"module_ids": [M1]}, [ONE], None),
-        ({"instance_ids": [I2]}, [ONE], None),
-        ({"partitions": ["aws-cn"]}, [ONE], "no accepted root is of the partition aws-cn"),
-        ({"partitions": ["aws-cn", "aws-us"]}, [ONE], "no accepted root is of the partition aws-cn or aws-us"),
-        ({"partitions": ["aws", "aws-cn"]}, [ONE], None),
+        ({}, [ONE], None),
         ({"partitions": ["aws"], "roots": [SECOND.fingerprint]}, [ONE], "no accepted root is of the partition aws"),
-        ({"partitions": ["aws"], "roots": [FIRST.fingerprint]}, [ONE], None),
-        ({"roles": [R1]}, [at(pcr3=pcr.for_role(R2))], NO_ROLE),
-        ({"roles": [R1]}, [at(pcr3=pcr.for_role(R1))], None),
-        ({"roles": [R1]}, [at(pcr3=pcr.for_role(R2)), at(pcr3=pcr.for_role(R1))], None),
-        ({"roles": [R1]}, [at(pcr3=pcr.for_role(R2)), ONE], None),
-        ({"roles": [R1]}, [], None),
-        ({"instance_ids": [I1]}, [at(pcr4=pcr.for_instance(I2))], NO_INSTANCE),
-        ({"instance_ids": [I1]}, [at(pcr4=pcr.for_instance(I1))], None),
         (
-            {"roles": [R1], "instance_ids": [I1]},
-            [at(pcr3=b"\x02" * 48, pcr4=b"\x02" * 48)],
-            f"{NO_ROLE}; {NO_INSTANCE}",
+            {"registers": {"PCR0": [A]}, "kind": "nitrotpm"},
+            [ONE],
+            "PCR0 in the reference values is not one of /registers/PCR0",
+        ),
+        (
+            {"partitions": ["aws-cn"], "module_ids": ["x-tpm"]},
+            [],
+            f"{ALL_TPM}; no accepted root is of the partition aws-cn",
         ),
     ],
-    ids=range(17),
+    ids=range(4),
 )
-def test_requirements_that_contradict_each_other(fields: Any, sets: Any, fault: str | None, path: Path) -> None:
+def test_contradictions_are_told_together(fields: Any, sets: Any, fault: str | None, path: Path) -> None:
+    """Each of them: test_appraisal_policy_possible."""
     check = reviewed(path, {**fields, "references": LEDGER}, recorded(*sets))["possible"]
     assert (check.outcome, check.detail) == ((NO, fault) if fault else (Outcome.PASS, ""))
+
+
+@pytest.mark.parametrize(("count", "more"), [(20, ""), (21, "; and 1 more"), (1000, "; and 980 more")])
+def test_twenty_faults_are_told_and_the_others_counted(count: int, more: str, path: Path) -> None:
+    checks = reviewed(path, {f"zz{number}": 1 for number in range(count)})
+    known = f"known here: {', '.join(policy_file.FIELDS)}"
+    told = "; ".join(f"/zz{number}: unknown field" for number in range(20))
+    assert (checks["fields"].detail, checks["fields"].remedy) == (f"{told}{more}", known)
+    assert checks["values"].outcome is Outcome.PASS
+    rules = {f"PCR{index}": ["02" * 48] for index in range(32)}
+    rules |= {f"PCR{index}-PCR{index + 1}": ["02" * 48] for index in range(31)}
+    sets = recorded(dict.fromkeys(range(32), b"\x01" * 48))
+    detail = reviewed(path, {"kind": "nitrotpm", "registers": rules, "references": LEDGER}, sets)["possible"].detail
+    assert detail.count("; ") == 20
+    assert detail.endswith("; and 74 more")
+
+
+def test_a_hint_is_that_of_a_fault_that_is_told(path: Path) -> None:
+    faults = {f"zz{number}": 1 for number in range(19)}
+    fixes = reviewed(path, {**faults, "max_age": 1})["values"].remedy
+    assert fixes == "write 30s, 5m, 3h or 2d"
+    last = reviewed(path, {**faults, "stric": 1})["fields"].remedy
+    assert last is not None
+    assert last.endswith("; did you mean strict?")
+    beyond = reviewed(path, {**faults, "zz19": 1, "stric": 1})["fields"].remedy
+    assert beyond == f"known here: {', '.join(policy_file.FIELDS)}"
 
 
 REMEDY = "write nonce: {required: true}, and give --nonce with every request"
@@ -281,7 +296,17 @@ REMEDY = "write nonce: {required: true}, and give --nonce with every request"
             [at(pcr4=b"\x01" * 48)],
             [("instance", "it holds for one instance, and not for the one that replaces it: r0", None)],
         ),
-        ({"kind": "nitrotpm"}, [{4: b"\x03" * 48}, {8: b"\x03" * 48}], []),
+        (
+            {"kind": "nitrotpm"},
+            [{4: b"\x03" * 48}, {8: b"\x03" * 48}],
+            [("image", "no register in it names the image, so other images pass: r0, r1", None)],
+        ),
+        ({"kind": "nitrotpm"}, [{4: b"\x03" * 48, 12: bytes(48)}], []),
+        (
+            {"kind": "nitrotpm"},
+            [{7: b"\x03" * 48}],
+            [("signer", "every image signed with the key passes, older ones too: r0", None)],
+        ),
         (
             {"debug": "allow"},
             [ONE],
@@ -319,7 +344,7 @@ REMEDY = "write nonce: {required: true}, and give --nonce with every request"
             [("freshness", "no nonce is required: a document can be played again for 5 min", REMEDY)],
         ),
     ],
-    ids=range(18),
+    ids=range(20),
 )
 def test_what_makes_a_policy_weaker_than_it_looks(fields: Any, sets: Any, warned: Any, path: Path) -> None:
     checks = reviewed(path, {**fields, "references": LEDGER}, recorded(*sets))
@@ -375,6 +400,12 @@ REFERENCES = {"records": {"file": "r"}, "any_of": [{"label": "x", "pcrs": {"PCR8
         ),
         ({"registers": {"PCR16": "present"}}, [("PCR16", "present, that is, locked")]),
         ({"registers": {"PCR16-PCR17": "present"}}, [("PCR16-PCR17", "each is present, that is, locked")]),
+        ({"registers": {"PCR8": "present"}}, [("PCR8", "present and not zero")]),
+        ({"registers": {"PCR3-PCR4": "present"}}, [("PCR3-PCR4", "each is present and not zero")]),
+        (
+            {"registers": {"PCR4-PCR8": "present"}},
+            [("PCR4-PCR8", "each is present, that is, locked, and PCR4 and PCR8 not zero")],
+        ),
         ({"registers": {"PCR16": [A]}}, [("PCR16", A)]),
         ({"registers": {"PCR16-PCR17": [A, "cd" * 48]}}, [("PCR16-PCR17", f"each is {A} or {'cd' * 48}")]),
         (
@@ -408,7 +439,7 @@ REFERENCES = {"records": {"file": "r"}, "any_of": [{"label": "x", "pcrs": {"PCR8
         ({"public_key": {"type": "ed25519"}}, [("public key", "Ed25519")]),
         ({"roots": [OTHER]}, [("root", f"with --root, the one, SHA-256 {OTHER}")]),
     ],
-    ids=range(33),
+    ids=range(36),
 )
 def test_every_requirement_in_words(fields: dict[str, Any], rows: list[tuple[str, str]]) -> None:
     assert told(**fields) == rows

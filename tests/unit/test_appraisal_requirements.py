@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from nitroctl import pcr
+from nitroctl.appraisal import requirements
 from nitroctl.appraisal.appraise import Appraised, appraise
 from nitroctl.appraisal.policy import Content, KeyContent, Policy, ReferenceValues, RegisterRule
 from nitroctl.checks import Outcome
@@ -67,6 +68,27 @@ REQUIREMENTS: Table = [
         {"pcrs": {16: b"\x03" * 48}},
         "appraisal.registers",
         "PCR16 has another value",
+    ),
+    (
+        {"registers": (RegisterRule((8,)),)},
+        {"pcrs": {8: b"\x01" * 48}},
+        {"pcrs": {8: pcr.ZERO}},
+        "appraisal.registers",
+        "PCR8 is zero: the image is not signed, or the enclave runs in debug mode",
+    ),
+    (
+        {"registers": (RegisterRule((3, 4)),)},
+        {"pcrs": {3: b"\x01" * 48, 4: b"\x01" * 48}},
+        {"pcrs": {3: pcr.ZERO, 4: pcr.ZERO}},
+        "appraisal.registers",
+        "PCR3 is zero: the parent instance has no IAM role; PCR4 is zero: it names no instance",
+    ),
+    (
+        {"registers": (RegisterRule((3,), (pcr.ZERO, b"\x01" * 48)),)},
+        {"pcrs": {3: pcr.ZERO}},
+        {"pcrs": {3: b"\x02" * 48}},
+        "appraisal.registers",
+        "PCR3 has another value",
     ),
     (
         {"roles": (OTHER, ROLE)},
@@ -357,6 +379,36 @@ def test_requirements_about_registers_are_not_held_against_another_kind() -> Non
     ]
 
 
+@pytest.mark.parametrize("index", [index for index in range(3, 32) if index not in {3, 4, 8}])
+def test_a_register_that_is_present_may_be_zero_where_zero_is_a_value(index: int) -> None:
+    rule = (RegisterRule((index,)),)
+    assert failing(appraised(document(pcrs={index: pcr.ZERO}), registers=rule)) == {}
+
+
+@pytest.mark.parametrize("index", [3, 4, 8])
+def test_of_a_nitrotpm_a_register_that_is_present_may_be_zero(index: int) -> None:
+    policy = Policy(accepted=(SIGNER,), kind=Kind.NITROTPM, registers=(RegisterRule((index,)),))
+    found = requirements.of_registers(policy)
+    assert [judge(document(kind=Kind.NITROTPM, pcrs={index: pcr.ZERO})).outcome for _, judge in found] == [Outcome.PASS]
+
+
+@pytest.mark.parametrize(
+    ("name", "path"),
+    [
+        ("a", ("a",)),
+        ("", ("",)),
+        ("a/b~1", ("a/b~1",)),
+        ("/", ("",)),
+        ("/a", ("a",)),
+        ("/a/b", ("a", "b")),
+        ("/a//0", ("a", "", "0")),
+        ("/a~1b~0c~01", ("a/b~c~1",)),
+    ],
+)
+def test_a_member_is_reached_by_its_name_or_by_a_pointer(name: str, path: tuple[str, ...]) -> None:
+    assert requirements.member_path(name) == path
+
+
 def test_an_age_of_nothing_is_not_negative() -> None:
     policy = Policy(accepted=(SIGNER,), max_age=timedelta(seconds=1))
     assert appraise(AUTHENTIC.report, document(), AUTHENTIC.chain, policy, at=AT).report.passed
@@ -372,6 +424,7 @@ SHOWN: Shown = [
         f"{'01' * 48} or {'02' * 48}",
         "03" * 48,
     ),
+    ({"registers": (RegisterRule((8,)),)}, {"pcrs": {8: pcr.ZERO}}, "appraisal.registers", None, "00" * 48),
     ({"roles": (ROLE,)}, {"pcrs": {3: None}}, "appraisal.role", f"{pcr.for_role(ROLE).hex()} ({ROLE})", None),
     (
         {"parent_instance": True},
