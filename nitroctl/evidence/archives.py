@@ -21,18 +21,21 @@ from nitroctl.evidence.sources import (
     is_lines,
     lines,
     not_regular,
-    other_archive,
-    too_large,
 )
 
 _GZIP: Final = b"\x1f\x8b"
 _BLOCK: Final = tarfile.BLOCKSIZE
 #: A header, with the long names and attributes that may belong to it.
 _MAX_HEADER: Final = 64 * 1024
+#: All headers up to a member's content, which the library holds: the map of a sparse file has as many as it likes.
+_MAX_HEADERS: Final = 1024 * 1024
 #: What an archive may swell to whatever its size, and how many times its size beyond that: documents are mostly
 #: signatures and certificates, which do not compress.
 _ALWAYS_EXPANDED: Final = 64 * 1024 * 1024
 _MAX_RATIO: Final = 200
+#: Zeros after the end mark, which tar writes to fill a record: of 10 KiB, of 1 MiB where someone asks for it. A sparse
+#: file can have them without end.
+_MAX_FILLING: Final = 16 * 1024 * 1024
 _CHUNK: Final = 64 * 1024
 _MARK: Final = b"\0" * _BLOCK
 #: What the library raises over damaged archives and compressed data.
@@ -60,6 +63,7 @@ class _Onward:
         self._compressed = compressed
         self._position = 0
         self.last = b""  # what was read last
+        self.headers = 0  # bytes of headers since the last member
 
     def tell(self) -> int:
         return self._position
@@ -68,6 +72,9 @@ class _Onward:
         """Return the next bytes of a header. Raises _Broken."""
         if not 0 <= size <= _MAX_HEADER:
             raise _Broken(f"a header at byte {self._position} claims to have {size} bytes")
+        self.headers += size
+        if self.headers > _MAX_HEADERS:
+            raise _Broken("its headers do not end")
         self.last = self.content(size)
         return self.last
 
@@ -96,9 +103,12 @@ class _Onward:
         if self.last != _MARK:
             how = "is damaged" if len(self.last) == _BLOCK else "ends without an end mark"
             raise _Broken(f"it {how} at byte {self._position - len(self.last)}; what follows is not read")
+        end = self._position + _MAX_FILLING
         while rest := self.content(_CHUNK):
             if rest.count(0) != len(rest):
                 raise _Broken("something follows its end mark, and is not read")
+            if self._position > end:
+                raise _Broken(f"more than {_MAX_FILLING} zeros follow its end mark; what follows them is not read")
 
 
 def members(name: str, stream: IO[bytes]) -> Iterator[Source]:
@@ -125,6 +135,7 @@ def _members(name: str, stream: IO[bytes]) -> Iterator[Source]:
     onward = _Onward(cast("IO[bytes]", gzip.GzipFile(fileobj=stream)), stream) if compressed else _Onward(stream, None)
     archive: Any = tarfile.TarFile(fileobj=cast("IO[bytes]", onward))
     while (member := archive.next()) is not None:
+        onward.headers = 0
         archive.members.clear()  # or it would remember every one
         archive.pax_headers.clear()
         yield from _member(f"{name}!{member.name}", member, onward)
@@ -145,13 +156,10 @@ def _member(name: str, member: tarfile.TarInfo, onward: _Onward) -> Iterator[Sou
         yield fault(name, "an archive in an archive is not read", "evidence.unreadable", ["unpack the outer one"])
     elif is_lines(name):
         yield from lines(name, io.BufferedReader(_Part(onward, member.size)))
-    elif other := other_archive(name):
-        yield other
-    elif member.size > MAX_FILE:
-        yield too_large(name)
     else:
-        raw = onward.content(member.size)
-        if len(raw) < member.size:
+        size = min(member.size, MAX_FILE + 1)
+        raw = onward.content(size)
+        if len(raw) < size:
             raise _Broken(f"it is cut off in {member.name}")
         yield Source(name, raw) if raw else empty(name)
 

@@ -1,15 +1,17 @@
 """What stands around a document: nothing, base64, hexadecimal, PEM-like text, JSON, or a TLS certificate.
 
 Exactly one reading is accepted. Where text could be read in two ways, or JSON has two candidates, it is refused and
-not guessed; a decoder here never drops a character. Sizes are judged before anything is decoded.
+not guessed; a decoder here never drops a character. Sizes are judged before anything is decoded. What is compressed,
+or text in UTF-16, is named and not read: as evidence it would be refused, which says something of the document.
 """
 
 import base64
 import json
 import re
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from cryptography import x509
@@ -20,23 +22,40 @@ from nitroctl.evidence.document import MAX_BYTES
 
 #: The most that is read of a file: the largest document, as a JSON array of numbers among other members.
 MAX_FILE: Final = 1024 * 1024
+_UTF_8: Final = "save it as UTF-8; in PowerShell: Get-Content FILE | Set-Content -Encoding ascii COPY"
+TOO_LARGE: Final = f"larger than {MAX_FILE} bytes, the most this command reads of one document"
 _DOCUMENT_STARTS: Final = (0x84, 0xD2)
 _SPACE: Final = b" \t\r\n"
 _SEQUENCE: Final = b"\x30"  # every certificate in DER begins so, and no document does
 _TEXT = re.compile(rb"[\t\r\n\x20-\x7e]*")
-_HEX = re.compile(rb"(?:0[xX])?((?:[0-9a-fA-F]{2})+)")
+_HEX = re.compile(rb"(?:0[xX])?([0-9a-fA-F]+)")
 _BASE64 = re.compile(rb"(?:[A-Za-z0-9+/]+|[A-Za-z0-9_-]+)={0,2}")
 _PEM = re.compile(rb"-----BEGIN ([A-Z0-9 ]{1,40})-----([A-Za-z0-9+/=\s]+)-----END \1-----")
 _MEMBERS: Final = frozenset(
     {"attestationdocument", "attestationdoc", "attestation", "document", "doc", "evidence", "cosesign1", "report"}
 )
 _MAX_JSON_DEPTH: Final = 16
+#: How what is not read begins, what it is, and what to do. No document begins so.
+_PACKED: Final = (
+    (b"\x1f\x8b", "the input is compressed with gzip", "decompress it first: gunzip"),
+    (b"PK\x03\x04", "the input is a zip archive", "unpack it first: unzip"),
+    (b"\xfd7zXZ\0", "the input is compressed with xz", "decompress it first: unxz"),
+    (b"\x28\xb5\x2f\xfd", "the input is compressed with zstd", "decompress it first: unzstd"),
+    (b"BZh", "the input is compressed with bzip2", "decompress it first: bunzip2"),
+    (b"7z\xbc\xaf\x27\x1c", "the input is a 7z archive", "unpack it first: 7z x"),
+    (b"\xff\xfe", "the input is text in UTF-16, not UTF-8", _UTF_8),
+    (b"\xfe\xff", "the input is text in UTF-16, not UTF-8", _UTF_8),
+)
 _UNREADABLE: Final = "evidence.unreadable"
 _AMBIGUOUS: Final = "evidence.ambiguous"
 _FORMS: Final = (
     "it may be raw CBOR, base64, hexadecimal, PEM-like text, JSON with a member attestation_document, "
     "or a certificate with it among its names"
 )
+
+
+#: Where a JSON value stands: in which one, and the step from there. Written out only to be told: names may be long.
+_Place = tuple["_Place | None", str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +67,15 @@ class Unwrapped:
 
 
 def unwrap(raw: bytes) -> Unwrapped:
-    """Return the CBOR that ``raw``, the content of a file, holds.
+    """Return the CBOR that ``raw``, the content of a file, holds; of a larger one, the first ``MAX_FILE + 1`` bytes.
 
     Bytes that are not text are taken as CBOR as they are; whether they are a document is for the parser to say.
-    Raises CannotAnswer ``evidence.empty``, ``evidence.unreadable``, ``evidence.ambiguous`` or ``evidence.too-large``.
+    Raises CannotAnswer ``evidence.empty``, ``evidence.unreadable``, ``evidence.ambiguous``, ``evidence.too-large`` or
+    ``file.too-large``.
     """
+    if len(raw) > MAX_FILE:
+        _refuse_packed(raw)
+        raise CannotAnswer(TOO_LARGE, "file.too-large")
     text = raw.removeprefix(b"\xef\xbb\xbf").strip(_SPACE)
     if not text:
         raise CannotAnswer("there is no document: the input is empty", "evidence.empty", [_FORMS])
@@ -63,11 +86,14 @@ def unwrap(raw: bytes) -> Unwrapped:
     return _from_text(text)
 
 
-def _from_text(text: bytes) -> Unwrapped:
-    """Decode base64, hexadecimal or PEM-like text, line breaks and blanks between its characters allowed."""
+def _from_text(text: bytes, forms: str = "base64, hexadecimal, PEM or JSON") -> Unwrapped:
+    """Decode base64, hexadecimal or PEM-like text, line breaks and blanks between its characters allowed.
+
+    ``forms``: what it might have been, for the error.
+    """
     if b"-----BEGIN" in text:
         return _from_pem(text)
-    joined = b"".join(text.split())
+    joined = text.translate(None, _SPACE)
     hexadecimal = _hex(joined)
     if hexadecimal and hexadecimal.cbor[0] in _DOCUMENT_STARTS:  # as base64 the same text never begins so
         return hexadecimal
@@ -80,13 +106,13 @@ def _from_text(text: bytes) -> Unwrapped:
         )
     reading = hexadecimal or other
     if not reading:
-        raise CannotAnswer("the text is not base64, hexadecimal, PEM or JSON", _UNREADABLE, [_FORMS])
+        raise CannotAnswer(f"the text is not {forms}", _UNREADABLE, [_FORMS])
     return reading
 
 
 def _hex(text: bytes) -> Unwrapped | None:
     match = _HEX.fullmatch(text)
-    if not match:
+    if not match or len(match[1]) % 2:
         return None
     _refuse_size(len(match[1]) // 2)
     return Unwrapped(bytes.fromhex(match[1].decode("ascii")), "hex")
@@ -124,7 +150,7 @@ def _from_pem(text: bytes) -> Unwrapped:
         raise CannotAnswer(f"the text is a PEM {label}, not an attestation document", _UNREADABLE, [_FORMS])
     if match[1] == b"CERTIFICATE":
         return _from_certificate(_certificate_der(text))
-    inner = _base64(b"".join(match[2].split()))
+    inner = _base64(match[2].translate(None, _SPACE))
     if inner is None:
         raise CannotAnswer("the base64 of the PEM block is damaged", _UNREADABLE, ["copy it again, whole"])
     return Unwrapped(inner.cbor, "pem")
@@ -177,28 +203,56 @@ def _from_json(text: bytes) -> Unwrapped:
     direct = _value(document)
     if direct is not None:
         return Unwrapped(direct().cbor, "json")
-    found = {reading.cbor: where for where, make in _candidates(document, "", 0) for reading in (make(),)}
+    found: dict[bytes, _Place] = {}
+    for place, make in _candidates(document, None, 0):
+        try:
+            found[make().cbor] = place
+        except CannotAnswer as error:
+            beside = f", beside {_called(found.values())}" if found else ""
+            raise CannotAnswer(
+                f"in the JSON member {_called([place])}{beside}: {error.message}",
+                error.code,
+                ["leave only the member that is the document"],
+            ) from error
     if len(found) > 1:
-        places = ", ".join(sorted(found.values())[:4])
         raise CannotAnswer(
-            f"the JSON has {len(found)} different documents: {places}", _AMBIGUOUS, ["pass one of them alone"]
+            f"the JSON has {len(found)} different documents: {_called(found.values())}",
+            _AMBIGUOUS,
+            ["pass one of them alone"],
         )
     if not found:
         raise CannotAnswer("the JSON has no member that holds an attestation document", _UNREADABLE, [_FORMS])
-    ((cbor, where),) = found.items()
-    return Unwrapped(cbor, f"json {where}")
+    ((cbor, place),) = found.items()
+    return Unwrapped(cbor, f"json {_called([place])}")
 
 
-def _candidates(value: Any, where: str, depth: int) -> Iterator[tuple[str, Callable[[], Unwrapped]]]:  # noqa: ANN401
+def _called(places: Iterable["_Place"]) -> str:
+    """Return what up to four places in JSON are called: names of members with points between, numbers in brackets."""
+    called = []
+    for place in islice(places, 4):
+        steps: list[str] = []
+        here: _Place | None = place
+        while here:
+            here, step = here
+            steps.append(step)
+        called.append("".join(reversed(steps)).removeprefix("."))
+    return ", ".join(called)
+
+
+def _candidates(
+    value: Any,  # noqa: ANN401
+    where: "_Place | None",
+    depth: int,
+) -> Iterator[tuple["_Place", Callable[[], Unwrapped]]]:
     """Yield the members, anywhere inside, that are named like a document and hold a text or bytes."""
     if depth > _MAX_JSON_DEPTH:
         raise CannotAnswer("the JSON is nested too deeply", _UNREADABLE)
     if isinstance(value, list):
         for number, item in enumerate(value):
-            yield from _candidates(item, f"{where}[{number}]", depth + 1)
+            yield from _candidates(item, (where, f"[{number}]"), depth + 1)
     elif isinstance(value, dict):
         for name, item in value.items():
-            place = f"{where}.{name}" if where else name
+            place = (where, f".{name}")
             make = _value(item) if re.sub("[-_]", "", name).lower() in _MEMBERS else None
             if make:
                 yield place, make
@@ -224,7 +278,7 @@ def _from_json_text(text: str) -> Unwrapped:
         raise CannotAnswer("the JSON text is not base64 or hexadecimal", _UNREADABLE, [_FORMS]) from error
     if not content:
         raise CannotAnswer("there is no document: the JSON text is empty", "evidence.empty", [_FORMS])
-    return _from_text(content)
+    return _from_text(content, "base64, hexadecimal or PEM")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -239,8 +293,15 @@ def _refuse_constant(name: str) -> float:
 
 
 def _bounded(unwrapped: Unwrapped) -> Unwrapped:
+    _refuse_packed(unwrapped.cbor)
     _refuse_size(len(unwrapped.cbor))
     return unwrapped
+
+
+def _refuse_packed(content: bytes) -> None:
+    for begin, what, hint in _PACKED:
+        if content.startswith(begin):
+            raise CannotAnswer(what, _UNREADABLE, [hint])
 
 
 def _refuse_size(size: int) -> None:

@@ -22,8 +22,6 @@ from nitroctl.evidence.container import MAX_FILE, Unwrapped
 
 _LINES: Final = (".jsonl", ".ndjson")
 ARCHIVES: Final = (".tar", ".tar.gz", ".tgz")
-#: Never taken for a document: bytes that nobody can name would be refused as evidence, which they are not.
-_OTHER_ARCHIVES: Final = (".gz", ".bz2", ".xz", ".zst", ".tbz2", ".txz", ".zip", ".7z")
 _BOM: Final = b"\xef\xbb\xbf"
 _SPACE: Final = b" \t\r\n"
 _JSON_STARTS: Final = (b'"', b"{", b"[")
@@ -66,6 +64,20 @@ def documents(paths: Sequence[str]) -> Iterator[Source]:
     return (source for path in paths for source in _argument(path))
 
 
+def one(path: str) -> Source:
+    """Return the one document at ``path``, a file however it is called or standard input.
+
+    Raises CannotAnswer ``file.*``.
+    """
+    try:
+        if path == safefile.STDIN:
+            return Source(path, safefile.open_stdin().read(MAX_FILE + 1))
+        with safefile.open_regular(path) as stream:
+            return Source(path, stream.read(MAX_FILE + 1))
+    except OSError as error:
+        raise safefile.cannot_read("standard input" if path == safefile.STDIN else path, error) from error
+
+
 def holds_many(path: str) -> bool:
     """Whether ``path`` may stand for several documents: a directory, a pattern, an archive or JSON Lines.
 
@@ -92,7 +104,7 @@ def fault(name: str, what: str, code: str, hints: Sequence[str] = ()) -> Source:
 
 def too_large(name: str) -> Source:
     """Return a source that is larger than any file with one document is."""
-    return fault(name, f"larger than {MAX_FILE} bytes, the most this command reads of one document", "file.too-large")
+    return fault(name, container.TOO_LARGE, "file.too-large")
 
 
 def not_regular(name: str, what: str = "not a regular file", hint: str = "copy it to a file first") -> Source:
@@ -261,8 +273,6 @@ def _content(path: str, stream: IO[bytes]) -> Iterator[Source]:
         yield from archives.members(path, stream)
     elif is_lines(path):
         yield from lines(path, stream)
-    elif other := other_archive(path):
-        yield other
     else:
         several, head = _begin_lines(stream)
         if several:
@@ -272,18 +282,8 @@ def _content(path: str, stream: IO[bytes]) -> Iterator[Source]:
             yield _one(path, head, stream)
 
 
-def other_archive(name: str) -> Source | None:
-    """Return the fault of a file that is an archive of a kind not read, or compressed, by its name; else None."""
-    if not name.lower().endswith(_OTHER_ARCHIVES):
-        return None
-    hints = ["unpack it, or make it a .tar or .tar.gz"]
-    return fault(name, "an archive of a kind that is not read", "evidence.unreadable", hints)
-
-
 def _one(name: str, head: bytes, stream: IO[bytes]) -> Source:
     raw = head + stream.read(max(0, MAX_FILE + 1 - len(head)))
-    if len(raw) > MAX_FILE:
-        return too_large(name)
     return Source(name, raw) if raw else empty(name)
 
 
@@ -296,11 +296,12 @@ def _begin_lines(stream: IO[bytes]) -> tuple[bool, bytes]:
     text = head.removeprefix(_BOM).strip(_SPACE)
     if not text.startswith(_JSON_STARTS) or not _is_json(text):
         return False, head
-    while len(head) <= MAX_FILE and (line := stream.readline(MAX_FILE + 1)):
-        head += line
+    grown = bytearray(head)  # with bytes, each of a million empty lines would copy all before it
+    while len(grown) <= MAX_FILE and (line := stream.readline(MAX_FILE + 1)):
+        grown += line
         if line.strip(_SPACE):
-            return True, head
-    return False, head
+            return True, bytes(grown)
+    return False, bytes(grown)
 
 
 def _is_json(text: bytes) -> bool:
@@ -341,7 +342,7 @@ class _PutBack(io.RawIOBase):
     """A stream with bytes put back before what it still holds."""
 
     def __init__(self, head: bytes, rest: IO[bytes], owner: object = None) -> None:
-        self._head = head
+        self._head = memoryview(head)  # cut without copying
         self._rest = rest
         self._owner = owner  # which would close ``rest`` when nobody holds it any more
 
@@ -354,6 +355,7 @@ class _PutBack(io.RawIOBase):
         return True
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # any writable buffer, in its stub
+        piece: bytes | memoryview
         if self._head:
             piece, self._head = self._head[: len(buffer)], self._head[len(buffer) :]
         else:

@@ -1,9 +1,16 @@
 """What may stand around a document, and what is refused rather than guessed."""
 
 import base64
+import bz2
+import gzip
 import json
+import lzma
+import subprocess
+import sys
 import textwrap
+import tracemalloc
 import warnings
+from pathlib import Path
 
 import pytest
 from cryptography import x509
@@ -104,6 +111,7 @@ FORMS = (
     "or a certificate with it among its names"
 )
 ONE = ["pass one of them alone"]
+LEAVE = ["leave only the member that is the document"]
 BLOCK = ["leave one block from -----BEGIN to -----END"]
 PEM_MARKS = "the text has PEM marks, but is not one block and nothing else"
 NO_JSON = "the text looks like JSON but is not"
@@ -130,7 +138,23 @@ MANY = {f"{number}": {"doc": f"84{number:02}"} for number in range(5)}
         (b"[NaN]", f"{NO_JSON}: NaN is not JSON", []),
         (b'"\xff"', "the text looks like JSON but is not UTF-8", []),
         (b"{}", "the JSON has no member that holds an attestation document", [FORMS]),
-        (b'{"document": "\xc3\xa9"}', "the JSON text is not base64 or hexadecimal", [FORMS]),
+        (b'{"document": "\xc3\xa9"}', "in the JSON member document: the JSON text is not base64 or hexadecimal", LEAVE),
+        (
+            b'{"attestation_document": "8400", "report": "All is well."}',
+            "in the JSON member report, beside attestation_document: the text is not base64, hexadecimal or PEM",
+            LEAVE,
+        ),
+        (
+            b'{"a": [{"report": "All is well."}], "doc": "8400"}',
+            "in the JSON member a[0].report: the text is not base64, hexadecimal or PEM",
+            LEAVE,
+        ),
+        (
+            json.dumps({**MANY, "doc": ""}).encode(),
+            "in the JSON member doc, beside 0.doc, 1.doc, 2.doc, 3.doc: there is no document: the JSON text is empty",
+            LEAVE,
+        ),
+        (b'"All is well."', "the text is not base64, hexadecimal or PEM", [FORMS]),
         (b"[" * 100_000, DEEP, []),
         (b"[" * 17 + b'{"doc": "8400"}' + b"]" * 17, DEEP, []),
         (
@@ -167,7 +191,7 @@ MANY = {f"{number}": {"doc": f"84{number:02}"} for number in range(5)}
             ["check that it is the right file"],
         ),
     ],
-    ids=range(20),
+    ids=range(24),
 )
 def test_refused_in_these_words(content: bytes, message: str, hints: list[str]) -> None:
     with pytest.raises(CannotAnswer) as caught:
@@ -280,6 +304,89 @@ def test_no_character_of_a_text_is_dropped_but_blanks(text: bytes) -> None:
 
 def test_hexadecimal_that_is_no_base64_is_left_to_the_parser() -> None:
     assert unwrap(b"01") == Unwrapped(b"\x01", "hex")
+
+
+POWERSHELL = "save it as UTF-8; in PowerShell: Get-Content FILE | Set-Content -Encoding ascii COPY"
+PACKED = {
+    "gzip": (gzip.compress(CBOR), "compressed with gzip", "decompress it first: gunzip"),
+    "zip": (b"PK\x03\x04\x14\x00", "a zip archive", "unpack it first: unzip"),
+    "xz": (lzma.compress(CBOR), "compressed with xz", "decompress it first: unxz"),
+    "zstd": (b"\x28\xb5\x2f\xfd\x04", "compressed with zstd", "decompress it first: unzstd"),
+    "bzip2": (bz2.compress(CBOR), "compressed with bzip2", "decompress it first: bunzip2"),
+    "7z": (b"7z\xbc\xaf\x27\x1c\x00", "a 7z archive", "unpack it first: 7z x"),
+    "utf-16-le": (f"\ufeff{B64}".encode("utf-16-le"), "text in UTF-16, not UTF-8", POWERSHELL),
+    "utf-16-be": (f"\ufeff{B64}".encode("utf-16-be"), "text in UTF-16, not UTF-8", POWERSHELL),
+}
+
+
+@pytest.mark.parametrize("kind", PACKED)
+def test_what_is_compressed_or_in_utf_16_is_named_and_not_judged(kind: str) -> None:
+    content, what, hint = PACKED[kind]
+    large = content + bytes(container.MAX_FILE + 1 - len(content))
+    in_json = json.dumps({"document": base64.b64encode(content).decode()}).encode()
+    for raw, before in ((content, ""), (base64.b64encode(content), ""), (large[:40_000], ""), (large, "")):
+        with pytest.raises(CannotAnswer) as caught:
+            unwrap(raw)
+        assert (caught.value.message, caught.value.code) == (f"{before}the input is {what}", "evidence.unreadable")
+        assert list(caught.value.hints) == [hint]
+    with pytest.raises(CannotAnswer, match=f"^in the JSON member document: the input is {what}$"):
+        unwrap(in_json)
+
+
+@pytest.mark.parametrize(("size", "code"), [(1 << 20, "evidence.too-large"), ((1 << 20) + 1, "file.too-large")])
+def test_of_a_mebibyte_and_more_nothing_is_decoded(size: int, code: str) -> None:
+    with pytest.raises(CannotAnswer) as caught:
+        unwrap(b"\x84" * size)
+    assert caught.value.code == code
+    if code == "file.too-large":
+        assert caught.value.message == "larger than 1048576 bytes, the most this command reads of one document"
+
+
+_GROWTH = """
+import re, sys
+from nitroctl.errors import CannotAnswer
+from nitroctl.evidence.container import unwrap
+peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", open("/proc/self/status").read())[1])
+raw = {}
+before = peak()
+try:
+    unwrap(raw)
+except CannotAnswer as error:
+    print(error.code, peak() - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="no /proc to read the peak of memory from")
+@pytest.mark.parametrize(
+    "text",
+    ["b'ab' * 524_288", "b'A' * 1_048_576", "b'-' * 1_048_576", "b'ab ' * 349_525"],
+    ids=["hex", "both", "base64url", "words"],
+)
+def test_a_mebibyte_of_text_takes_no_more_than_a_few(text: str) -> None:
+    """Matched pair by pair, the hexadecimal took 92 MiB, in the C library, where tracemalloc does not look."""
+    code = _GROWTH.replace("{}", text)
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    error, kib = ran.stdout.split()
+    assert error == "evidence.too-large"
+    assert int(kib) < 8 * 1024
+
+
+@pytest.mark.parametrize("text", [b"8", b"840", b"0x840", b"0x"])
+def test_half_a_byte_is_no_hexadecimal(text: bytes) -> None:
+    try:
+        assert unwrap(text).encoding == "base64"
+    except CannotAnswer as error:
+        assert error.message == "the text is not base64, hexadecimal, PEM or JSON"  # noqa: PT017  (one of the two)
+
+
+def test_names_in_json_are_not_written_out_for_every_member() -> None:
+    """30,000 members below a name of half a mebibyte came to 15 GiB of places."""
+    text = json.dumps({"a" * 500_000: [{"doc": "8400"}] * 30_000}).encode()
+    tracemalloc.start()
+    assert unwrap(text).cbor == b"\x84\x00"
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 32 * len(text)
 
 
 def test_bytes_that_are_no_text_are_left_to_the_parser() -> None:
