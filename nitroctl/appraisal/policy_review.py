@@ -6,6 +6,7 @@ what makes it weaker than it looks.
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
@@ -102,6 +103,7 @@ def _references(found: PolicyFile, ledger: Ledger) -> tuple[Sequence[ReferenceVa
         )
     try:
         recorded = ledger(found)
+        replace(found.policy, accepted=(*found.policy.accepted, *recorded))  # refuses those that anything satisfies
     except NitroctlError as error:
         remedy = _RECORD if error.code == "records.missing" else "; ".join(error.hints) or None
         return (), REFERENCES.failed(error.message, remedy=remedy)

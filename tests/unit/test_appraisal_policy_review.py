@@ -201,6 +201,16 @@ def test_a_ledger_that_cannot_be_read(code: str, hints: tuple[str, ...], remedy:
     assert (check.outcome, check.detail, check.remedy) == (NO, "r.json: why", remedy)
 
 
+def test_recorded_values_that_anything_satisfies_are_refused_as_verify_refuses_them(path: Path) -> None:
+    ledger = recorded(ONE, {0: b"\x01" * 48, 8: bytes(48)})
+    check = reviewed(path, {"references": LEDGER}, ledger)["references"]
+    assert (check.outcome, check.detail, check.remedy) == (
+        NO,
+        "r1: PCR8 is expected to be zero, which every unsigned image satisfies",
+        "use the measurements of the image itself: nitroctl eif measure",
+    )
+
+
 def test_no_reference_values_at_all(path: Path) -> None:
     path.write_text(json.dumps({"schema": policy_file.SCHEMA}))
     check = review(str(path), recorded())[0]["appraisal-policy.references"]
