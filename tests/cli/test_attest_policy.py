@@ -227,14 +227,14 @@ def test_a_line_that_editors_do_not_show_is_no_part_of_a_policy(cli: Cli) -> Non
 
 
 def test_a_policy_that_is_wrong_in_every_line_is_told_in_short(cli: Cli) -> None:
-    Path("policy.yaml").write_text(f"schema: {SCHEMA}\n" + "".join(f"k{number}: 1\n" for number in range(12000)))
+    Path("policy.yaml").write_text(f"schema: {SCHEMA}\n" + "".join(f"k{number}: 1\n" for number in range(300)))
     ran = cli("attest", "policy", "check", "policy.yaml")
     told = "; ".join(f"line {number + 2}: /k{number}: unknown field" for number in range(20))
     assert ran.status == 1
-    assert ran.stdout.splitlines()[0] == f"✗ policy.yaml: cannot be used: {told}; and 11980 more"
+    assert ran.stdout.splitlines()[0] == f"✗ policy.yaml: cannot be used: {told}; and 280 more"
     assert len(ran.stdout) < 3000
     assert cli("attest", "policy", "show", "policy.yaml").stderr.startswith(
-        "nitroctl: error: policy.yaml: line 2: /k0: unknown field (and 11999 more: "
+        "nitroctl: error: policy.yaml: line 2: /k0: unknown field (and 299 more: "
     )
 
 
