@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import gzip
 import io
 import json
 import os
@@ -245,6 +246,52 @@ def test_all_are_accepted(cli: Cli) -> None:
         f"  2 documents  {UNDER}\n",
         "",
     )
+
+
+PACKED = {
+    "good.cbor.gz": (gzip.compress(GOOD), "compressed with gzip", "decompress it first: gunzip"),
+    "good.zip": (b"PK\x03\x04" + GOOD, "a zip archive", "unpack it first: unzip"),
+    "good.txt": (
+        b"\xff\xfe" + base64.b64encode(GOOD).decode().encode("utf-16-le"),
+        "text in UTF-16, not UTF-8",
+        "save it as UTF-8; in PowerShell: Get-Content FILE | Set-Content -Encoding ascii COPY",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PACKED)
+def test_what_is_packed_is_no_refusal_alone_and_in_a_list_by_any_verb(cli: Cli, name: str) -> None:
+    content, what, hint = PACKED[name]
+    Path(name).write_bytes(content)
+    Path("good.cbor").write_bytes(GOOD)
+    said = f"nitroctl: error: {name}: the input is {what} [evidence.unreadable]\nnitroctl: hint: {hint}\n"
+    for verb in (
+        ["show", name],
+        ["verify", name, *MINE, ONLY],
+        ["extract", name, "payload", "--output", "payload.cbor"],
+        ["diff", "good.cbor", name],
+    ):
+        assert cli("attest", *verb) == Ran(3, "", said), verb
+    standard = cli("attest", "verify", "-", *MINE, ONLY, stdin=content)
+    assert standard == Ran(3, "", said.replace(name, "standard input"))
+    many = cli("attest", "verify", name, "good.cbor", *MINE, ONLY)
+    assert many.status == 3
+    assert many.stdout.splitlines()[0] == f"– {name.ljust(16)}  not read: the input is {what} [evidence.unreadable]"
+    survey = cli("attest", "survey", name, "--root", "root.pem")
+    assert (survey.status, f"{name}: the input is {what}" in survey.stdout) == (3, True)
+
+
+def test_a_sparse_file_called_an_archive_is_given_up_and_the_rest_is_judged(cli: Cli) -> None:
+    with Path("a.tar").open("wb") as archive:
+        archive.truncate(1 << 40)
+    Path("good.cbor").write_bytes(GOOD)
+    ran = cli("attest", "verify", "a.tar", "good.cbor", *MINE, ONLY)
+    assert ran.status == 3
+    why = "the archive cannot be read on: more than 16777216 zeros follow its end mark; what follows them is not read"
+    assert ran.stdout.splitlines()[:2] == [
+        f"– a.tar             not read: {why} [evidence.unreadable]",
+        f"✓ good.cbor         {SAID}  not appraised",
+    ]
 
 
 def test_some_cannot_be_read_and_none_is_refused(cli: Cli) -> None:
