@@ -1917,9 +1917,10 @@ CATALOGUE: Final[dict[str, Explanation]] = {
     ),
     "kms-targets.yaml-feature": _E(
         "The targets use a part of YAML that readers understand differently: an anchor, an alias, a tag, a merge key, "
-        "a second document, or a plain word that may be text, a number or a boolean.",
-        ("a value without quotes, like no or 1.0", "a file made by another program"),
-        "Write the values out, and put text that looks like something else in quotes.",
+        "a second document, a plain word that may be text, a number or a boolean, or a character (U+0085, U+2028, "
+        "U+2029, a lone carriage return) at which some readers begin a line and editors do not show one.",
+        ("a value without quotes, like no or 1.0", "a file made by another program", "a line hidden in a comment"),
+        "Write the values out, put text that looks like something else in quotes, and end lines with a line feed.",
     ),
     "kms-targets.schema": _E(
         "The targets do not say that they are in a form that this nitroctl knows.",
