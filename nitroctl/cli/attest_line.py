@@ -64,7 +64,7 @@ class Clerk:
             result = self._judged(source.name, unwrapped, judgement, None, width)
             root = judgement.root
             under = (root.name, root.fingerprint) if root else None
-            return Line(self._written(result), "accepted", root=under, notes=tuple(result.notes))
+            return Line(self._written(result), "accepted", root=under, notes=_notes(judgement))
         from nitroctl.appraisal.judge import gravest
 
         report = judgement.verified.report
@@ -74,7 +74,7 @@ class Clerk:
         check = gravest(report)
         said = f"not {'acceptable' if authentic else 'authentic'}: {check.detail} [{check.id}]"
         result = self._judged(source.name, unwrapped, judgement, said, width)
-        return Line(self._written(result), "refused", check.id, check.title, notes=tuple(result.notes))
+        return Line(self._written(result), "refused", check.id, check.title, notes=_notes(judgement))
 
     def packed(self, line: Line) -> tuple[object, ...]:
         """Return a line as it is sent from one process to another."""
@@ -110,6 +110,24 @@ class Clerk:
         return screen.draw(result.view).encode(look.encoding)
 
 
+def _notes(judgement: "Judgement") -> tuple[str, ...]:
+    """Return what there is to know beside the line, which has no room for warnings: of lists that somebody gave."""
+    from nitroctl.checks import Outcome
+    from nitroctl.evidence.rules import CHAIN_REVOCATION
+
+    warned = judgement.verified.report.having(Outcome.WARN)
+    lists = [
+        f"{_LISTED if check.actual else _UNUSED}; --json has why [{check.id}]"
+        for check in warned
+        if check.id == CHAIN_REVOCATION.id
+    ]
+    return (*judgement.notes, *lists)
+
+
+_LISTED = "a revocation list that was given names a certificate of the chain, and does not count as its issuer's word"
+_UNUSED = "a revocation list that was given could not be used"
+
+
 def _for_ci(name: str, judgement: "Judgement") -> Line:
     """Return what became of a document without a line of its own: CI systems are told everything at the end."""
     from nitroctl.render import ci
@@ -119,7 +137,7 @@ def _for_ci(name: str, judgement: "Judgement") -> Line:
         b"",
         "accepted" if judgement.passed else "refused",
         root=(root.name, root.fingerprint) if root else None,
-        notes=tuple(judgement.notes),
+        notes=_notes(judgement),
         subject=Subject(name, tuple(ci.findings(judgement.report)), not judgement.passed),
     )
 

@@ -12,10 +12,9 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final, cast
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from nitroctl import safefile
@@ -26,6 +25,9 @@ from nitroctl.evidence.certificate import Certificate
 from nitroctl.evidence.chain import instant, role
 from nitroctl.evidence.der import content as der_content
 from nitroctl.evidence.remembered import remembered
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric import ec
 
 #: The most that is read of a list: room for about 100,000 revoked certificates.
 MAX_BYTES: Final = 4 * 1024 * 1024
@@ -129,7 +131,7 @@ def check(links: Sequence[Certificate], lists: Sequence[bytes], at: datetime) ->
     """
     given = [read(der) for der in lists]
     covered: dict[int, str] = {}
-    unproven: list[str] = []
+    unproven: dict[str, str] = {}
     unused: list[tuple[int, str]] = []
     for subject in range(1, len(links)):
         issuer = links[subject - 1]
@@ -143,8 +145,8 @@ def check(links: Sequence[Certificate], lists: Sequence[bytes], at: datetime) ->
             reason = fault or _limit(found, links, subject) or _out_of_force(found, at)
             called = f"list {number} of {len(given)}, by the {role(subject - 1, len(links))},"
             if since:
-                listed = f"names the serial number of the {role(subject, len(links))} as revoked"
-                unproven.append(f"{called} {listed}, but {reason}: not used")
+                listed = f"{called} names the serial number of the {role(subject, len(links))} as revoked"
+                unproven[f"{listed}, but {reason}: not used"] = f"{links[subject].serial:x}"
             elif reason:
                 unused.append((subject, f"{called} {reason}: not used"))
             else:
@@ -152,20 +154,25 @@ def check(links: Sequence[Certificate], lists: Sequence[bytes], at: datetime) ->
     return _summary(links, covered, unproven, [reason for subject, reason in unused if subject not in covered])
 
 
-def _summary(links: Sequence[Certificate], covered: dict[int, str], unproven: list[str], unused: list[str]) -> Check:
+def _summary(
+    links: Sequence[Certificate], covered: dict[int, str], unproven: dict[str, str], unused: list[str]
+) -> Check:
+    """Return what the lists come to. ``unproven``: what was listed and does not count, with the serial number."""
     rest = [f"the {role(number, len(links))}" for number in range(1, len(links)) if number not in covered]
     left = [f"nothing is known of {_and(rest)}"] if rest else []
     rule = rules.CHAIN_REVOCATION
-    if unproven or unused:
+    detail = "; ".join([*unproven, *covered.values(), *unused, *left])
+    if unproven:
         return rule.warned(
-            "; ".join([*unproven, *covered.values(), *unused, *left]),
-            remedy="ask the issuer whether it is revoked, before you rely on it"
-            if unproven
-            else "get the issuer's list that was in force at the instant asked",
+            detail,
+            actual=f"serial number {_and(list(dict.fromkeys(unproven.values())))}",
+            remedy="ask the issuer whether it is revoked, before you rely on it",
         )
+    if unused:
+        return rule.warned(detail, remedy="get the issuer's list that was in force at the instant asked")
     if not covered:
         return rule.unknown("no list that was given is by an issuer of this chain")
-    return rule.passed("; ".join([*covered.values(), *left]))
+    return rule.passed(detail)
 
 
 def _revoked(links: Sequence[Certificate], number: int, found: RevocationList, since: datetime) -> Check:
@@ -185,9 +192,10 @@ def _listed(der: bytes, serial: int) -> datetime | None:
     The list is searched anew for every number: a set of them would take several times the room of the list.
     """
     found = x509.load_der_x509_crl(der)
-    entry = found.get_revoked_certificate_by_serial_number(serial)
-    if entry and read(der).mixed:
+    if read(der).mixed:
         entry = next((own for own in _own(found) if own.serial_number == serial), None)
+    else:
+        entry = found.get_revoked_certificate_by_serial_number(serial)
     return entry.revocation_date_utc if entry else None
 
 
@@ -213,9 +221,9 @@ def _not_by(issuer: Certificate, found: RevocationList) -> str | None:
 
 @remembered(_REMEMBERED)
 def _signed_by(issuer_der: bytes, der: bytes) -> bool:
-    """Whether the certificate's key signed the list, with the hash that it names; remembered by both exact bytes."""
-    key = x509.load_der_x509_certificate(issuer_der).public_key()
-    return isinstance(key, ec.EllipticCurvePublicKey) and x509.load_der_x509_crl(der).is_signature_valid(key)
+    """Whether the P-384 key of the certificate signed the list, with any hash; remembered by both exact bytes."""
+    key = cast("ec.EllipticCurvePublicKey", x509.load_der_x509_certificate(issuer_der).public_key())
+    return x509.load_der_x509_crl(der).is_signature_valid(key)
 
 
 def _made(found: RevocationList) -> str:

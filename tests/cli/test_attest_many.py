@@ -14,13 +14,17 @@ import sys
 import tarfile
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from nitroctl.standin.lab_change import AT, PCRS, Change, accepted, make, root
+from nitroctl.standin.lab_change import AT, PCRS, Change, accepted, good_chain, make, root
 from tests.conftest import Cli, Ran, program
 from tests.schemas import validate_envelope
 
@@ -339,6 +343,58 @@ def test_what_only_time_refuses_is_said_once(cli: Cli) -> None:
     )
     quiet = cli("attest", "verify", "dump.jsonl", "--root", "root.pem", "--at", "2027-01-01T00:00:00Z", ONLY, "--quiet")
     assert quiet == Ran(1, ran.stdout, "")
+
+
+LISTED = "a revocation list that was given names a certificate of the chain, and does not count as its issuer's word"
+UNUSED = "a revocation list that was given could not be used"
+
+
+def revocation_list(signer: int, *revoked: int, begin: timedelta = timedelta(0)) -> bytes:
+    """Return a list by the root that names these links of the chain, signed by that link."""
+    links = good_chain()
+    builder = x509.CertificateRevocationListBuilder().issuer_name(links[0].certificate.subject)
+    builder = builder.last_update(AT + begin).next_update(AT + begin + timedelta(hours=1))
+    for number in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(links[number].certificate.serial_number)
+        builder = builder.add_revoked_certificate(entry.revocation_date(AT).build())
+    return builder.sign(links[signer].key, hashes.SHA384()).public_bytes(Encoding.DER)
+
+
+@pytest.mark.parametrize(
+    ("given", "note"),
+    [
+        (lambda: revocation_list(2, 1), LISTED),
+        (lambda: revocation_list(0, begin=timedelta(hours=-3)), UNUSED),
+        (lambda: revocation_list(0), None),
+    ],
+    ids=["not signed", "stale", "used"],
+)
+def test_what_a_list_given_for_all_does_not_settle_is_said_once(
+    cli: Cli, given: Callable[[], bytes], note: str | None
+) -> None:
+    for name in ("a.cbor", "b.cbor"):
+        Path(name).write_bytes(GOOD)
+    Path("given.crl").write_bytes(given())
+    command = ("attest", "verify", "a.cbor", "b.cbor", *MINE, ONLY, "--crl", "given.crl")
+    whole = f"2 documents: {note}; --json has why [chain.revocation]"
+    ran = cli(*command)
+    assert (ran.status, ran.stderr) == (0, f"nitroctl: note: {whole}\n" if note else "")
+    ran = cli(*command, "--json")
+    assert (ran.status, lines(ran)[-1].get("notes", [])) == (0, [whole] if note else [])
+    ran = cli(*command, "--format", "github")
+    assert (ran.status, ran.stdout.count("::warning file=")) == (0, 2 if note else 0)
+
+
+def test_a_document_under_a_revoked_authority_is_refused_by_a_line(cli: Cli) -> None:
+    Path("a.cbor").write_bytes(GOOD)
+    Path("given.crl").write_bytes(revocation_list(0, 1))
+    ran = cli("attest", "verify", "a.cbor", "a.cbor", *MINE, ONLY, "--crl", "given.crl")
+    assert ran.status == 1
+    then = "2026-11-20T10:00:00Z"
+    assert ran.stdout.splitlines()[0] == (
+        f"✗ a.cbor            not authentic: the regional CA (certificate 2 of 5) is revoked since {then}, "
+        f"says its issuer's list of {then} [chain.revocation]"
+    )
 
 
 @pytest.mark.usefixtures("heap")

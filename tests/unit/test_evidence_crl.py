@@ -324,8 +324,9 @@ def test_what_a_list_names_that_is_not_known_to_be_its_issuers_word_is_told_and_
 ) -> None:
     told = f"by the root, names the serial number of the regional CA as revoked, but {why}: not used; "
     check = judged(listed())
-    assert (check.outcome, check.remedy) == (
+    assert (check.outcome, check.actual, check.remedy) == (
         Outcome.WARN,
+        f"serial number {chain()[REGIONAL].certificate.serial_number:x}",
         "ask the issuer whether it is revoked, before you rely on it",
     )
     assert check.detail == (
@@ -336,6 +337,21 @@ def test_what_a_list_names_that_is_not_known_to_be_its_issuers_word_is_told_and_
     assert beside.detail == (
         f"list 2 of 2, {told}the regional CA is not on its issuer's list of {MADE}; "
         "nothing is known of the zonal CA, the instance CA and the leaf"
+    )
+
+
+def test_two_certificates_that_lists_name_without_proof() -> None:
+    pairs = ((ROOT, REGIONAL), (REGIONAL, ZONAL), (ROOT, REGIONAL))
+    given = [revocation_list(chain()[issuer], [chain()[named]], signer=chain()[LEAF]) for issuer, named in pairs]
+    first, second = (f"{chain()[number].certificate.serial_number:x}" for number in (REGIONAL, ZONAL))
+    check = judged(*given)
+    assert (check.outcome, check.actual) == (Outcome.WARN, f"serial number {first} and {second}")
+    why = "is not signed with that certificate's key: not used; "
+    assert check.detail == (
+        f"list 1 of 3, by the root, names the serial number of the regional CA as revoked, but {why}"
+        f"list 3 of 3, by the root, names the serial number of the regional CA as revoked, but {why}"
+        f"list 2 of 3, by the regional CA, names the serial number of the zonal CA as revoked, but {why}"
+        "nothing is known of the regional CA, the zonal CA, the instance CA and the leaf"
     )
 
 
@@ -362,9 +378,20 @@ HOLD = x509.CRLReason(x509.ReasonFlags.certificate_hold)
         (scope(indirect_crl=True), lambda own, _: [[by(own)], [HOLD]], Outcome.FAIL),
         (DELTA, lambda *_: [[OFF], [HOLD]], Outcome.FAIL),
         (DELTA, lambda *_: [[HOLD], [OFF]], Outcome.WARN),
+        ([*DELTA, *scope(only_contains_ca_certs=True)], lambda *_: [[HOLD], [OFF]], Outcome.WARN),
         ([], lambda *_: [[HOLD], [OFF]], Outcome.FAIL),
     ],
-    ids=["another's", "after another's", "back", "among names", "its own", "added", "taken off", "no delta"],
+    ids=[
+        "another's",
+        "after another's",
+        "back",
+        "among names",
+        "its own",
+        "added",
+        "taken off",
+        "limited too",
+        "no delta",
+    ],
 )
 def test_an_entry_that_is_of_another_issuer_or_taken_off_does_not_revoke(
     extensions: Extensions, each: Any, outcome: Outcome
