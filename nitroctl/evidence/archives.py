@@ -27,16 +27,16 @@ _GZIP: Final = b"\x1f\x8b"
 _BLOCK: Final = tarfile.BLOCKSIZE
 #: A header, with the long names and attributes that may belong to it.
 _MAX_HEADER: Final = 64 * 1024
-#: All headers up to a member's content, which the library holds: the map of a sparse file has as many as it likes.
-_MAX_HEADERS: Final = 1024 * 1024
 #: What an archive may swell to whatever its size, and how many times its size beyond that: documents are mostly
 #: signatures and certificates, which do not compress.
 _ALWAYS_EXPANDED: Final = 64 * 1024 * 1024
 _MAX_RATIO: Final = 200
+_CHUNK: Final = 64 * 1024
+#: All headers up to a member's content, which the library holds: the map of a sparse file has as many as it likes.
+_MAX_HEADERS: Final = 1024 * 1024
 #: Zeros after the end mark, which tar writes to fill a record: of 10 KiB, of 1 MiB where someone asks for it. A sparse
 #: file can have them without end.
 _MAX_FILLING: Final = 16 * 1024 * 1024
-_CHUNK: Final = 64 * 1024
 _MARK: Final = b"\0" * _BLOCK
 #: What the library raises over damaged archives and compressed data.
 _DAMAGE: Final = (

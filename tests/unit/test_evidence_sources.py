@@ -402,6 +402,11 @@ def test_an_archive_that_swells_is_given_up() -> None:
     ]
 
 
+def test_no_more_is_read_of_a_member_than_a_document_may_have() -> None:
+    tar("a.tar", [("a", b"1" * (3 * MAX_FILE)), ("b", b"2")])
+    assert [source.raw for source in documents(["a.tar"])] == [b"1" * (MAX_FILE + 1), b"2"]
+
+
 @pytest.mark.parametrize("beyond", [0, tarfile.BLOCKSIZE])
 def test_an_archive_may_swell_to_64_mib(beyond: int) -> None:
     header = tarfile.TarInfo("zeros")
@@ -453,14 +458,20 @@ def test_a_map_of_a_sparse_file_without_end_is_given_up(kind: str) -> None:
     assert found("a.tar") == [("a.tar", broken("its headers do not end"))]
 
 
-def test_the_headers_of_one_member_have_at_most_1_mib() -> None:
+def test_the_headers_of_one_member_have_at_most_1_mib(monkeypatch: pytest.MonkeyPatch) -> None:
     onward = archives._Onward(io.BytesIO(bytes(3 << 20)), None)
     for _ in range(16):
         onward.read(64 * 1024)
     with pytest.raises(archives._Broken, match=r"^its headers do not end$"):
         onward.read(1)
+    monkeypatch.setattr(archives, "_MAX_HEADERS", 1 + tarfile.BLOCKSIZE)  # the byte before it is read too
+    tar("short.tar", GOOD)
+    assert found("short.tar") == [(f"short.tar!{name}", content) for name, content in GOOD], "each begins anew"
+
+
+def test_all_headers_may_have_more_than_those_of_one_member() -> None:
     write("many.tar", tar("a.tar", ((f"{number:0300}", b"1") for number in range(600))))
-    assert len(found("many.tar")) == 600, "of all members they may have more"
+    assert len(found("many.tar")) == 600
 
 
 def test_headers_without_end_are_given_up() -> None:
