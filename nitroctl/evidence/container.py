@@ -55,7 +55,7 @@ _FORMS: Final = (
 
 
 #: Where a JSON value stands: in which one, and the step from there. Written out only to be told: names may be long.
-_Place = tuple["_Place | None", str]
+_Place = tuple[Any, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def _from_text(text: bytes, forms: str = "base64, hexadecimal, PEM or JSON") -> 
 
 def _hex(text: bytes) -> Unwrapped | None:
     match = _HEX.fullmatch(text)
-    if not match or len(match[1]) % 2:
+    if not match or len(text) % 2:
         return None
     _refuse_size(len(match[1]) // 2)
     return Unwrapped(bytes.fromhex(match[1].decode("ascii")), "hex")
@@ -226,7 +226,7 @@ def _from_json(text: bytes) -> Unwrapped:
     return Unwrapped(cbor, f"json {_called([place])}")
 
 
-def _called(places: Iterable["_Place"]) -> str:
+def _called(places: Iterable[_Place]) -> str:
     """Return what up to four places in JSON are called: names of members with points between, numbers in brackets."""
     called = []
     for place in islice(places, 4):
@@ -241,9 +241,9 @@ def _called(places: Iterable["_Place"]) -> str:
 
 def _candidates(
     value: Any,  # noqa: ANN401
-    where: "_Place | None",
+    where: _Place | None,
     depth: int,
-) -> Iterator[tuple["_Place", Callable[[], Unwrapped]]]:
+) -> Iterator[tuple[_Place, Callable[[], Unwrapped]]]:
     """Yield the members, anywhere inside, that are named like a document and hold a text or bytes."""
     if depth > _MAX_JSON_DEPTH:
         raise CannotAnswer("the JSON is nested too deeply", _UNREADABLE)
