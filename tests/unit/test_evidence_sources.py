@@ -675,8 +675,9 @@ def test_one_document_is_read_however_its_file_is_called(monkeypatch: pytest.Mon
         write(name)
         assert one(name) == Source(name, b"\x84")
     write("largest", b"\x84" * MAX_FILE)
-    write("larger", b"\x84" * (MAX_FILE + 1))
+    write("larger", b"\x84" * (MAX_FILE + 2))
     assert one("largest").raw == b"\x84" * MAX_FILE
+    assert one("larger").raw == b"\x84" * (MAX_FILE + 1)
     assert unread("larger") == TOO_LARGE
     stdin(monkeypatch, b"\x84" * 3 * MAX_FILE)
     assert one("-").raw == b"\x84" * (MAX_FILE + 1)
