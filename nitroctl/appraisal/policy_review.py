@@ -103,7 +103,7 @@ def _references(found: PolicyFile, ledger: Ledger) -> tuple[Sequence[ReferenceVa
         )
     try:
         recorded = ledger(found)
-        replace(found.policy, accepted=(*found.policy.accepted, *recorded))  # refuses those that anything satisfies
+        replace(found.policy, accepted=tuple(recorded))  # refuses those that anything satisfies
     except NitroctlError as error:
         remedy = _RECORD if error.code == "records.missing" else "; ".join(error.hints) or None
         return (), REFERENCES.failed(error.message, remedy=remedy)

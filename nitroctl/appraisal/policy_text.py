@@ -107,7 +107,7 @@ class _Yaml:
             raise self._refused(self.form.syntax, 0, "begins with a byte order mark", "save it as UTF-8 without BOM")
         hidden = _HIDDEN_BREAK.search(text)
         if hidden:
-            line = text.count("\n", 0, hidden.start()) + 1
+            line = text[: hidden.start()].count("\n") + 1
             message = f"the character U+{ord(hidden[0]):04X}, at which some readers begin a line and others do not"
             raise self._refused(self.form.feature, line, message, "take it out, or begin a new line in its place")
         try:
