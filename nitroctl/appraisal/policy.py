@@ -83,6 +83,7 @@ class RegisterRule:
     """What is required of registers beside the reference values: each of ``indexes`` has one of the values ``any_of``.
 
     Without values the register has to be in the document: for PCR16 to PCR31 that means that the enclave locked it.
+    PCR3, PCR4 and PCR8 of an enclave must not be zero then, for zero says that there is no role, instance or signer.
     """
 
     indexes: tuple[int, ...]

@@ -67,7 +67,7 @@ def _as_yaml(content: bytes) -> dict[str, str] | str:
 
     try:
         node = yaml.compose(content.decode("utf-8"), yaml.SafeLoader)
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, OverflowError, RecursionError) as error:
         problem = getattr(error, "problem", None) or type(error).__name__
         mark = getattr(error, "problem_mark", None)
         return f"YAML cannot read it: {problem}" + (f", line {mark.line + 1}" if mark else "")

@@ -54,6 +54,9 @@ def from_yaml(text: str, *, path: str, where: str, parameters: Mapping[str, str]
         raise CannotAnswer(f"{where}: line {line}: not YAML: {error.problem}", "kms.template") from error
     except yaml.YAMLError as error:
         raise CannotAnswer(f"{where}: not YAML: a character it may not have", "kms.template") from error
+    except (ValueError, OverflowError) as error:
+        message = f"{where}: not YAML: a number that is too large for what it stands for"
+        raise CannotAnswer(message, "kms.template") from error
     except RecursionError as error:
         raise CannotAnswer(f"{where}: nested too deeply to be a template", "kms.template") from error
     if not isinstance(value, dict) or not isinstance(value.get("Resources"), dict):

@@ -302,6 +302,19 @@ RULES = [
         {"allocator.characters": "fail: line 4: byte 0x00", YAML_SAYS: "warn: YAML cannot read it: ReaderError"},
     ),
     (
+        "no character",
+        changed(C, b'cpu_count: "\\UFFFFFFFF"'),
+        {
+            "allocator.cpu-count": "fail: line 7: 'UFFFFFFFF' is not a number of CPUs",
+            YAML_SAYS: "warn: YAML cannot read it: OverflowError",
+        },
+    ),
+    (
+        "no version",
+        b"%YAML 1." + b"9" * 5000 + b"\n" + GOOD,
+        {YAML_SAYS: "warn: YAML cannot read it: ValueError"},
+    ),
+    (
         "YAML tag",
         changed(M, b"memory_mib: !!python/name:os.system 512"),
         {

@@ -272,8 +272,14 @@ def test_yaml_is_read_with_its_own_functions_and_lines(tmp_path: Path) -> None:
         "Resources:\n  ? [a]\n  : 1\n",
         "Resources:\n  a: " + "[" * 5000,
         "a0: &a0 [x]\n" + "".join(f"a{n}: &a{n} [{f'*a{n - 1}, ' * 9}]\n" for n in range(1, 9)) + "Resources: *a8\n",
+        'Resources:\n  a: "\\U00110000"\n',
+        'Resources:\n  a: "\\UFFFFFFFF"\n',
+        f"%YAML 1.{'9' * 5000}\n---\nResources: {{}}\n",
     ],
-    ids=["syntax", "twice", "merge", "scalar", "control", "odd-key", "deep", "anchors"],
+    ids=[
+        *("syntax", "twice", "merge", "scalar", "control", "odd-key", "deep", "anchors"),
+        *("no-character", "no-number", "no-version"),
+    ],
 )
 def test_odd_yaml_is_an_error(text: str, tmp_path: Path) -> None:
     with pytest.raises(CannotAnswer) as caught:
