@@ -45,6 +45,10 @@ DEBUG: Final = Rule("appraisal-policy.debug", "debug mode is refused", "Nitro En
 AGE: Final = Rule("appraisal-policy.age", "the age is limited below the certificates'", "observed: leaves last 3 hours")
 SKEW: Final = Rule("appraisal-policy.skew", "the clock's skew is small", "RFC 9334, 10.1")
 ROOTS: Final = Rule("appraisal-policy.roots", "every root named is AWS's", "AWS's published root certificates")
+_UNNAMED: Final = "no register in it names the image, so other images pass: {}"
+_UNNAMED_BOOT: Final = (
+    "neither PCR4 with PCR12 nor PCR7 of Secure Boot is in it, so other images, or another command line, pass: {}"
+)
 _OF_FIELDS: Final = ("appraisal-policy.field", "appraisal-policy.schema")
 _LATER: Final = (REFERENCES, POSSIBLE)
 _RECORD: Final = "record the image as active: nitroctl pcr record --help"
@@ -128,7 +132,7 @@ def _weaknesses(found: PolicyFile, sets: Sequence[ReferenceValues]) -> list[Chec
     placed = [each.label for each in sets if enclave and _INSTANCE_REGISTER in each.pcrs]
     foreign = [root for root in found.roots or () if root not in {known.fingerprint for known in AWS_ROOTS}]
     return [
-        _warned(IMAGE, unnamed, "no register in it names the image, so other images pass: {}"),
+        _warned(IMAGE, unnamed, _UNNAMED if enclave else _UNNAMED_BOOT),
         _warned(SIGNER, signed, "every image signed with the key passes, older ones too: {}"),
         _warned(INSTANCE, placed, "it holds for one instance, and not for the one that replaces it: {}"),
         _freshness(found),

@@ -309,7 +309,16 @@ REMEDY = "write nonce: {required: true}, and give --nonce with every request"
         (
             {"kind": "nitrotpm"},
             [{4: b"\x03" * 48}, {8: b"\x03" * 48}],
-            [("image", "no register in it names the image, so other images pass: r0, r1", None)],
+            [
+                (
+                    "image",
+                    (
+                        "neither PCR4 with PCR12 nor PCR7 of Secure Boot is in it, so other images, or another command "
+                        "line, pass: r0, r1"
+                    ),
+                    None,
+                )
+            ],
         ),
         ({"kind": "nitrotpm"}, [{4: b"\x03" * 48, 12: bytes(48)}], []),
         (
