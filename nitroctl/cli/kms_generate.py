@@ -154,6 +154,7 @@ def generate(
         ledger.load(path),
         components=component or (found.components if found else ()),
         environment=environment or (found.environment if found else None),
+        records=records,
     )
     existing = _existing(onto)
     policy = kms.generate(entries, wanted, existing.kept) if existing else kms.generate(entries, wanted)

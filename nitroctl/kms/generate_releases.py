@@ -8,6 +8,7 @@ service"; GHSA-xrv8-2pf5-f3q7 (a command line from outside shows in PCR12 alone)
 
 import hashlib
 import itertools
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -49,26 +50,29 @@ def register_name(platform: Platform, index: int) -> str:
     return platform.key(index).rpartition(":")[2]
 
 
-def releases(ledger: Ledger, *, components: Sequence[str] = (), environment: str | None = None) -> tuple[Entry, ...]:
-    """Return the active entries that a key is for.
+def releases(
+    ledger: Ledger, *, components: Sequence[str] = (), environment: str | None = None, records: str | None = None
+) -> tuple[Entry, ...]:
+    """Return the active entries that a key is for. ``records``: the ``--records`` that was given, for what to do.
 
     All of one environment, and of one component unless ``components`` names several: a key that also opens to the
     test environment's images protects nothing in production. Raises CannotAnswer ``kms.no-active-records``,
     ``kms.platform`` or ``records.not-revoked``, UsageError ``kms.several-environments`` or ``kms.several-components``.
     """
+    option = f" --records {shlex.quote(records)}" if records else ""
     chosen = [
         entry
         for entry in ledger.select(environment=environment, status=Status.ACTIVE)
         if not components or entry.component in components
     ]
-    _refuse_revoked(ledger, chosen)
+    _refuse_revoked(ledger, chosen, option)
     missing = sorted(set(components) - {entry.component for entry in chosen})
     if missing or not chosen:
         what = f"of {', '.join(missing) or 'any component'} in {environment or 'any environment'}"
         raise CannotAnswer(
             f"no active record {what}: there is nothing to bind a key to",
             "kms.no-active-records",
-            [_activate(ledger, missing, environment)],
+            [_activate(ledger, missing, environment, option)],
         )
     environments = sorted({entry.environment for entry in chosen})
     if len(environments) > 1:
@@ -99,7 +103,7 @@ def _platform(entry: Entry) -> Platform:
     return _PLATFORMS[entry.platform]
 
 
-def _activate(ledger: Ledger, components: Sequence[str], environment: str | None) -> str:
+def _activate(ledger: Ledger, components: Sequence[str], environment: str | None, option: str) -> str:
     """Return how a release of ``components`` (of any, without one) becomes active; a revoked image never does."""
     found = [
         entry.id
@@ -107,21 +111,21 @@ def _activate(ledger: Ledger, components: Sequence[str], environment: str | None
         if (not components or entry.component in components) and not ledger.on(entry.platform).revoking(entry.pcrs)
     ]
     if not found:
-        return "nitroctl pcr list shows the records; pcr record … --activate makes one active"
+        return f"nitroctl pcr list{option} shows the records; pcr record …{option} --activate makes one active"
     if len(found) == 1:
-        return f"{found[0]} is a candidate: nitroctl pcr rollout {found[0]} makes it active"
+        return f"{found[0]} is a candidate: nitroctl pcr rollout {found[0]}{option} makes it active"
     more = f" and {len(found) - _LISTED} more" if len(found) > _LISTED else ""
-    return f"candidates are {', '.join(found[:_LISTED])}{more}: nitroctl pcr rollout ID makes one active"
+    return f"candidates are {', '.join(found[:_LISTED])}{more}: nitroctl pcr rollout ID{option} makes one active"
 
 
-def _refuse_revoked(ledger: Ledger, chosen: Sequence[Entry]) -> None:
+def _refuse_revoked(ledger: Ledger, chosen: Sequence[Entry], option: str) -> None:
     """Refuse a release whose image is also recorded as revoked, under whatever name and wherever."""
     for entry in chosen:
         for other in ledger.on(entry.platform).revoking(entry.pcrs):
             raise CannotAnswer(
                 f"{entry.id} is active, but the same image is {other.id}, which is revoked",
                 "records.not-revoked",
-                [f"revoke or retire it too: nitroctl pcr revoke {entry.id} --reason TEXT"],
+                [f"revoke or retire it too: nitroctl pcr revoke {entry.id}{option} --reason TEXT"],
             )
 
 
@@ -153,6 +157,12 @@ def _enclave(entry: Entry, placement: Placement) -> Mapping[int, frozenset[bytes
     return dict(sorted(registers.items()))
 
 
+#: What any instance could have in PCR4 or PCR7, whatever it booted; a PCR7 without Secure Boot is seen to below.
+_UNMEASURED: Final = {
+    pcr.ZERO: "zero: nothing was measured",
+    nitrotpm.ONES: "ones: nothing was measured",
+    nitrotpm.SEPARATOR: "the firmware's separator alone: nothing was measured",
+}
 _PLACED: Final = {3: "parent roles", 4: "instances", 8: "signers"}
 
 
@@ -174,10 +184,9 @@ def _tpm(entry: Entry, placement: Placement) -> Mapping[int, frozenset[bytes]]:
             "pin PCR4 and PCR12, or PCR7 with Secure Boot",
         )
     for index in (_BOOT, _SECURE_BOOT):
-        if index in registers and pcr.is_zero(registers[index]):
-            raise _tpm_refused(
-                entry, f"pins a {pcr.name(index)} of zero: nothing was measured", "measure the image again"
-            )
+        what = _UNMEASURED.get(registers.get(index, b""))
+        if what:
+            raise _tpm_refused(entry, f"pins a {pcr.name(index)} of {what}", "measure the image again")
     if not nitrotpm.names_signer(registers):  # the command line shows in PCR12 alone, and must be the image's own
         if _BOOT not in registers:
             raise _tpm_refused(

@@ -1,6 +1,7 @@
 """``nitroctl kms generate``: whole outputs."""
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -388,6 +389,19 @@ def test_where_only_a_candidate_is_recorded_the_hint_makes_it_active(cli: Cli) -
     assert (ran.status, ran.stdout, ran.stderr) == (3, "", told)
     assert cli("pcr", "rollout", "signer-2@prod").status == 0
     assert cli("kms", "generate", *WHO).status == 0
+
+
+def test_what_the_hint_says_is_done_in_the_records_that_were_given(cli: Cli) -> None:
+    write(Path("my records.json"), entry("2"))
+    ran = cli("kms", "generate", *WHO, "--records", "my records.json")
+    hint = ran.stderr.splitlines()[1]
+    assert hint == (
+        "nitroctl: hint: signer-2@prod is a candidate: nitroctl pcr rollout signer-2@prod --records 'my records.json'"
+        " makes it active"
+    )
+    command = shlex.split(hint.partition("nitroctl pcr")[2].partition(" makes")[0])
+    assert cli("pcr", *command).status == 0
+    assert cli("kms", "generate", *WHO, "--records", "my records.json").status == 0
 
 
 @pytest.mark.parametrize("name", REFUSED)

@@ -516,6 +516,26 @@ UNIDENTIFIED = {
         tpm("1", 4, 7, pcrs={4: register(4), 7: pcr.ZERO}),
         "signer-1@prod pins a PCR7 of zero: nothing was measured",
     ),
+    "ones-boot": (
+        tpm("1", 4, 12, pcrs={4: nitrotpm.ONES, 12: pcr.ZERO}),
+        "signer-1@prod pins a PCR4 of ones: nothing was measured",
+    ),
+    "separator-boot": (
+        tpm("1", 4, 12, pcrs={4: nitrotpm.SEPARATOR, 12: pcr.ZERO}),
+        "signer-1@prod pins a PCR4 of the firmware's separator alone: nothing was measured",
+    ),
+    "separator-boot-with-keys": (
+        tpm("1", 4, 7, pcrs={4: nitrotpm.SEPARATOR, 7: register(7)}),
+        "signer-1@prod pins a PCR4 of the firmware's separator alone: nothing was measured",
+    ),
+    "ones-keys": (
+        tpm("1", 7, pcrs={7: nitrotpm.ONES}),
+        "signer-1@prod pins a PCR7 of ones: nothing was measured",
+    ),
+    "separator-keys": (
+        tpm("1", 4, 7, pcrs={4: register(4), 7: nitrotpm.SEPARATOR}),
+        "signer-1@prod pins a PCR7 of the firmware's separator alone: nothing was measured",
+    ),
     "command-line": (
         tpm("1", 4, pcrs={4: register(4), 12: register(12)}),
         (
@@ -855,9 +875,34 @@ def test_without_an_active_release_the_hint_names_the_candidates(
     assert (caught.value.code, list(caught.value.hints)) == ("kms.no-active-records", [hint])
 
 
+FILE = "the records.json"
+THAT = "--records 'the records.json'"
+
+
+@pytest.mark.parametrize(
+    ("entries", "hint"),
+    [
+        ([], f"nitroctl pcr list {THAT} shows the records; pcr record … {THAT} --activate makes one active"),
+        ([entry("1")], ROLLOUT.replace("signer-1@prod makes", f"signer-1@prod {THAT} makes")),
+        (
+            [entry("1"), entry("2")],
+            f"candidates are signer-1@prod, signer-2@prod: nitroctl pcr rollout ID {THAT} makes one active",
+        ),
+    ],
+)
+def test_what_to_do_is_said_of_the_records_that_were_given(entries: list[Entry], hint: str) -> None:
+    with pytest.raises(CannotAnswer) as caught:
+        releases(Ledger.of(entries), records=FILE)
+    assert list(caught.value.hints) == [hint]
+
+
 def test_no_key_is_bound_to_an_image_that_was_revoked_under_another_version() -> None:
     revoked = dataclasses.replace(entry("1", pcrs=pcrs("image")), status=Status.REVOKED, revoked_at=AT)
-    with pytest.raises(CannotAnswer) as caught:
-        releases(Ledger.of([revoked, active("2", pcrs=pcrs("image"))]))
-    assert caught.value.message == "signer-2@prod is active, but the same image is signer-1@prod, which is revoked"
-    assert caught.value.code == "records.not-revoked"
+    ledger = Ledger.of([revoked, active("2", pcrs=pcrs("image"))])
+    for records, option in ((None, ""), (FILE, f" {THAT}")):
+        with pytest.raises(CannotAnswer) as caught:
+            releases(ledger, records=records)
+        assert caught.value.message == "signer-2@prod is active, but the same image is signer-1@prod, which is revoked"
+        assert caught.value.code == "records.not-revoked"
+        hint = f"revoke or retire it too: nitroctl pcr revoke signer-2@prod{option} --reason TEXT"
+        assert list(caught.value.hints) == [hint]
