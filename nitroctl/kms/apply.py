@@ -43,7 +43,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What would be written to a key, and what speaks against it. ``text``: the policy as it would be sent."""
+    """What would be written to a key, and what speaks against it. ``text``: the policy as it would be sent.
+
+    ``no_way_back``: who cannot replace it again and why; empty when the caller may, or KMS has to say.
+    """
 
     live: LiveKey
     before: PolicyDocument
@@ -51,6 +54,7 @@ class Plan:
     text: str
     difference: Difference
     report: Report
+    no_way_back: str = ""
 
     @property
     def needed(self) -> bool:
@@ -68,13 +72,14 @@ def plan(  # noqa: PLR0913  (what to which key, by whom, and how it is judged)
     documents = live.named()
     before, afterwards = documents[DEFAULT], documents | {DEFAULT: after}
     policies = Policies(key=tuple(afterwards.values()), grants=live.granted())
+    way_back = lockout.judge(live, after, who, bypass=wish.bypass, at=at)
     checks = [
         _manager(live),
         _state(live),
         _size(after),
         _characters(text),
         _principals(after),
-        lockout.judge(live, after, who, bypass=wish.bypass, at=at),
+        way_back.check,
         _grants(live, afterwards),
         *_findings(live, afterwards, wish),
         _proof(live, policies, wish, at),
@@ -86,6 +91,7 @@ def plan(  # noqa: PLR0913  (what to which key, by whom, and how it is judged)
         text=text,
         difference=canonical.difference(before, after),
         report=Report.of(checks),
+        no_way_back=way_back.no_way_back,
     )
 
 

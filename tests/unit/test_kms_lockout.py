@@ -16,11 +16,18 @@ BOB = "arn:aws:sts::111122223333:federated-user/bob"
 
 def judge(who: str = SESSION, *, bypass: bool = False, **changes: Any) -> Check:
     after = document.parse(json.dumps(good(A, **changes)), where="new")
-    return lockout.judge(live(good(A)), after, who, bypass=bypass, at=AT)
+    return lockout.judge(live(good(A)), after, who, bypass=bypass, at=AT).check
 
 
 def writer(principal: str, condition: dict[str, Any] | None = None, *, sid: str = "Writer") -> dict[str, Any]:
     return statement(Sid=sid, Principal={"AWS": principal}, Action="kms:PutKeyPolicy", Condition=condition)
+
+
+def denying(
+    principal: str, condition: dict[str, Any] | None = None, action: str = "kms:PutKeyPolicy"
+) -> dict[str, Any]:
+    named = principal if principal == "*" else {"AWS": principal}
+    return statement("Deny", Sid="No", Principal=named, Action=action, Condition=condition)
 
 
 def before(time: str) -> dict[str, Any]:
@@ -98,6 +105,10 @@ NAME_THE_ROLE = "name the role in place of its session: aws iam get-role --role-
 AT_ANY_TIME = "let a role replace the policy at any time, without a condition on the time"
 CHRISTMAS, NEW_YEAR = "2026-12-24T00:00:00Z", "2027-01-01T00:00:00Z"
 FUTURE = {"DateGreaterThan": {"aws:CurrentTime": CHRISTMAS}}
+IN_2027 = {"StringLike": {"aws:CurrentTime": "2027-*"}}
+MFA = {"Bool": {"aws:MultiFactorAuthPresent": "true"}}
+NEEDS_MFA = f"for {SESSION} it depends on aws:MultiFactorAuthPresent, which was not given; KMS asks it too"
+ONLY_THIS = "no other session of its role may: Writer names this session, not its role"
 OPEN = f"for {SESSION} it depends on the IAM policies of the caller, which were not given; KMS asks it too"
 
 #: What lets the caller back in and does not last: the statements, what is said of them, and what to do.
@@ -157,7 +168,8 @@ WEAK: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
     "this session, and the role until a time": (
         {"Writer": writer(SESSION), "Deputy": writer(WRITER, before(CHRISTMAS), sid="Deputy")},
-        f"{MAY} until {CHRISTMAS} only: Writer names this session, not its role; Deputy holds for a time only",
+        (f"{MAY}, and from {CHRISTMAS} on no other session of its role may: Writer names this session, not its role;"
+        " Deputy holds for a time only"),
         f"{NAME_THE_ROLE}; {AT_ANY_TIME}",
     ),
     "a denial from a time on": (
@@ -176,7 +188,8 @@ WEAK: dict[str, tuple[dict[str, Any], str, str]] = {
                 Action="kms:PutKeyPolicy",
             ),
         },
-        f"{MAY}, and no other session of its role may: No names this session, not its role",
+        (f"{MAY}, and for another session of its role it depends on NotPrincipal, which names the caller but not its"
+        " session: what IAM then does varies: No names this session, not its role"),
         NAME_THE_ROLE,
     ),
     "the account's IAM policies until a time": (
@@ -189,7 +202,75 @@ WEAK: dict[str, tuple[dict[str, Any], str, str]] = {
         f"{OPEN}; from some time on nothing allows it: Writer holds for a time only",
         AT_ANY_TIME,
     ),
-}
+    "only this session, with MFA": (
+        {"Writer": writer(SESSION, MFA)}, f"{NEEDS_MFA}; {ONLY_THIS}", NAME_THE_ROLE,
+    ),
+    "only this session, from an address": (
+        {"Writer": writer(SESSION, {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}})},
+        f"for {SESSION} it depends on aws:SourceIp, which was not given; KMS asks it too; {ONLY_THIS}",
+        NAME_THE_ROLE,
+    ),
+    "only this session, with MFA until a time": (
+        {"Writer": writer(SESSION, MFA | before(CHRISTMAS))},
+        (f"{NEEDS_MFA}; from {CHRISTMAS} on nothing allows it: Writer names this session, not its role;"
+        " Writer holds for a time only"),
+        f"{NAME_THE_ROLE}; {AT_ANY_TIME}",
+    ),
+    "only sessions": (
+        {"Writer": writer(SESSION), "Deputy": writer(SESSION.upper().replace("ARN:AWS:STS", "arn:aws:sts").replace(
+            "ASSUMED-ROLE/POLICY/CI", "assumed-role/POLICY/second"), sid="Deputy")},
+        f"{MAY}, and no session of its role may that is not named: Writer names this session, not its role",
+        NAME_THE_ROLE,
+    ),
+    "a session of another role is nobody's here": (
+        {"Writer": writer(SESSION), "Deputy": writer(OTHER_SESSION, sid="Deputy")}, f"{MAY}, and {ONLY_THIS}",
+        NAME_THE_ROLE,
+    ),
+    "a session that is denied lets nobody in": (
+        {"Writer": writer(SESSION), "No": denying(f"{SESSION}-2")}, f"{MAY}, and {ONLY_THIS}", NAME_THE_ROLE,
+    ),
+    "the account, for the role alone": (
+        {
+            "Writer": writer(SESSION),
+            "Account": writer(ROOT, {"ArnEquals": {"aws:PrincipalArn": WRITER}}, sid="Account"),
+        },
+        (f"{MAY}, and for another session of its role it depends on aws:PrincipalArn, which was not given; the IAM"
+        " policies of the caller, which were not given: Writer names this session, not its role"),
+        NAME_THE_ROLE,
+    ),
+    "the role until a time, and then with MFA": (
+        {"Writer": writer(WRITER, before(CHRISTMAS)), "Deputy": writer(WRITER, MFA, sid="Deputy")},
+        (f"{MAY}, and from {CHRISTMAS} on it depends on aws:MultiFactorAuthPresent, which was not given:"
+        " Writer holds for a time only"),
+        AT_ANY_TIME,
+    ),
+    "a denial in a year that is compared as text": (
+        {"No": denying("*", IN_2027)},
+        f"{MAY}, but perhaps not at all times: No compares the time as text",
+        AT_ANY_TIME,
+    ),
+    "the like, whatever the case of it": (
+        {"No": denying("*", {"stringLIKE": {"AWS:epochtime": "18*"}})},
+        f"{MAY}, but perhaps not at all times: No compares the time as text",
+        AT_ANY_TIME,
+    ),
+    "every year but one": (
+        {"Writer": writer(WRITER, {"StringNotLike": {"aws:CurrentTime": "2027-*"}})},
+        f"{MAY}, but perhaps not at all times: Writer compares the time as text",
+        AT_ANY_TIME,
+    ),
+    "a denial in a year that is compared as text, with MFA": (
+        {"Writer": writer(WRITER, MFA), "No": denying("*", IN_2027)},
+        f"{NEEDS_MFA}; at some times perhaps nothing allows it: No compares the time as text",
+        AT_ANY_TIME,
+    ),
+    "a denial in a year that is compared as text, without MFA": (
+        {"No": denying("*", IN_2027 | {"Bool": {"aws:MultiFactorAuthPresent": "false"}})},
+        (f"{MAY}, and at some times perhaps it depends on aws:MultiFactorAuthPresent, which was not given: No compares"
+        " the time as text"),
+        AT_ANY_TIME,
+    ),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", WEAK)
@@ -219,6 +300,21 @@ LASTING: dict[str, tuple[dict[str, Any], str]] = {
                 "Deny", Sid="No", Principal="*", Action="kms:PutKeyPolicy", Condition=before("2026-11-20T00:00:00Z")
             )
         },
+        MAY,
+    ),
+    "the role beside a denial of another session": ({"No": denying(f"{SESSION}-2")}, MAY),
+    "a denial of something else in a year that is compared as text": (
+        {"No": denying("*", IN_2027, "kms:Decrypt")},
+        MAY,
+    ),
+    "a denial of another role in a year that is compared as text": ({"No": denying(ROLE, IN_2027)}, MAY),
+    "another text beside that of the time": (
+        {"No": denying("*", {"StringLike": {"aws:CurrentTime": "2027-*", "aws:PrincipalType": "U*"}})},
+        MAY,
+    ),
+    "a text beside a time that has passed": ({"No": denying("*", IN_2027 | before("2026-11-20"))}, MAY),
+    "the role beside a year that is compared as text": (
+        {"Writer": writer(WRITER), "Now": writer(WRITER, {"StringLike": {"aws:CurrentTime": "2026-*"}}, sid="Now")},
         MAY,
     ),
     "a denial of something else": (
@@ -292,3 +388,77 @@ def test_a_federated_session_that_is_named_ends() -> None:
 def test_a_federated_session_beside_the_account_is_only_not_judged() -> None:
     found = judge(BOB, Writer=writer(BOB), Account=writer(ROOT, sid="Account"))
     assert (found.outcome, found.detail, found.remedy) == (Outcome.WARN, NOT_JUDGED, None)
+
+
+SECOND = json.dumps({"Version": "2012-10-17", "Statement": [denying("*")]})
+
+
+def with_second(text: str, **changes: Any) -> Check:
+    policies = {"default": json.dumps(good(A)), "AWS_RAM": text}
+    after = document.parse(json.dumps(good(A, **changes)), where="new")
+    return lockout.judge(live(good(A), policies=policies), after, SESSION, bypass=False, at=AT).check
+
+
+def test_a_denial_in_the_second_policy_locks_out_as_well() -> None:
+    found = with_second(SECOND)
+    assert (found.outcome, found.detail) == (
+        Outcome.FAIL,
+        f"{SESSION} may not call kms:PutKeyPolicy under the new policy: AWS_RAM: No denies it",
+    )
+
+
+def test_a_denial_in_the_second_policy_that_comes_later_is_told_as_its() -> None:
+    found = with_second(json.dumps({"Version": "2012-10-17", "Statement": [denying("*", FUTURE)]}))
+    assert found.detail == f"{MAY} until {CHRISTMAS} only: AWS_RAM: No denies it later"
+
+
+def test_what_the_second_policy_allows_is_not_what_kms_asks() -> None:
+    allowed = json.dumps({"Version": "2012-10-17", "Statement": [writer("*")]})
+    assert with_second(allowed).detail == MAY
+    assert with_second(allowed, Writer=None).outcome is Outcome.FAIL
+
+
+def test_of_the_present_policy_nothing_counts() -> None:
+    shut = live(good(A, No=denying("*")))
+    after = document.parse(json.dumps(good(A)), where="new")
+    assert lockout.judge(shut, after, SESSION, bypass=False, at=AT).check.outcome is Outcome.PASS
+
+
+FOREIGN = "444455556666"
+
+
+@pytest.mark.parametrize(
+    "who",
+    [
+        f"arn:aws:iam::{FOREIGN}:role/x",
+        f"arn:aws:sts::{FOREIGN}:assumed-role/x/ci",
+        f"arn:aws:sts::{FOREIGN}:federated-user/bob",
+        f"arn:aws:iam::{FOREIGN}:root",
+    ],
+)
+@pytest.mark.parametrize("bypass", [False, True])
+def test_nobody_of_another_account_can_replace_a_policy(who: str, *, bypass: bool) -> None:
+    found = judge(who, bypass=bypass, Writer=writer(who), Account=writer(FOREIGN, sid="Account"))
+    assert (found.outcome, found.detail, found.remedy) == (
+        Outcome.FAIL,
+        f"{who} may not call kms:PutKeyPolicy: KMS takes it from the key's own account only, 111122223333",
+        "run it as a role of the account 111122223333",
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({}, ""),
+        ({"Writer": writer(ROOT)}, ""),
+        ({"Writer": None}, "nobody can: no statement lets anybody call kms:PutKeyPolicy"),
+        ({"Writer": denying("*")}, "nobody can: no statement lets anybody call kms:PutKeyPolicy"),
+        ({"Writer": writer(ROLE)}, f"{SESSION} cannot: no statement allows it"),
+        ({"No": denying(WRITER)}, f"{SESSION} cannot: No denies it"),
+    ],
+    ids=["it-may", "kms-says", "nothing", "a-denial-alone", "another-role", "a-denial"],
+)
+def test_who_cannot_go_back_is_told(changes: dict[str, Any], told: str) -> None:
+    after = document.parse(json.dumps(good(A, **changes)), where="new")
+    for bypass in (False, True):
+        assert lockout.judge(live(good(A)), after, SESSION, bypass=bypass, at=AT).no_way_back == told
