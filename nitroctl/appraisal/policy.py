@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
+from enum import Enum, auto
 from typing import Final
 
 from nitroctl import nitrotpm, pcr
@@ -36,12 +36,12 @@ def parse_duration(text: str) -> timedelta | None:
     return timedelta(seconds=int(match[1]) * _SECONDS[match[2]]) if match else None
 
 
-class Names(StrEnum):
+class Names(Enum):
     """What a set of registers names: the image that runs, whoever signed it, or neither."""
 
-    IMAGE = "image"
-    SIGNER = "signer"
-    NOTHING = "nothing"
+    IMAGE = auto()
+    SIGNER = auto()
+    NOTHING = auto()
 
 
 @dataclass(frozen=True, slots=True)

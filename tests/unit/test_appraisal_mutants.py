@@ -253,12 +253,12 @@ def test_an_image_register_that_is_not_there_is_no_debug_mode(
 @pytest.mark.parametrize("overridden", [(), ("nonce",)])
 def test_debug_mode_that_the_policy_file_allows_is_said_to_be_that(overridden: tuple[str, ...]) -> None:
     policy = Policy(accepted=(), allow_debug=True, source=Source(file="p", sha256="", overridden=overridden))
-    assert _debug(shown(**DEBUGGED), policy).detail.endswith("; allowed by the policy")
+    assert _debug(shown(Kind.ENCLAVE, **DEBUGGED), policy).detail.endswith("; allowed by the policy")
 
 
 def test_debug_mode_that_a_flag_allows_beside_a_policy_file_is_said_to_be_that() -> None:
     policy = Policy(accepted=(), allow_debug=True, source=Source(file="p", sha256="", overridden=("debug",)))
-    assert _debug(shown(**DEBUGGED), policy).detail.endswith("; allowed by --allow-debug")
+    assert _debug(shown(Kind.ENCLAVE, **DEBUGGED), policy).detail.endswith("; allowed by --allow-debug")
 
 
 # -- what is judged of evidence that must not be
@@ -351,7 +351,24 @@ def test_a_tpm_has_no_debug_mode_to_be_told_of() -> None:
     ):
         found = appraise(report, document, Chain((), root), policy, at=AT).report
         assert "appraisal.debug" not in [check.id for check in found]
-        assert found["measurement.match"]
+        assert found["measurement.match"].id == "measurement.match"
+
+
+@pytest.mark.parametrize(
+    ("kind", "index", "value", "said"),
+    [
+        (Kind.ENCLAVE, 0, B, "the register differs"),
+        (Kind.ENCLAVE, 15, None, "the document does not have it"),
+        (Kind.ENCLAVE, 16, None, "the document does not have it: it was never locked"),
+        (Kind.NITROTPM, 16, None, "the document does not have it"),
+    ],
+)
+def test_a_register_that_is_not_the_recorded_one(kind: Kind, index: int, value: bytes | None, said: str) -> None:
+    policy = Policy(accepted=(reference("x", **{f"pcr{index}": A}),), kind=kind)
+    document = shown(kind, **({f"pcr{index}": value} if value else {}))
+    checks = _measurements(document, policy, compare(document.pcrs, policy))
+    found = {check.id: (check.outcome, check.detail, check.expected, check.actual) for check in checks}
+    assert found[f"measurement.pcr{index}"] == (Outcome.FAIL, said, A.hex(), value.hex() if value else None)
 
 
 # -- what the digest of what was required is made of

@@ -240,6 +240,7 @@ VECTORS: dict[str, tuple[Callable[[], Judgement], str, dict[str, int]]] = {
     "by-pcr1-alone": (lambda: judged(policy=having({1: PCRS[1]})), "warning", {"executables": -33, "hardware": 2}),
     "by-pcr2-alone": (lambda: judged(policy=having({2: PCRS[2]})), "warning", {"executables": -33, "hardware": 2}),
     "of-a-tpm-by-pcr4-and-pcr12": (lambda: tpm(4, 12), "affirming", {"executables": 3, "hardware": 2}),
+    "of-a-tpm-by-pcr0-pcr4-and-pcr12": (lambda: tpm(0, 4, 12), "affirming", {"executables": 3, "hardware": 2}),
     "of-a-tpm-by-pcr4": (lambda: tpm(4), "warning", {"executables": -33, "hardware": 2}),
     "of-a-tpm-by-pcr0-and-pcr4": (lambda: tpm(0, 4), "warning", {"executables": -33, "hardware": 2}),
     "of-a-tpm-by-pcr7": (lambda: tpm(7), "affirming", {"executables": -2, "hardware": 2}),

@@ -59,6 +59,11 @@ def test_how_two_documents_stand_to_each_other() -> None:
     nameless = replace(ONE.document, module_id="x"), replace(NEXT.document, module_id="y")
     one, other = replace(ONE, document=nameless[0]), replace(NEXT, document=nameless[1])
     assert compare(one, other).relation is Relation.SAME_INSTANCE  # by the name of their authority
+    bare = (
+        replace(ONE, links=()),
+        replace(NEXT, links=(), document=replace(NEXT.document, module_id=f"{ONE.document.module_id[:-1]}f")),
+    )
+    assert compare(*bare).relation is Relation.SAME_INSTANCE  # by their module ids
     elsewhere = side(document(instance="i-0fedcba9876543210"))
     unnamed = replace(elsewhere, document=replace(elsewhere.document, module_id="z"))
     assert compare(one, elsewhere).relation is compare(one, unnamed).relation is Relation.OTHER_INSTANCE

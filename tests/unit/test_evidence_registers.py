@@ -8,7 +8,7 @@ from importlib import resources
 
 import pytest
 
-from nitroctl import pcr
+from nitroctl import nitrotpm, pcr
 from nitroctl.evidence import registers
 from nitroctl.evidence.derived import derive
 from nitroctl.evidence.document import Document, Kind, parse
@@ -211,6 +211,15 @@ def test_every_tpm_register_is_listed_with_its_meaning() -> None:
             SET,
             (State.EXTENDED, "it identifies an Attestable AMI, in place of PCR4 and PCR12", Standing.DOCUMENTED),
         ),
+        (
+            7,
+            nitrotpm.NO_SECURE_BOOT,
+            (
+                State.EXTENDED,
+                "Secure Boot is off and has no keys, as on every instance without it: it identifies nothing",
+                Standing.HABIT,
+            ),
+        ),
         (12, SET, (State.EXTENDED, "with PCR4 it identifies an Attestable AMI", Standing.DOCUMENTED)),
         (
             4,
@@ -227,6 +236,12 @@ def test_what_is_said_of_a_tpms_register(
     assert said(found) == (*expected, None)
     assert (found.index, found.value) == (index, value)
     assert found.meaning == ("dynamic launch (not used)" if value == ONES else TPM_MEANINGS[index])
+
+
+def test_only_an_enclave_has_registers_that_it_may_leave_unlocked() -> None:
+    told = {(kind, index): registers.unlocked(kind, index) for kind in Kind for index in (0, 15, 16, 31)}
+    unlocked = {(Kind.ENCLAVE, 16), (Kind.ENCLAVE, 31)}
+    assert told == {each: ": it was never locked" if each in unlocked else "" for each in told}
 
 
 def test_a_state_is_written_as_the_schema_has_it() -> None:
