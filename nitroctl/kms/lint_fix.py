@@ -14,7 +14,7 @@ from typing import Any, Final
 from nitroctl.kms.document import VERSION, operator
 from nitroctl.kms.key_policy import Effect
 from nitroctl.kms.letters import folded
-from nitroctl.kms.lint_reading import register_of
+from nitroctl.kms.lint_gates import register_of
 from nitroctl.kms.lint_rules import RULES
 
 _CASELESS: Final = {

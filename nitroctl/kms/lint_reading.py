@@ -3,24 +3,24 @@
 Four kinds of callers are told apart, as far as attestation goes: one that attests nothing, one that attests an enclave
 image nobody named, one that attests a NitroTPM image nobody named, and those that are meant. A statement that lets one
 of the first three in is *open* to it; a Deny that has no other condition and matches all of its principals *closes* it.
-What a Deny with further conditions closes is not counted. Source: IAM "Condition operators" (absent keys); KMS
-Developer Guide, "Condition keys for attestation".
+What a Deny with further conditions closes is not counted, nor what one on a register does that an image nobody named
+can have as the policy wants it (:mod:`.lint_gates`). Source: IAM "Condition operators" (absent keys); KMS Developer
+Guide, "Condition keys for attestation".
 """
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from typing import Final
 
-from nitroctl.kms import actions, operators, patterns, request
+from nitroctl.kms import actions, operators, patterns
 from nitroctl.kms.caller import account_of
 from nitroctl.kms.document import Condition, PolicyDocument, Principal, Statement
 from nitroctl.kms.key_policy import Effect
 from nitroctl.kms.letters import folded
+from nitroctl.kms.lint_gates import OWN, Gate, Register, Stranger, register_of
 from nitroctl.kms.lint_key import KeyFacts
-from nitroctl.kms.request import Platform
 from nitroctl.kms.truth import Truth
 from nitroctl.records import Ledger
 
@@ -37,94 +37,12 @@ PUT_POLICY: Final = "kms:PutKeyPolicy"
 
 _SUSPECT: Final = re.compile(r"attest|pcr\d|imagesha|nitrotpm")
 _ACCOUNT: Final = re.compile(r"(?:arn:[a-z0-9-]+:iam::)?([0-9]{12})(?::root)?")
-_POSITIVE: Final = {"stringequals", "stringequalsignorecase", "stringlike"}
 #: Keys that say who calls or from which account or organisation, in lower case.
 CALLER_KEYS: Final = {
     "aws:principalarn", "aws:principalaccount", "aws:principalorgid", "aws:principalorgpaths", "aws:userid",
     "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths", "aws:sourcearn", "kms:calleraccount",
 }  # fmt: skip
-#: A register that is there with a value that no statement names.
-_NOBODY: Final = "nobody"
 CONTEXT_PREFIX: Final = "kms:encryptioncontext:"
-
-
-class Stranger(StrEnum):
-    """A kind of caller that a policy should not let in, by what it attests."""
-
-    UNATTESTED = "without attestation"
-    ENCLAVE = "with an enclave image that is not named"
-    TPM = "with a NitroTPM image that is not named"
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Register:
-    """A register that a condition key names; ImageSha384 is PCR0."""
-
-    platform: Platform
-    index: int
-
-    def __str__(self) -> str:
-        return f"{'NitroTPM' if self.platform is Platform.TPM else ''}PCR{self.index}"
-
-
-IMAGE: Final = Register(Platform.ENCLAVE, 0)
-
-
-@dataclass(frozen=True)
-class Gate:
-    """A condition about attestation. ``register``: None when KMS knows no such key, and it is always absent."""
-
-    condition: Condition
-    register: Register | None
-    effect: Effect
-
-    @property
-    def name(self) -> str:
-        """The operator without prefix and suffix, in lower case."""
-        return folded(self.condition.operator.name)
-
-    @property
-    def negated(self) -> bool:
-        """Whether it holds for values that are not listed."""
-        return operators.negated(self.condition.operator)
-
-    @property
-    def positive(self) -> bool:
-        """Whether it compares with the values that are listed, and so wants one of them."""
-        return self.name in _POSITIVE
-
-    @property
-    def binding(self) -> bool:
-        """Whether it needs the register to be there and to have a listed value."""
-        operator = self.condition.operator
-        return self.positive and not operator.if_exists and operator.set_operator != "ForAllValues"
-
-    @property
-    def needs_presence(self) -> bool:
-        """Whether it asks for the register to be there, with whatever value."""
-        return self.name == "null" and "false" in (folded(value) for value in self.condition.values)
-
-    @functools.cached_property
-    def wildcards(self) -> tuple[str, ...]:
-        """The values that stand for many."""
-        like = self.name in ("stringlike", "stringnotlike")
-        return tuple(value for value in self.condition.values if like and re.search(r"[*?]", value))
-
-    def holds(self, who: Stranger) -> bool:
-        """Whether a request of ``who`` meets it; in doubt an Allow's condition does, and a Deny's does not."""
-        doubt = self.effect is Effect.ALLOW
-        mine = {Stranger.ENCLAVE: Platform.ENCLAVE, Stranger.TPM: Platform.TPM}.get(who)
-        present = self.register is not None and self.register.platform is mine
-        if not present or self.name == "null":
-            actual = operators.present(_NOBODY) if present else operators.ABSENT
-            truth = operators.judge(self.condition, actual).truth
-            return truth is Truth.YES or (truth is Truth.OPEN and doubt)
-        everything = "*" in self.wildcards
-        if self.positive:
-            return everything or (doubt and bool(self.wildcards))
-        if self.negated:
-            return not everything and (doubt or not self.wildcards)
-        return doubt
 
 
 @dataclass(frozen=True)
@@ -187,6 +105,15 @@ class View:
         """Whether its conditions on attestation let ``who`` by."""
         return all(gate.holds(who) for gate in self.gates)
 
+    def binds(self, register: Register) -> bool:
+        """Whether it must have a value there that not every image can have."""
+        values = self.bound.get(register, frozenset())
+        return bool(values) and not any(wild(value) or register.may_be(value) for value in values)
+
+    def shuts(self, who: Stranger, own: frozenset[Register]) -> bool:
+        """Whether, for a Deny, its conditions on attestation surely hold for ``who``, as :meth:`Gate.shuts`."""
+        return all(gate.shuts(who, own) for gate in self.gates)
+
     @functools.cached_property
     def attested(self) -> bool:
         """Whether it is an Allow for those who attest something, and nobody else."""
@@ -229,7 +156,11 @@ class _Shut:
         self.names.update(deny.names)
         self.accounts.update(deny.accounts)
 
-    def covers(self, name: str) -> bool:
+    def shuts(self, names: Collection[str]) -> bool:
+        """Whether all of ``names`` are kept out."""
+        return self.everybody or (bool(names) and bool(self.names) and all(map(self._covers, names)))
+
+    def _covers(self, name: str) -> bool:
         return name in self.names or account_of(name) in self.accounts
 
 
@@ -271,25 +202,32 @@ class Reading:
         return tuple(view for view in self.views if view.denies)
 
     @functools.cached_property
-    def _shut(self) -> Mapping[Stranger, Mapping[str, _Shut]]:
-        """For each stranger and action whom a Deny that surely applies keeps out."""
-        found: dict[Stranger, dict[str, _Shut]] = {}
-        for who in Stranger:
-            here = found[who] = {action: _Shut() for action in actions.ALL}
-            for view in self.denies:
-                if view.applies and not view.others and view.open_to(who):
+    def _shut(self) -> Mapping[Stranger, Sequence[Mapping[str, _Shut]]]:
+        """For each stranger, as he may be, and each action whom a Deny that surely applies keeps out."""
+        found: dict[Stranger, list[dict[str, _Shut]]] = {}
+        denies = [view for view in self.denies if view.applies and not view.others]
+        for who, own in ((who, own) for who, each in OWN.items() for own in each):
+            here = {action: _Shut() for action in actions.ALL}
+            found.setdefault(who, []).append(here)
+            for view in denies:
+                if view.shuts(who, own):
                     for action in view.actions:
                         here[action].add(view)
         return found
 
     def denied_to_all(self, who: Stranger) -> frozenset[str]:
         """Return the actions that are denied to everybody who comes as ``who``."""
-        return frozenset(action for action, shut in self._shut[who].items() if shut.everybody)
+        return frozenset(action for action in actions.ALL if all(each[action].everybody for each in self._shut[who]))
 
     def closed(self, view: View, action: str, who: Stranger) -> bool:
-        """Whether a Deny that surely applies shuts ``action`` to all principals of ``view`` who come as ``who``."""
-        shut = self._shut[who][action]
-        return shut.everybody or (bool(view.names) and bool(shut.names) and all(map(shut.covers, view.names)))
+        """Whether Denies that surely apply shut ``action`` to all principals of ``view`` who come as ``who``.
+
+        As far as ``view`` itself does not: it may ask for registers that only an image that is named has.
+        """
+        return all(
+            shut[action].shuts(view.names) or any(map(view.binds, own))
+            for own, shut in zip(OWN[who], self._shut[who], strict=True)
+        )
 
     def ways(self, view: View, actions: Iterable[str]) -> dict[Stranger, list[str]]:
         """Return which of ``actions`` an Allow leaves to whom who should not have them, and no Deny closes."""
@@ -316,12 +254,6 @@ class Reading:
 def accounts_of(view: View) -> frozenset[str]:
     """Return the accounts whose principals a statement names."""
     return frozenset(filter(None, map(account_of, view.names)))
-
-
-def register_of(key: str) -> Register | None:
-    """Return the register that a condition key names; None when KMS knows no such key."""
-    found = request.register(key)
-    return Register(*found) if found else None
 
 
 def _view(statement: Statement, key: KeyFacts) -> View:

@@ -12,13 +12,11 @@ from nitroctl import pcr
 from nitroctl.errors import UsageError
 from nitroctl.kms.key_policy import Effect
 from nitroctl.kms.letters import folded
+from nitroctl.kms.lint_gates import IMAGE, Gate, Stranger
 from nitroctl.kms.lint_reading import (
     DATA4,
     DATA5,
-    IMAGE,
-    Gate,
     Reading,
-    Stranger,
     View,
     matching,
     wild,

@@ -13,12 +13,12 @@ from nitroctl import strict_json
 from nitroctl.kms.caller import deleted
 from nitroctl.kms.document import VERSION, Statement
 from nitroctl.kms.key_policy import SIZE_LIMIT
+from nitroctl.kms.lint_gates import Stranger
 from nitroctl.kms.lint_reading import (
     CREATE_GRANT,
     DATA4,
     PUT_POLICY,
     Reading,
-    Stranger,
     View,
     matching,
     names_key,

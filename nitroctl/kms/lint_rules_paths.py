@@ -7,13 +7,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 
 from nitroctl.kms.letters import folded
+from nitroctl.kms.lint_gates import Stranger
 from nitroctl.kms.lint_reading import (
     CALLER_KEYS,
     CREATE_GRANT,
     DATA4,
     REENCRYPT,
     Reading,
-    Stranger,
     View,
     accounts_of,
     matching,

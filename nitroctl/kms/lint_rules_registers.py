@@ -8,15 +8,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from nitroctl import nitrotpm, pcr
-from nitroctl.kms.lint_reading import (
-    CALLER_KEYS,
-    DATA4,
-    IMAGE,
-    Reading,
-    Register,
-    Stranger,
-    View,
-)
+from nitroctl.kms.lint_gates import IMAGE, Register, Stranger
+from nitroctl.kms.lint_reading import CALLER_KEYS, DATA4, Reading, View
 from nitroctl.kms.lint_rules import Finding, Severity, found
 from nitroctl.kms.request import Platform
 from nitroctl.records import NITRO_ENCLAVE, Entry, Status
@@ -88,7 +81,7 @@ def no_boot_register(reading: Reading) -> Iterator[Finding]:
     """KP013, of a NitroTPM: registers that any instance's can equal, PCR7 without Secure Boot among them."""
     for view in reading.allows:
         bound = _bound_to(view, Platform.TPM)
-        if not bound or _binds(view, 4) or _binds(view, 7) or not view.actions & DATA4:
+        if not bound or view.binds(_tpm(4)) or view.binds(_tpm(7)) or not view.actions & DATA4:
             continue
         if _image_denied(reading, view, Stranger.TPM):
             continue
@@ -99,20 +92,6 @@ def no_boot_register(reading: Reading) -> Iterator[Finding]:
             "bind PCR4 and PCR12, or with Secure Boot PCR7",
             view.statement,
         )
-
-
-def _binds(view: View, index: int) -> bool:
-    """Whether a NitroTPM register must have a value that not any instance's can have."""
-    values = view.bound.get(_tpm(index), frozenset())
-    return bool(values) and not any(nitrotpm.says_nothing(index, value) for value in map(_register, values) if value)
-
-
-def _register(text: str) -> bytes | None:
-    """Return the register that a policy writes; None for what is no register, and so matches none."""
-    try:
-        return bytes.fromhex(text)
-    except ValueError:
-        return None
 
 
 def _image_denied(reading: Reading, view: View, who: Stranger = Stranger.ENCLAVE) -> bool:
@@ -179,7 +158,7 @@ def tpm_command_line(reading: Reading) -> Iterator[Finding]:
     """KP048: without Secure Boot a command line from outside the boot file shows in PCR12 alone."""
     for view in reading.allows:
         bound = _bound_to(view, Platform.TPM)
-        if 4 in bound and 12 not in bound and not _binds(view, 7):  # noqa: PLR2004
+        if 4 in bound and 12 not in bound and not view.binds(_tpm(7)):  # noqa: PLR2004
             yield found(
                 "KP048",
                 "NitroTPMPCR4 alone accepts a kernel command line from outside the image",

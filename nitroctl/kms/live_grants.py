@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from nitroctl.kms.grants import Grant
-from nitroctl.kms.lint_reading import CREATE_GRANT, DATA4, REENCRYPT, Reading, Stranger
+from nitroctl.kms.lint_gates import Stranger
+from nitroctl.kms.lint_reading import CREATE_GRANT, DATA4, REENCRYPT, Reading
 
 _REACHING: Final = DATA4 | {REENCRYPT, CREATE_GRANT}
 

@@ -50,7 +50,7 @@ from tests.kms_policies import (
 from tests.records import active, entry, pcrs
 
 CLOSED = (UNATTESTED, OTHERS, DETOURS)
-NO_SECURE_BOOT = nitrotpm.NO_SECURE_BOOT.hex()
+NO_SECURE_BOOT, SEPARATOR = nitrotpm.NO_SECURE_BOOT.hex(), nitrotpm.SEPARATOR.hex()
 ATTESTED = allow(condition=bound(PCR0=ONE))
 
 
@@ -186,8 +186,62 @@ CASES = [
         policy(
             allow(condition=bound(NitroTPMPCR7=NO_SECURE_BOOT)),
             deny(condition=bound("StringNotEquals", NitroTPMPCR4=ONE)),
+            deny(condition=bound("StringNotEquals", NitroTPMPCR12=ZERO)),
         ),
         note="a Deny of every other boot",
+    ),
+    *(
+        Case(
+            number,
+            policy(
+                allow(condition=bound(**asked)),
+                *(deny(condition=bound("StringNotEquals", **{each: values})) for each, values in bad.items()),
+            ),
+            policy(
+                allow(condition=bound(**asked)),
+                *(deny(condition=bound("StringNotEquals", **{each: values})) for each, values in good.items()),
+            ),
+            note=f"a Deny of others by {' and '.join(bad)} for {' and '.join(asked)}, not {' and '.join(good)}",
+        )
+        for number, asked, bad, good in (
+            ("KP014", {"PCR8": ONE}, {"PCR8": ONE}, {"PCR0": ONE}),
+            ("KP013", {"PCR3": ONE}, {"PCR3": ONE}, {"PCR0": ONE.upper()}),
+            ("KP013", {"PCR5": ONE}, {"PCR5": ONE}, {"ImageSha384": ONE}),
+            ("KP013", {"PCR5": ONE}, {"PCR0": [ONE, ZERO]}, {"PCR0": [ONE, TWO, "0" * 95]}),
+            ("KP013", {"PCR5": ONE}, {"PCR1": ONE}, {"PCR1": ONE, "PCR2": TWO}),
+            ("KP013", {"PCR5": ONE}, {"PCR1": ONE, "PCR2": [ZERO, TWO]}, {"PCR2": ONE, "PCR1": TWO}),
+            ("KP013", {"PCR1": ONE}, {"PCR1": ONE}, {"PCR2": ONE}),
+            ("KP013", {"PCR1": ZERO}, {"PCR2": ONE}, {"PCR2": ONE, "PCR1": TWO}),
+            ("KP013", {"NitroTPMPCR0": ONE}, {"NitroTPMPCR0": ONE}, {"NitroTPMPCR7": ONE}),
+            ("KP013", {"NitroTPMPCR11": ONE}, {"NitroTPMPCR11": ONE}, {"NitroTPMPCR7": ONE}),
+            ("KP013", {"NitroTPMPCR11": ONE}, {"NitroTPMPCR7": [ONE, NO_SECURE_BOOT]}, {"NitroTPMPCR7": [ONE, TWO]}),
+            ("KP013", {"NitroTPMPCR11": ONE}, {"NitroTPMPCR4": ONE}, {"NitroTPMPCR4": ONE, "NitroTPMPCR12": ZERO}),
+            ("KP013", {"NitroTPMPCR12": ZERO}, {"NitroTPMPCR4": [ONE, SEPARATOR]}, {"NitroTPMPCR4": [ONE]}),
+        )
+    ),
+    Case(
+        "KP001",
+        policy(
+            allow(),
+            deny(condition={"Null": {f"{KEY}PCR8": "true"}}),
+            deny(condition=bound("StringNotEquals", PCR8=ONE)),
+        ),
+        policy(allow(), UNATTESTED, OTHERS),
+        note="Denies by the signer alone",
+    ),
+    Case(
+        "KP001",
+        policy(
+            allow(),
+            deny(condition={"Null": {f"{KEY}PCR8": "false"}, "StringNotEquals": {f"{KEY}PCR0": ONE}}),
+            UNATTESTED,
+        ),
+        policy(
+            allow(),
+            deny(condition={"Null": {f"{KEY}PCR1": "false"}, "StringNotEquals": {f"{KEY}PCR0": ONE}}),
+            UNATTESTED,
+        ),
+        note="a Deny of other images that are signed",
     ),
     Case("KP014", policy(allow(condition=bound(PCR8=ONE))), policy(allow(condition=bound(PCR8=ONE, PCR0=ONE)))),
     Case("KP014", policy(allow(condition=bound(PCR8=ONE, PCR3=TWO))), policy(ATTESTED), severity=M),
