@@ -63,11 +63,14 @@ def undo(
 
 
 def _named(path: str, live: "LiveKey") -> "Backup":
+    import shlex
+
     from nitroctl.kms import backups
 
     backup = backups.load(path)
     if backup.key != live.arn:
-        raise UsageError(f"{path}: kept of another key: {backup.key}", "kms.other-key", [f"--key {backup.key}"])
+        hint = f"--key {shlex.quote(backup.key)}"
+        raise UsageError(f"{path}: kept of another key: {backup.key}", "kms.other-key", [hint])
     return backup
 
 

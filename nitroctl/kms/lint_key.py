@@ -12,6 +12,7 @@ from nitroctl.errors import CannotAnswer
 from nitroctl.kms.grants import Grant
 
 _LIMIT: Final = 16 * 1024 * 1024
+_ARN: Final = re.compile(r"arn:[a-z0-9-]+:kms:(?P<region>[a-z0-9-]+):(?P<account>[0-9]{12}):")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,8 +35,14 @@ class KeyFacts:
     @property
     def account(self) -> str:
         """The key's account; empty when its ARN is not known."""
-        match = re.match(r"arn:[a-z0-9-]+:kms:[a-z0-9-]+:([0-9]{12}):", self.arn)
-        return match[1] if match else ""
+        match = _ARN.match(self.arn)
+        return match["account"] if match else ""
+
+    @property
+    def region(self) -> str:
+        """The key's Region; empty when its ARN is not known."""
+        match = _ARN.match(self.arn)
+        return match["region"] if match else ""
 
 
 def read(path: str, known: KeyFacts) -> KeyFacts:

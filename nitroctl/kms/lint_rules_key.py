@@ -5,10 +5,12 @@ They need to be told of the key; what is not known is not judged, and the report
 material", "Custom key stores".
 """
 
+import shlex
 from collections.abc import Iterator
 from typing import Final
 
 from nitroctl.kms import live_grants
+from nitroctl.kms.lint_key import KeyFacts
 from nitroctl.kms.lint_reading import Reading
 from nitroctl.kms.lint_rules import Finding, Severity, found
 
@@ -77,20 +79,25 @@ def grants(reading: Reading) -> Iterator[Finding]:
     left = [(each.grant, ", ".join(each.open)) for each in judged if each.open]
     if not left:
         return
-    key = reading.key.arn or "KEY"
-    revoke, deny = f"aws kms revoke-grant --key-id {key} --grant-id", "or deny unattested use to everybody"
+    deny = "or deny unattested use to everybody"
     if len(left) == 1:
         [(grant, actions)] = left
         what = f"the grant {grant.id} lets {grant.grantee} use {actions} without a named image"
-        yield found("KP044", what, f"{revoke} {grant.id}, {deny}")
+        yield found("KP044", what, f"{_revoking(reading.key, grant.id)}, {deny}")
         return
     told = "; ".join(f"{grant.id} lets {grant.grantee} use {actions}" for grant, actions in left[:_SHOWN])
     more = f"; and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
     yield found(
         "KP044",
         f"{len(left)} grants give data without a named image: {told}{more}",
-        f"revoke what nobody needs ({revoke} ID), {deny}: a Deny is above every grant",
+        f"revoke what nobody needs ({_revoking(reading.key, 'ID')}), {deny}: a Deny is above every grant",
     )
+
+
+def _revoking(key: KeyFacts, grant: str) -> str:
+    """Return the command that revokes a grant, whatever its id and the key's are: both are as somebody wrote them."""
+    words = ["aws", "kms", "revoke-grant", *(["--region", key.region] if key.region else [])]
+    return shlex.join([*words, "--key-id", key.arn or "KEY", "--grant-id", grant])
 
 
 def ram_policy(reading: Reading) -> Iterator[Finding]:

@@ -74,8 +74,9 @@ def test_grants_that_exist_are_one_finding(cli: Cli, kms_service: Kms) -> None:
     ran = lint(cli, "--format", "github")
     assert ran.stdout.splitlines()[0].endswith(
         ",title=kp044.live-grants::not so: no grant that exists goes past attestation; critical: 120 grants give data"
-        f" without a named image: {told}; and 115 more; fix: revoke what nobody needs (aws kms revoke-grant --key-id"
-        f" {KEY} --grant-id ID), or deny unattested use to everybody: a Deny is above every grant"
+        f" without a named image: {told}; and 115 more; fix: revoke what nobody needs (aws kms revoke-grant"
+        f" --region eu-west-1 --key-id {KEY} --grant-id ID), or deny unattested use to everybody: a Deny is above every"
+        " grant"
     )
     junit = lint(cli, "--format", "junit").stdout
     assert junit.count('name="kp044.live-grants"') == 1

@@ -97,7 +97,10 @@ def test_a_key_that_is_open_says_so_first(cli: Cli, kms_service: "Kms") -> None:
         "Findings",
         "✗ no grant that exists goes past attestation",
         f"  critical: the grant {grant} lets {ROLE} use kms:Decrypt without a named image",
-        (f"  fix: aws kms revoke-grant --key-id {KEY} --grant-id {grant}, or deny unattested use to everybody"),
+        (
+            f"  fix: aws kms revoke-grant --region eu-west-1 --key-id {KEY} --grant-id {grant}, or deny unattested use"
+            " to everybody"
+        ),
         "  [kp044.live-grants]",
     ]
     assert ran.stderr == (
@@ -184,8 +187,8 @@ def test_a_shared_key_with_grants_is_shown_whole(cli: Cli, kms_service: "Kms") -
         "✗ no grant that exists goes past attestation",
         f"  critical: default: 7 grants give data without a named image: {told}; and 2 more",
         (
-            f"  fix: revoke what nobody needs (aws kms revoke-grant --key-id {KEY} --grant-id ID), or deny"
-            " unattested use to everybody: a Deny is above every grant"
+            f"  fix: revoke what nobody needs (aws kms revoke-grant --region eu-west-1 --key-id {KEY} --grant-id ID),"
+            " or deny unattested use to everybody: a Deny is above every grant"
         ),
         "  [kp044.live-grants]",
         "✗ no other account decides who uses the key",

@@ -83,8 +83,8 @@ def test_what_is_of_the_key_is_told_once() -> None:
     assert [each for each in rules if each[1] in ("KP042", "KP043")] == [("default", "KP042"), ("default", "KP043")]
 
 
-def one(grants: int, arn: str = KEY) -> tuple[str, str]:
-    given = tuple(Grant(id=f"g-{number}", grantee=ROLE, operations=("Decrypt",)) for number in range(grants))
+def one(grants: int, arn: str = KEY, called: str = "g") -> tuple[str, str]:
+    given = tuple(Grant(id=f"{called}-{number}", grantee=ROLE, operations=("Decrypt",)) for number in range(grants))
     read = Reading(parsed(good(A, Unattested=None, Other=None)), KeyFacts(arn=arn, grants=given), Wanted())
     [finding] = [each for each in lint.findings(read) if each.rule.number == "KP044"]
     return finding.detail, finding.fix
@@ -109,8 +109,23 @@ def test_all_open_grants_are_one_finding(grants: int, detail: str) -> None:
     assert one(grants)[0] == detail
 
 
-@pytest.mark.parametrize(("arn", "key"), [(KEY, KEY), ("", "KEY")], ids=["a-known-key", "an-unknown-key"])
-def test_the_grants_can_be_revoked_as_it_says(arn: str, key: str) -> None:
-    revoke, deny = f"aws kms revoke-grant --key-id {key} --grant-id", "or deny unattested use to everybody"
+@pytest.mark.parametrize(
+    ("arn", "words"),
+    [
+        (KEY, f"--region eu-west-1 --key-id {KEY}"),
+        ("", "--key-id KEY"),
+        ("arn:$(x)", "--key-id 'arn:$(x)'"),
+        (f"{KEY}; x", f"--region eu-west-1 --key-id '{KEY}; x'"),
+    ],
+    ids=["a-known-key", "an-unknown-key", "no-key", "more-than-a-key"],
+)
+def test_the_grants_can_be_revoked_as_it_says(arn: str, words: str) -> None:
+    revoke, deny = f"aws kms revoke-grant {words} --grant-id", "or deny unattested use to everybody"
     assert one(1, arn)[1] == f"{revoke} g-0, {deny}"
     assert one(2, arn)[1] == f"revoke what nobody needs ({revoke} ID), {deny}: a Deny is above every grant"
+
+
+def test_a_grants_id_is_no_command() -> None:
+    assert one(1, called="0; touch x #")[1].startswith(
+        f"aws kms revoke-grant --region eu-west-1 --key-id {KEY} --grant-id '0; touch x #-0', or deny"
+    )
