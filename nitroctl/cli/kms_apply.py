@@ -90,7 +90,7 @@ def _of_targets(
 
     found, asked = kms_made.targets(file, name, key)
     ledger = ledgers.load(ledger_path(records))
-    entries = releases(ledger, components=found.components, environment=found.environment)
+    entries = releases(ledger, components=found.components, environment=found.environment, records=records)
     return asked, lambda live: kms_made.wanted(live, entries, found, file, at), ledger
 
 

@@ -96,6 +96,18 @@ class Run:
 Want = Callable[["LiveKey"], Wanted]
 
 
+def undo(plan: "Plan", options: "Options", backup: str = "") -> str:
+    """Return the command that puts the old policy back, as :meth:`Options.undo`; empty when nobody asked here can."""
+    return "" if plan.no_way_back else options.undo(plan.live, backup)
+
+
+def _way_back(plan: "Plan", options: "Options", backup: str = "") -> str:
+    """Return the same as the end of a sentence."""
+    if plan.no_way_back:
+        return f"to go back: {plan.no_way_back}"
+    return f"{undo(plan, options, backup)} puts it back"
+
+
 def run(key: str, want: Want, options: "Options", wish: "Wish", *, at: datetime, question: str = "") -> Run:
     """Give ``key``, and its replicas where that is asked for, what ``want`` returns for each, and return what became.
 
@@ -192,7 +204,8 @@ def _confirm(targets: Sequence[Target], options: "Options", question: str) -> No
     sys.stderr.flush()
     if options.yes:
         return
-    wanted, prompt = ("y", "yes"), f"Write this{question}? [y/N] "
+    arns = ", ".join(target.plan.live.arn for target in targets if target.outcome is Outcome.PLANNED)
+    wanted, prompt = ("y", "yes"), f"Write this to {arns}{question}? [y/N] "
     if options.bypass:
         key_id = targets[0].plan.live.arn.rpartition("/")[2]
         wanted, prompt = (
@@ -229,7 +242,7 @@ def _write_all(targets: Sequence[Target], options: "Options", who: str, at: date
             for each in touched:  # there will be no answer to tell of them
                 progress.note(
                     f"{each.plan.live.arn} was written to before that; the old policy is {each.backup}; "
-                    f"{options.undo(each.plan.live)} puts it back",
+                    + _way_back(each.plan, options),
                     always=True,
                 )
             raise
@@ -272,7 +285,7 @@ def _write(target: Target, options: "Options", who: str, at: datetime) -> Target
     except BaseException:
         progress.note(
             f"{live.arn}: stopped while writing: KMS may have the new policy; the old one is {backup}; "
-            f"nitroctl kms show --key {live.arn} tells, {options.undo(live, backup)} puts it back",
+            f"nitroctl kms show --key {live.arn} tells, {_way_back(plan, options, backup)}",
             always=True,
         )
         raise

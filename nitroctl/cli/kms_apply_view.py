@@ -69,7 +69,7 @@ def _target(target: Target, options: "Options") -> dict[str, object]:
         "after": kms_live.Side(target.source, plan.after).as_json(),
         "difference": kms_diff_view.as_json(plan.difference),
         "backup": target.backup or None,
-        "undo": _undo(target, options) if target.outcome in TOUCHED else None,
+        "undo": (_undo(target, options) or None) if target.outcome in TOUCHED else None,
         "found_sha256": None if found is None else canonical.digest(found),
     }
 
@@ -144,7 +144,7 @@ def _kept(target: Target) -> Fields:
 
 def _ways(target: Target, options: "Options") -> Lines:
     """Return the commands that come next: never wrapped, so that they can be pasted."""
-    arn, back = target.plan.live.arn, ("to go back", _undo(target, options))
+    arn, back = target.plan.live.arn, ("to go back", _undo(target, options) or target.plan.no_way_back)
     look = f"diff {shlex.quote(target.file)}" if target.file else "show"
     again = f"nitroctl kms {look} --key {arn}"
     match target.outcome:
@@ -159,5 +159,8 @@ def _ways(target: Target, options: "Options") -> Lines:
 
 
 def _undo(target: Target, options: "Options") -> str:
-    """Return the command that puts the old policy back; it names the file where the key may show another."""
-    return options.undo(target.plan.live, "" if target.outcome is Outcome.WRITTEN else target.backup)
+    """Return the command that puts the old policy back; it names the file where the key may show another.
+
+    Empty when the caller may not: the policy is final for it.
+    """
+    return kms_apply_run.undo(target.plan, options, "" if target.outcome is Outcome.WRITTEN else target.backup)

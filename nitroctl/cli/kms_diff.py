@@ -102,7 +102,7 @@ def _of_targets(
     at = datetime.now(UTC)
     found, asked = kms_made.targets(file, name, key)
     ledger = ledgers.load(ledger_path(records))
-    entries = releases(ledger, components=found.components, environment=found.environment)
+    entries = releases(ledger, components=found.components, environment=found.environment, records=records)
     live = aws.keys.read(asked, at=at)
     wanted = kms_made.wanted(live, entries, found, file, at)
     return kms_live.of_key(live), kms_live.Side(wanted.source, wanted.document), _notes(live)

@@ -70,7 +70,8 @@ def rollout(
     options = given.options(
         accept=accept, bypass=False, yes=yes, dry_run=dry_run, wait=wait, backup_dir=backup_dir, replicas=replicas
     )
-    return _carried_out("rollout", lifecycle.rollout, _Asked(entry, targets, target, key, records), options)
+    asked = _Asked(entry, targets, target, key, records, options)
+    return _carried_out("rollout", lifecycle.rollout, asked)
 
 
 def finalize(
@@ -98,18 +99,37 @@ def finalize(
     options = given.options(
         accept=accept, bypass=False, yes=yes, dry_run=dry_run, wait=wait, backup_dir=backup_dir, replicas=replicas
     )
-    return _carried_out("finalize", lifecycle.finalize, _Asked(entry, targets, target, key, records), options)
+    asked = _Asked(entry, targets, target, key, records, options)
+    return _carried_out("finalize", lifecycle.finalize, asked)
 
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """The options that say what for: the version, the file of targets and the key in it, the key, the records."""
+    """What was given: the version, the file of targets and the key in it, the key, the records; and how to write."""
 
     entry: str
     targets: str
     target: str | None
     key: str | None
     records: str | None
+    options: "Options"
+
+    def told(self, hint: str) -> str:
+        """Return what to do of a step in the records as it is done here: with the key, and the options given."""
+        import re
+        import shlex
+
+        among = [] if self.records is None else ["--records", self.records]
+        words = ["--targets", self.targets]
+        words += [] if self.target is None else ["--target", self.target]
+        words += [] if self.key is None else ["--key", self.key]
+        words += among
+        words += ["--backup-dir", self.options.backup_dir] if self.options.own_backup_dir else []
+        words += [] if self.options.replicas is None else ["--replicas", self.options.replicas]
+        with_key, looked = shlex.join(words), "".join(f" {word}" for word in map(shlex.quote, among))
+        hint = re.sub(r"nitroctl pcr (?:rollout|finalize) \S+", lambda told: f"{told[0]} {with_key}", hint)
+        hint = re.sub(r"nitroctl pcr (?=rollout|finalize)", "nitroctl kms ", hint)
+        return re.sub(r"nitroctl pcr (?:list|show \S+)", lambda told: f"{told[0]}{looked}", hint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,19 +147,23 @@ class _Planned:
         return [step for step in self.steps if not step.unchanged]
 
 
-def _carried_out(verb: str, take: _Take, asked: _Asked, options: "Options") -> Result:
+def _carried_out(verb: str, take: _Take, asked: _Asked) -> Result:
     from nitroctl import records as ledgers
     from nitroctl.cli import kms_apply_run, kms_apply_view, kms_made
     from nitroctl.cli.pcr_options import ledger_path, one
     from nitroctl.records.lifecycle import changed
 
-    at, path = datetime.now(UTC), ledger_path(asked.records)
+    at, path, options = datetime.now(UTC), ledger_path(asked.records), asked.options
     found, key = kms_made.targets(asked.targets, asked.target, asked.key)
     ledger = ledgers.load(path)
-    chosen = one(ledger, asked.entry, path)
-    steps = _steps(take, ledger, chosen, at, asked)
+    try:
+        chosen = one(ledger, asked.entry, path)
+        steps = take(ledger, chosen, at)
+    except CannotAnswer as error:
+        hints = [asked.told(hint) for hint in error.hints]
+        raise CannotAnswer(error.message, error.code, hints, error.details) from error
     after = ledger.replacing(changed(steps))
-    planned = _Planned(chosen, found, steps, _releases(after, chosen, found))
+    planned = _Planned(chosen, found, steps, _releases(after, chosen, found, asked.records))
     if not options.dry_run:
         _require_writable(path)
     done = kms_apply_run.run(
@@ -156,7 +180,7 @@ def _carried_out(verb: str, take: _Take, asked: _Asked, options: "Options") -> R
         try:
             ledgers.change(path, lambda now: _again(now, planned, take(now, one(now, chosen.id, path), at), path))
         except NitroctlError as error:
-            trouble.append(_left(error, path))
+            trouble.append(_left(error, path, asked))
     written = follow and not trouble
     return kms_apply_view.result(
         f"kms.{verb}/1",
@@ -176,25 +200,12 @@ def _carried_out(verb: str, take: _Take, asked: _Asked, options: "Options") -> R
     )
 
 
-def _steps(take: _Take, ledger: "Ledger", chosen: "Entry", at: datetime, asked: _Asked) -> "tuple[Step, ...]":
-    """Return what happens in the records. Raises CannotAnswer ``records.*``; what it says to do is with the key."""
-    import shlex
-
-    try:
-        return take(ledger, chosen, at)
-    except CannotAnswer as error:
-        alone, both = f"nitroctl pcr rollout {chosen.id}", f"nitroctl kms rollout {chosen.id}"
-        both = f"{both} --targets {shlex.quote(asked.targets)}"
-        hints = [both if hint == alone else hint for hint in error.hints]
-        raise CannotAnswer(error.message, error.code, hints, error.details) from error
-
-
 def _step(step: "Step") -> dict[str, object]:
     before = step.before.status.value if step.before else None
     return {"entry": step.after.id, "before": before, "after": step.after.status.value}
 
 
-def _releases(after: "Ledger", chosen: "Entry", found: "KeyTargets") -> "tuple[Entry, ...]":
+def _releases(after: "Ledger", chosen: "Entry", found: "KeyTargets", records: str | None = None) -> "tuple[Entry, ...]":
     """Return the versions that the key is to open to, ``chosen`` among them. Raises UsageError ``kms.not-of-key``."""
     from nitroctl.kms.generate import releases
 
@@ -206,7 +217,7 @@ def _releases(after: "Ledger", chosen: "Entry", found: "KeyTargets") -> "tuple[E
             "kms.not-of-key",
             ["name another entry, or another key of the targets: --target NAME"],
         )
-    return releases(after, components=components, environment=environment)
+    return releases(after, components=components, environment=environment, records=records)
 
 
 def _require_writable(path: str) -> None:
@@ -235,12 +246,12 @@ def _again(now: "Ledger", planned: _Planned, steps: "tuple[Step, ...]", path: st
     return steps
 
 
-def _left(error: NitroctlError, path: str) -> NitroctlError:
+def _left(error: NitroctlError, path: str, asked: _Asked) -> NitroctlError:
     """Return the error of records that did not follow the key, with what that means."""
     hints = [
         f"the key has its new policy, and {path} has not followed",
         "run the same command again: it leaves the key as it is where that fits the records",
-        *error.hints,
+        *(asked.told(hint) for hint in error.hints),
     ]
     return CannotAnswer(error.message, error.code, hints, error.details)
 

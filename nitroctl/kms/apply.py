@@ -6,6 +6,7 @@ the key as it would then be, with its grants and its second policy. Source: KMS 
 Developer Guide, "Key policies in AWS KMS", "Grants in AWS KMS".
 """
 
+import shlex
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -19,7 +20,7 @@ from nitroctl.kms.document import PolicyDocument
 from nitroctl.kms.key_policy import REFUSED, SIZE_LIMIT
 from nitroctl.kms.lint_reading import Wanted
 from nitroctl.kms.lint_rules import Severity
-from nitroctl.kms.live import DEFAULT, LiveKey
+from nitroctl.kms.live import DEFAULT, RAM, LiveKey
 from nitroctl.kms.truth import Truth
 from nitroctl.records import Ledger
 
@@ -217,5 +218,13 @@ def _proof(live: LiveKey, policies: Policies, wish: Wish, at: datetime) -> Check
         title=title,
         outcome=Outcome.FAIL,
         detail=detail,
-        remedy=f"nitroctl kms prove POLICY shows the request; or --accept {PROOF}",
+        remedy=f"{_proving(live)} shows the request; or --accept {PROOF}",
     )
+
+
+def _proving(live: LiveKey) -> str:
+    """Return the command that proves the same, of a policy with the key's grants and its second policy."""
+    words = ["nitroctl", "kms", "prove", "POLICY", "--key", live.arn]
+    words += ["--grants", "GRANTS"] if live.grants else []
+    words += ["--ram-policy", RAM] if RAM in live.policies else []
+    return shlex.join(words)

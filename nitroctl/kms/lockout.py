@@ -178,7 +178,7 @@ def _refused(key: _Key, now: Decision, who: str, *, bypass: bool) -> Answer:
         each.effect is Effect.ALLOW and authorize.about_action(each, _PUT) is not Truth.NO
         for each in key.policies[0].statements
     )
-    no_way_back = f"nobody can: no statement lets anybody call {_PUT}" if nobody else f"{who} cannot: {why}"
+    no_way_back = f"nobody can, for no statement lets anybody call {_PUT}" if nobody else f"{who} cannot, for {why}"
     if bypass:
         told = _warned(f"{who} may not replace it again: {why}; accepted with --bypass-lockout-check")
         return Answer(check=told, no_way_back=no_way_back)
@@ -198,7 +198,7 @@ def _foreign(live: LiveKey, who: str) -> Answer:
             _check(Outcome.FAIL, f"{who} may not call {_PUT}: {why}"),
             remedy=f"run it as a role of the account {live.account}",
         ),
-        no_way_back=f"{who} cannot: {why}",
+        no_way_back=f"{who} cannot, for {why}",
     )
 
 

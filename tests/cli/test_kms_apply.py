@@ -17,7 +17,7 @@ from nitroctl.kms import canonical
 from nitroctl.kms.document import Kind, parse
 from tests.conftest import ROOT, Cli, Ran, program
 from tests.fakes import kms_policy
-from tests.kms_live import KEY, REQUEST, ROLE, SESSION, A, B, Policy, default, good, write
+from tests.kms_live import ADMIN, KEY, REQUEST, ROLE, SESSION, A, B, Policy, default, good, write
 from tests.kms_requests import PCR0, statement
 
 if TYPE_CHECKING:
@@ -151,7 +151,7 @@ def test_on_a_terminal_it_asks(kms_service: "Kms", typed: str, status: int) -> N
     write(Path("policy.json"), good(A, B))
     shown, code = on_a_terminal("kms", "apply", "policy.json", "--key", KEY, typed=typed)
     assert code == status
-    assert "Write this? [y/N] " in shown
+    assert f"\nWrite this to {KEY}? [y/N] " in shown
     assert len(kms_service.asked("PutKeyPolicy")) == (1 if status == 0 else 0)
     declined = "\nnitroctl: error: nothing was written: declined [kms.declined]\n"
     assert shown.endswith(declined) == (status == 3)  # on a line of its own, and no word of --yes to who said no
@@ -206,12 +206,12 @@ def test_a_policy_with_a_way_around_is_refused(cli: Cli, kms_service: "Kms") -> 
         f"-     Condition/StringNotEqualsIgnoreCase/{PCR0}:\n-         {A}\n"
         "✗ no grant that exists goes past attestation\n"
         f"  critical: the grant {grant} lets {ROLE} use kms:Decrypt without a named image\n"
-        f"  fix: aws kms revoke-grant --key-id {KEY} --grant-id {grant}, or deny unattested use to everybody; "
-        "or --accept KP044\n"
+        f"  fix: aws kms revoke-grant --region eu-west-1 --key-id {KEY} --grant-id {grant}, or deny unattested use"
+        " to everybody; or --accept KP044\n"
         "  [kp044.live-grants]\n"
         "✗ nobody gets data without attesting an image that the policy names\n"
         "  the role that is named is allowed kms:Decrypt (attests nothing)\n"
-        "  fix: nitroctl kms prove POLICY shows the request; or --accept proof\n"
+        f"  fix: nitroctl kms prove POLICY --key {KEY} --grants GRANTS shows the request; or --accept proof\n"
         "  [apply.proof]\n"
     )
     assert ran.stderr == "nitroctl: note: to write it all the same, add --accept KP044 --accept proof\n"
@@ -298,7 +298,29 @@ def test_a_final_policy_needs_its_own_word(cli: Cli, kms_service: "Kms") -> None
         in ran.stderr
     )
     assert "[kp052.lockout-bypass]" in ran.stderr
+    assert ran.stdout.endswith("\nto go back     nobody can, for no statement lets anybody call kms:PutKeyPolicy\n")
     assert kms_service.asked("PutKeyPolicy")[0]["BypassPolicyLockoutSafetyCheck"] is True
+
+
+def test_after_a_final_policy_no_command_is_told_that_cannot_work(cli: Cli, kms_service: "Kms") -> None:
+    kms_service.create(good(A))
+    ran = apply(cli, good(A, Writer=None), "--yes", "--bypass-lockout-check", "--json", "--quiet")
+    [target] = ran.json["data"]["targets"]
+    assert (target["outcome"], target["undo"]) == ("written", None)
+    assert "kms undo" not in ran.stdout + ran.stderr
+
+
+def test_a_bypass_that_was_not_needed_leaves_the_way_back(cli: Cli, kms_service: "Kms") -> None:
+    kms_service.create(good(A))
+    ran = apply(cli, good(A, B), "--yes", "--bypass-lockout-check", "--quiet")
+    assert ran.stdout.endswith(f"\nto go back     nitroctl kms undo --key {KEY}\n")
+
+
+def test_whoever_else_may_replace_it_the_caller_is_told_that_it_may_not(cli: Cli, kms_service: "Kms") -> None:
+    kms_service.create(good(A))
+    other = statement(Sid="Writer", Principal={"AWS": ADMIN}, Action="kms:PutKeyPolicy")
+    ran = apply(cli, good(A, Writer=other), "--yes", "--bypass-lockout-check", "--quiet")
+    assert ran.stdout.endswith(f"\nto go back     {SESSION} cannot, for no statement allows it\n")
 
 
 def test_a_final_policy_is_confirmed_with_the_keys_id(kms_service: "Kms") -> None:
@@ -444,6 +466,25 @@ def test_an_interruption_after_the_write_says_what_may_be(
     assert ran.stderr == SHOWN + (
         f"nitroctl: note: {KEY}: stopped while writing: KMS may have the new policy; the old one is {backup}; "
         f"nitroctl kms show --key {KEY} tells, nitroctl kms undo --key {KEY} --from {backup} puts it back\n"
+        "nitroctl: note: interrupted\n"
+    )
+
+
+def test_an_interruption_of_a_final_policy_says_that_nobody_goes_back(
+    cli: Cli, kms_service: "Kms", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(_: float) -> None:
+        raise KeyboardInterrupt
+
+    kms_service.create(good(A))
+    monkeypatch.setattr(policies, "_sleep", interrupted)
+    ran = apply(cli, good(A, Writer=None), "--yes", "--quiet", "--bypass-lockout-check")
+    [backup] = kept()
+    assert (ran.status, ran.stdout) == (130, "")
+    assert ran.stderr == (
+        f"nitroctl: note: {KEY}: stopped while writing: KMS may have the new policy; the old one is {backup}; "
+        f"nitroctl kms show --key {KEY} tells, to go back: nobody can, for no statement lets anybody call"
+        " kms:PutKeyPolicy\n"
         "nitroctl: note: interrupted\n"
     )
 
@@ -783,7 +824,18 @@ def test_another_keys_policy_is_not_put_back(cli: Cli, kms_service: "Kms") -> No
     [backup] = kept()
     ran = undo(cli, "--from", str(backup))
     assert (ran.status, ran.stdout) == (2, "")
-    assert ran.stderr.startswith(f"nitroctl: error: {backup}: kept of another key: {other} [kms.other-key]\n")
+    assert ran.stderr == (
+        f"nitroctl: error: {backup}: kept of another key: {other} [kms.other-key]\nnitroctl: hint: --key {other}\n"
+    )
+
+
+def test_a_key_in_a_kept_file_is_no_command(cli: Cli, kms_service: "Kms") -> None:
+    kms_service.create(good(A))
+    apply(cli, good(A, B), "--yes")
+    members = json.loads(kept()[0].read_text())
+    Path("hostile.json").write_text(json.dumps(members | {"key": "x; touch y"}))
+    ran = undo(cli, "--from", "hostile.json")
+    assert (ran.status, ran.stderr.splitlines()[1:]) == (2, ["nitroctl: hint: --key 'x; touch y'"])
 
 
 def role_of_the_docs() -> dict[str, Any]:

@@ -115,6 +115,66 @@ def test_a_candidate_is_not_finalized_and_the_next_step_is_with_the_key(cli: Cli
     )
 
 
+#: Options that were given, and how a command repeats them.
+GIVEN = {
+    "the-key": (("--key", KEY), f" --key {KEY}"),
+    "the-target": (("--target", "signer"), " --target signer"),
+    "the-backups": (("--backup-dir", "kept here"), " --backup-dir 'kept here'"),
+    "the-replicas": (("--replicas", "none"), " --replicas none"),
+    "all": (
+        (
+            "--replicas",
+            "all",
+            "--backup-dir",
+            "kept",
+            "--records",
+            "my records.json",
+            "--target",
+            "signer",
+            "--key",
+            KEY,
+        ),
+        f" --target signer --key {KEY} --records 'my records.json' --backup-dir kept --replicas all",
+    ),
+}
+
+
+@pytest.mark.parametrize("which", GIVEN)
+def test_the_next_step_has_the_options_that_were_given(cli: Cli, kms_service: "Kms", which: str) -> None:
+    kms_service.create(START)
+    Path("my records.json").write_text(Path("measurements.json").read_text())
+    given, told = GIVEN[which]
+    ran = run(cli, "finalize", "--yes", *given)
+    assert (ran.status, ran.stderr.splitlines()[-1]) == (
+        3,
+        f"nitroctl: hint: nitroctl kms rollout {ENTRY} --targets targets.yaml{told}",
+    )
+
+
+def test_what_is_to_be_finished_first_is_finished_with_the_key(cli: Cli, kms_service: "Kms") -> None:
+    kms_service.create(START)
+    write_records(records.active("1.4.1"), records.active("1.4.2"), records.entry("1.4.3"))
+    ran = run(cli, "rollout", "--yes", "--records", "measurements.json")
+    assert (ran.status, kms_service.requests) == (3, [])
+    assert ran.stderr == (
+        f"nitroctl: error: {ENTRY} would be one more than 2 active entries: signer-1.4.1@prod, signer-1.4.2@prod"
+        " [records.too-many-active]\n"
+        "nitroctl: hint: finish the last rollout first: nitroctl kms finalize signer-1.4.2@prod --targets targets.yaml"
+        " --records measurements.json\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "told"), [((), ""), (("--records", "measurements.json"), " --records measurements.json")]
+)
+def test_an_entry_that_is_not_there_is_looked_for_in_the_same_records(
+    cli: Cli, kms_service: "Kms", given: tuple[str, ...], told: str
+) -> None:
+    kms_service.create(START)
+    ran = run(cli, "rollout", *given, entry="other@prod")
+    assert ran.stderr.splitlines()[-1] == f"nitroctl: hint: nitroctl pcr list{told} lists them"
+
+
 def test_a_repeat_changes_nothing(cli: Cli, kms_service: "Kms") -> None:
     kms_service.create(START)
     run(cli, "rollout", "--yes")
@@ -200,6 +260,13 @@ def test_records_that_changed_meanwhile_do_not_follow_and_a_repeat_sets_the_key_
     assert statuses() == {"signer-1.4.2@prod": "revoked", ENTRY: "active"}
 
 
+def test_the_records_to_look_at_are_those_that_were_given(cli: Cli, kms_service: "Kms") -> None:
+    kms_service.create(START)
+    kms_service.knobs.after["PutKeyPolicy"] = revoke_the_old_one
+    ran = run(cli, "rollout", "--yes", "--quiet", "--records", "measurements.json")
+    assert ran.stderr.splitlines()[-1] == ("nitroctl: hint: look at it: nitroctl pcr list --records measurements.json")
+
+
 def test_records_that_cannot_be_written_stop_it_before_the_key(kms_service: "Kms", tmp_path: Path) -> None:
     import subprocess
 
@@ -278,6 +345,44 @@ def test_a_revoked_image_is_not_rolled_out(cli: Cli, kms_service: "Kms") -> None
     cli("pcr", "revoke", ENTRY, "--reason", "leaked")
     ran = run(cli, "rollout", "--yes")
     assert (ran.status, "[records.transition]" in ran.stderr, kms_service.requests) == (3, True, [])
+
+
+def test_an_image_that_was_revoked_under_another_name_is_shown_from_the_same_records(
+    cli: Cli, kms_service: "Kms"
+) -> None:
+    write_records(records.entry("1.4.2", pcrs=records.pcrs("1.4.3")), records.entry("1.4.3"))
+    cli("pcr", "revoke", "signer-1.4.2@prod", "--reason", "leaked")
+    ran = run(cli, "rollout", "--yes", "--records", "measurements.json")
+    assert (ran.status, kms_service.requests) == (3, [])
+    assert ran.stderr.splitlines()[1:] == [
+        "nitroctl: hint: build another image",
+        "nitroctl: hint: nitroctl pcr show signer-1.4.2@prod --records measurements.json shows what was revoked",
+    ]
+
+
+@pytest.mark.parametrize("verb", ["apply", "diff"])
+@pytest.mark.parametrize(
+    ("given", "told"), [((), ""), (("--records", "measurements.json"), " --records measurements.json")]
+)
+def test_what_makes_a_candidate_active_is_told_with_the_records_given(
+    cli: Cli, kms_service: "Kms", verb: str, given: tuple[str, ...], told: str
+) -> None:
+    kms_service.create(START)
+    write_records(records.entry("1.4.3"))
+    ran = cli("kms", verb, "--targets", "targets.yaml", *given)
+    assert (ran.status, ran.stderr.splitlines()[-1]) == (
+        3,
+        f"nitroctl: hint: {ENTRY} is a candidate: nitroctl pcr rollout {ENTRY}{told} makes it active",
+    )
+
+
+def test_a_rollout_asks_in_one_sentence_for_the_key_and_the_records(kms_service: "Kms") -> None:
+    from tests.cli.test_kms_apply import on_a_terminal
+
+    kms_service.create(START)
+    shown, code = on_a_terminal("kms", "rollout", ENTRY, "--targets", "targets.yaml", typed="n\n")
+    assert code == 3
+    assert f"\nWrite this to {KEY} and make active {ENTRY} in measurements.json? [y/N] " in shown
 
 
 def test_finalize_of_a_candidate_is_refused(cli: Cli, kms_service: "Kms") -> None:

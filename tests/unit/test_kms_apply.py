@@ -10,7 +10,7 @@ from nitroctl.kms import apply, document, prove
 from nitroctl.kms.apply import Plan, Wish
 from nitroctl.kms.prove import Proof
 from nitroctl.kms.truth import Truth
-from tests.kms_live import AT, ROLE, SESSION, A, B, Policy, default, good, live
+from tests.kms_live import AT, KEY, ROLE, SESSION, A, B, Policy, default, good, live
 from tests.kms_requests import PCR0, statement
 
 
@@ -118,6 +118,21 @@ def test_of_many_grants_some_are_named_and_all_are_counted() -> None:
     assert check(plan(good(A), grants=tuple(grants)), "apply.grants").detail == (
         f"shut by the policy's Denies only: {named} and 495 more; nitroctl kms show lists them"
     )
+
+
+@pytest.mark.parametrize(
+    ("grants", "shared", "words"),
+    [(0, False, ""), (1, False, " --grants GRANTS"), (0, True, " --ram-policy AWS_RAM"),
+     (1, True, " --grants GRANTS --ram-policy AWS_RAM")],
+    ids=["neither", "grants", "second-policy", "both"],
+)  # fmt: skip
+def test_the_command_that_proves_the_same_is_told(grants: int, words: str, *, shared: bool) -> None:
+    open_ = json.dumps(good(A, Use=statement(Sid="Use"), Unattested=None, Other=None))
+    listed = ({"GrantId": "g-1", "GranteePrincipal": ROLE, "Operations": ["Decrypt"]},) * grants
+    policies = {"default": open_} | ({"AWS_RAM": open_} if shared else {})
+    found = plan(json.loads(open_), grants=listed, policies=policies)
+    told = f"nitroctl kms prove POLICY --key {KEY}{words} shows the request; or --accept proof"
+    assert check(found, "apply.proof").remedy == told
 
 
 def test_the_second_policy_takes_part_in_the_proof() -> None:

@@ -451,10 +451,10 @@ def test_nobody_of_another_account_can_replace_a_policy(who: str, *, bypass: boo
     [
         ({}, ""),
         ({"Writer": writer(ROOT)}, ""),
-        ({"Writer": None}, "nobody can: no statement lets anybody call kms:PutKeyPolicy"),
-        ({"Writer": denying("*")}, "nobody can: no statement lets anybody call kms:PutKeyPolicy"),
-        ({"Writer": writer(ROLE)}, f"{SESSION} cannot: no statement allows it"),
-        ({"No": denying(WRITER)}, f"{SESSION} cannot: No denies it"),
+        ({"Writer": None}, "nobody can, for no statement lets anybody call kms:PutKeyPolicy"),
+        ({"Writer": denying("*")}, "nobody can, for no statement lets anybody call kms:PutKeyPolicy"),
+        ({"Writer": writer(ROLE)}, f"{SESSION} cannot, for no statement allows it"),
+        ({"No": denying(WRITER)}, f"{SESSION} cannot, for No denies it"),
     ],
     ids=["it-may", "kms-says", "nothing", "a-denial-alone", "another-role", "a-denial"],
 )
