@@ -2728,8 +2728,8 @@ CATALOGUE: Final[dict[str, Explanation]] = {
         " this session and moment; what will not last is told, and does not refuse.",
         (
             "a policy that names another role as its writer",
-            "a Deny of kms:PutKeyPolicy",
-            "the wrong credentials",
+            "a Deny of kms:PutKeyPolicy, in the key's second policy too",
+            "the wrong credentials, or those of another account, from which KMS takes no PutKeyPolicy",
             "told: a statement that names the caller's session in place of its role, or holds for a time only",
         ),
         "Run it as a role that may replace the policy, and name that role, without a condition on the time;"
