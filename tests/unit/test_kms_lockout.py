@@ -244,6 +244,24 @@ WEAK: dict[str, tuple[dict[str, Any], str, str]] = {
         " Writer holds for a time only"),
         AT_ANY_TIME,
     ),
+    "a second of denial": (
+        {"No": denying("*", {"DateEquals": {"aws:CurrentTime": CHRISTMAS}})},
+        f"{MAY}, but for a while from {CHRISTMAS} on it may not: No denies it later",
+        AT_ANY_TIME,
+    ),
+    "every year but one, of all other actions": (
+        {
+            "Writer": statement(
+                Sid="Writer",
+                Principal={"AWS": WRITER},
+                Action=None,
+                NotAction="kms:Decrypt",
+                Condition={"StringNotLike": {"aws:CurrentTime": "2027-*"}},
+            )
+        },
+        f"{MAY}, but perhaps not at all times: Writer compares the time as text",
+        AT_ANY_TIME,
+    ),
     "a denial in a year that is compared as text": (
         {"No": denying("*", IN_2027)},
         f"{MAY}, but perhaps not at all times: No compares the time as text",
@@ -281,10 +299,48 @@ def test_a_way_back_that_does_not_last_is_told_and_does_not_refuse(name: str) ->
     assert not found.required
 
 
+def with_mfa_denied(**condition: Any) -> dict[str, Any]:
+    return denying("*", {"Bool": {"aws:MultiFactorAuthPresent": "false"}} | condition)
+
+
+def test_what_a_denial_has_to_do_with_it_is_told_and_no_other() -> None:
+    excepted = statement(
+        "Deny", Sid="Excepted", Principal=None, NotPrincipal={"AWS": [SESSION]}, Action="kms:PutKeyPolicy"
+    )
+    varies = "NotPrincipal, which names the caller but not its account, role or user: what IAM then does varies"
+    assert judge(Excepted=excepted).detail == (
+        f"for {SESSION} it depends on {varies}; KMS asks it too; no other session of its role may: Excepted names this"
+        " session, not its role"
+    )
+    assert judge(Writer=writer(SESSION), No=with_mfa_denied()).detail == f"{NEEDS_MFA}; {ONLY_THIS}"
+    ends = judge(Writer=writer(WRITER, before(NEW_YEAR)), No=with_mfa_denied(**before(CHRISTMAS)))
+    assert ends.detail == f"{NEEDS_MFA}; from {NEW_YEAR} on nothing allows it: Writer holds for a time only"
+
+
+def test_a_session_that_is_not_known_is_no_other_one() -> None:
+    assert judge(WRITER, Writer=writer(SESSION)).detail == (
+        f"for {WRITER} it depends on the caller's session, which was not given: {SESSION} is one of the role's;"
+        " KMS asks it too"
+    )
+
+
+def test_what_becomes_surer_is_not_told() -> None:
+    found = judge(Writer=writer(WRITER, MFA), Deputy=writer(WRITER, FUTURE, sid="Deputy"))
+    assert (found.detail, found.remedy) == (NEEDS_MFA, None)
+
+
 LATER = f"{MAY}, and later whoever the account's IAM policies let"
 #: What lasts, by whatever statement, beside one that does not.
 LASTING: dict[str, tuple[dict[str, Any], str]] = {
     "the role": ({"Writer": writer(WRITER)}, MAY),
+    "the role, of this policy by name": (
+        {"Writer": writer(WRITER, {"StringEquals": {"kms:PolicyName": "default"}})},
+        MAY,
+    ),
+    "the role, by another text than the time": (
+        {"Writer": writer(WRITER, {"StringLike": {"aws:PrincipalType": "Assumed*"}})},
+        MAY,
+    ),
     "the role beside its session": ({"Writer": writer(WRITER), "This": writer(SESSION, sid="This")}, MAY),
     "the role beside a time": ({"Writer": writer(WRITER), "Now": writer(WRITER, before(CHRISTMAS), sid="Now")}, MAY),
     "everybody": ({"Writer": writer("*")}, MAY),
@@ -376,6 +432,36 @@ def test_a_time_that_is_none_leaves_it_to_kms() -> None:
 NOT_JUDGED = f"whether it can was not judged: {BOB} is neither a role, a user nor an account's root; KMS asks it"
 
 
+@pytest.mark.parametrize("seconds", ["1e12", "1e17", "1e20", "1e300"])
+def test_a_time_that_no_clock_has_is_none_to_ask_about(seconds: str) -> None:
+    found = judge(Writer=writer(WRITER, {"NumericLessThan": {"aws:EpochTime": seconds}}))
+    assert "until" not in found.detail
+
+
+@pytest.mark.parametrize("who", ["nobody", "arn:aws:sts::111122223333:something/else", "arn:aws:iam::cloudfront:x"])
+def test_a_caller_that_is_none_is_not_judged(who: str) -> None:
+    found = judge(who, Writer=writer(who))
+    assert (found.outcome, found.detail) == (
+        Outcome.WARN,
+        f"whether it can was not judged: {who} is neither a role, a user nor an account's root; KMS asks it",
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"No": denying(BOB)}, {"Other": statement(Sid="Other", Principal={"AWS": BOB}, Action="kms:GetKeyPolicy")}],
+    ids=["a-denial", "another-action"],
+)
+def test_a_federated_session_that_is_named_for_something_else_is_only_not_judged(changes: dict[str, Any]) -> None:
+    assert judge(BOB, **changes).detail == NOT_JUDGED
+
+
+@pytest.mark.parametrize("condition", [before(CHRISTMAS), FUTURE], ids=["now", "later"])
+def test_a_federated_session_beside_the_account_for_a_time_is_told(condition: dict[str, Any]) -> None:
+    found = judge(BOB, Writer=writer(BOB), Account=writer(ROOT, condition, sid="Account"))
+    assert found.detail == f"{NOT_JUDGED}; Writer names it, and a federated session ends"
+
+
 def test_a_federated_session_that_is_named_ends() -> None:
     found = judge(BOB, Writer=writer(BOB))
     assert (found.outcome, found.detail, found.remedy) == (
@@ -444,6 +530,13 @@ def test_nobody_of_another_account_can_replace_a_policy(who: str, *, bypass: boo
         f"{who} may not call kms:PutKeyPolicy: KMS takes it from the key's own account only, 111122223333",
         "run it as a role of the account 111122223333",
     )
+
+
+def test_nobody_of_another_account_goes_back() -> None:
+    who = f"arn:aws:iam::{FOREIGN}:role/x"
+    after = document.parse(json.dumps(good(A)), where="new")
+    found = lockout.judge(live(good(A)), after, who, bypass=True, at=AT)
+    assert found.no_way_back == f"{who} cannot, for KMS takes it from the key's own account only, 111122223333"
 
 
 @pytest.mark.parametrize(
