@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.perf.mutants import explanations
 from tests.perf.mutations import Module
 
 MODULE = '''\
@@ -123,3 +124,10 @@ def test_each_change_is_a_program_of_its_own_and_undone() -> None:
     assert module.code not in codes
     assert [module.mutated(mutant) for mutant in module.mutants] == codes
     assert [mutant.name for mutant in module.mutants] == [mutant.name for mutant in Module(source, "f.py").mutants]
+
+
+def test_what_is_explained_is_a_change_that_can_be_made() -> None:
+    for module, reasons in explanations().items():
+        path = ROOT.joinpath(*module.split(".")).with_suffix(".py")
+        known = {mutant.name for mutant in Module(path.read_text(), str(path)).mutants}
+        assert set(reasons) <= known, module
