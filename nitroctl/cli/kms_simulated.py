@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Final
 
 from nitroctl.checks import Outcome
 from nitroctl.cli import kms_traced as traced
-from nitroctl.kms.authorize import Decision, Policies, Verdict, Way
+from nitroctl.kms.authorize import Decision, Policies, Verdict, Way, from_abroad
 from nitroctl.kms.explain_registers import listed
 from nitroctl.kms.explain_statements import shown
 from nitroctl.kms.trace import label, would_allow
@@ -62,6 +62,8 @@ def _headline(decision: Decision) -> str:
             first, more = label(decision.deciding[0]), len(decision.deciding) - 1
             also = f", and so {'does' if more == 1 else 'do'} {more} more" if more else ""
             return f"no: {first} denies {action} to {who}{also}"
+        case Way.NOTHING if from_abroad(decision.request):
+            return f"no: KMS takes {action} from the key's own account alone, and {who} is of another"
         case Way.NOTHING:
             return f"no: nothing that was given allows {action} to {who}"
         case Way.OPEN:

@@ -1,7 +1,8 @@
 """The actions of KMS that a policy can name, and which of them attestation, a key, or an encryption context is for.
 
 Source: AWS Service Authorization Reference, "Actions, resources, and condition keys for AWS Key Management Service"
-(2026-10); KMS Developer Guide, "AWS KMS condition keys", "Encryption context".
+(2026-10); KMS Developer Guide, "AWS KMS condition keys", "Encryption context"; KMS API reference, GetKeyPolicy and
+PutKeyPolicy ("Cross-account use").
 """
 
 from typing import Final
@@ -31,6 +32,8 @@ KEYLESS: Final = (
     "kms:ListRetirableGrants",
     "kms:UpdateCustomKeyStore",
 )
+#: Actions that KMS takes from the key's own account alone, whomever the policy allows them.
+AT_HOME: Final = ("kms:GetKeyPolicy", "kms:PutKeyPolicy")
 #: Actions whose request may carry an encryption context.
 WITH_CONTEXT: Final = (
     "kms:Decrypt",

@@ -4,14 +4,16 @@
 2. An Allow of the key's policies that names the caller (or everybody) is enough within the key's account.
 3. An Allow that names the account only lets the account's IAM policies decide: both must allow.
 4. A grant is enough as well.
-5. Otherwise the answer is no. A caller of another account needs the key's side and an IAM policy of its own.
+5. Otherwise the answer is no. A caller of another account needs the key's side and an IAM policy of its own; to read
+   or replace the key's policy KMS takes from nobody else than the key's account.
 
 Service and resource control policies, permissions boundaries, session policies and VPC endpoint policies are not
 looked at: they only take away. Source: KMS Developer Guide, "Determining access to AWS KMS keys", "Default key
-policy"; IAM user guide, "Policy evaluation logic".
+policy"; KMS API reference, PutKeyPolicy ("Cross-account use"); IAM user guide, "Policy evaluation logic".
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
@@ -125,6 +127,7 @@ class Decision:
     statements: tuple[Traced, ...]
 
 
+_PUT: Final = "kms:PutKeyPolicy"
 NO_IAM: Final = "the IAM policies of the caller, which were not given"
 
 
@@ -191,7 +194,8 @@ def _ways(
     if keyless:
         yield _Allowing(way=Way.IAM, truth=iam, statements=by_iam, open=iam_open)
         return
-    home = _home(request, policies)
+    home = home_of(request.caller.account, request.key, lambda: writers(policies.key))
+    taken = home if request.action in actions.AT_HOME else Truth.YES
     foreign = "whether the key is of the caller's account: its ARN was not given"
     for each in key:
         if each.statement.effect is not Effect.ALLOW:
@@ -200,10 +204,10 @@ def _ways(
         account = all_of((each.named.account, each.rest))
         # Within the account naming the caller is enough; otherwise an IAM policy has to allow it too.
         alone = all_of((direct, home))
-        both = all_of((any_of((direct, account)), iam))
+        both = all_of((any_of((direct, account)), iam, taken))
         needs_iam = iam is Truth.OPEN and (account is not Truth.NO or home is not Truth.YES)
         reasons = [*each.reasons, *(iam_open if needs_iam else ())]
-        if direct is not Truth.NO and home is Truth.OPEN:
+        if home is Truth.OPEN and (direct is not Truth.NO or taken is Truth.OPEN):
             reasons.append(foreign)
         if alone is Truth.YES or (alone is Truth.OPEN and both is Truth.NO):
             yield _Allowing(way=Way.KEY_POLICY, truth=alone, statements=[each], open=reasons)
@@ -227,19 +231,34 @@ def _iam(policies: Policies, identity: Sequence[Traced]) -> tuple[Truth, tuple[s
     return any_of(each.truth for each in allows), tuple(reason for each in allows for reason in each.reasons)
 
 
-def _home(request: Request, policies: Policies) -> Truth:
-    """Return whether the key is of the caller's account, from its ARN or from the accounts that its policies name."""
-    account = account_of_key(request.key)
-    if account:
-        return of(account == request.caller.account)
+def home_of(account: str, key: str, writers: Callable[[], AbstractSet[str]]) -> Truth:
+    """Return whether a key is of an account: by its ARN, or by the accounts that may replace its policies.
+
+    KMS takes PutKeyPolicy from the key's account alone, so that policies which name one account for it are of that one.
+    Other accounts that a policy names, or none, say nothing of where the key is.
+    """
+    own = account_of_key(key)
+    if own:
+        return of(account == own)
+    return Truth.YES if writers() == {account} else Truth.OPEN
+
+
+def writers(policies: Sequence[PolicyDocument]) -> AbstractSet[str]:
+    """Return the accounts whose principals key policies allow to replace them."""
     named = {
         callers.account_of(text)
-        for document in policies.key
+        for document in policies
         for statement in document.statements
+        if statement.effect is Effect.ALLOW and about_action(statement, _PUT) is Truth.YES
         for text in statement.principal.aws
     }
-    named.discard("")
-    return Truth.YES if named <= {request.caller.account} else Truth.OPEN
+    return named - {""}
+
+
+def from_abroad(request: Request) -> bool:
+    """Whether KMS refuses the action whatever the policies say: the key is of another account than the caller."""
+    account = account_of_key(request.key)
+    return request.action in actions.AT_HOME and account not in {"", request.caller.account}
 
 
 def trace(policy: PolicyDocument, statement: Statement, request: Request) -> Traced:

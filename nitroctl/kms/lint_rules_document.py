@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from nitroctl import strict_json
-from nitroctl.kms.caller import deleted
+from nitroctl.kms.caller import account_of, deleted
 from nitroctl.kms.document import VERSION, Statement
 from nitroctl.kms.key_policy import SIZE_LIMIT
 from nitroctl.kms.lint_gates import Stranger
@@ -74,13 +74,13 @@ def policy_writers(reading: Reading) -> Iterator[Finding]:
         if view.everybody:
             told = "everybody can replace the policy"
         elif writers is not None:
-            others = sorted(set(view.names) - set(writers))
+            others = sorted(set(_writers(reading, view)) - set(writers))
             told = f"{', '.join(others)} can replace the policy, and is no --policy-writer" if others else ""
-        elif enclaves & set(view.names):
-            who = ", ".join(sorted(enclaves & set(view.names)))
+        elif own := enclaves & set(_writers(reading, view)):
+            who = ", ".join(sorted(own))
             told = f"{who} uses the key from an enclave, and its parent can replace the policy"
-        elif view.accounts:
-            told = f"any IAM policy of account {', '.join(view.accounts)} can let somebody replace the policy"
+        elif accounts := _at_home(reading, view):
+            told = f"any IAM policy of account {', '.join(accounts)} can let somebody replace the policy"
             severity = Severity.MEDIUM
         if told:
             fix = "allow kms:PutKeyPolicy (also in wildcards) to one role that does nothing else"
@@ -112,13 +112,18 @@ def separate_duties(reading: Reading) -> Iterator[Finding]:
 
 def lockout(reading: Reading) -> Iterator[Finding]:
     """KP032: nobody, or nobody who still is, can change the policy; AWS Support must help then."""
-    writing = [view for view in reading.allows if reading.reaches(view, PUT_POLICY)]
-    names = {name for view in writing for name in view.names}
+    allowed = [view for view in reading.allows if reading.reaches(view, PUT_POLICY)]
+    writing = [view for view in allowed if view.everybody or _writers(reading, view)]
+    names = {name for view in writing for name in _writers(reading, view)}
     if not writing or (names and all(deleted(name) for name in names)):
-        told = "nobody is allowed kms:PutKeyPolicy" if not writing else "only deleted principals have kms:PutKeyPolicy"
+        told = "only deleted principals have kms:PutKeyPolicy"
+        if not allowed:
+            told = "nobody is allowed kms:PutKeyPolicy"
+        elif not writing:
+            told = f"only other accounts have kms:PutKeyPolicy, which KMS takes from the key's alone: {reading.home}"
         fix = "allow kms:PutKeyPolicy to a role; --accept KP032 if the policy is meant to be final"
-        yield found("KP032", told, fix, writing[0].statement if writing else None)
-    elif len(names) == 1 and not any(view.accounts or view.everybody for view in writing):
+        yield found("KP032", told, fix, allowed[0].statement if allowed else None)
+    elif len(names) == 1 and not any(_at_home(reading, view) or view.everybody for view in writing):
         yield found(
             "KP032",
             f"{names.pop()} alone can change the policy: deleted, nobody can",
@@ -126,6 +131,17 @@ def lockout(reading: Reading) -> Iterator[Finding]:
             writing[0].statement,
             severity=Severity.INFO,
         )
+
+
+def _writers(reading: Reading, view: View) -> tuple[str, ...]:
+    """Return whom of a statement's principals KMS takes PutKeyPolicy from: nobody of another account than the key's."""
+    home = reading.home
+    return tuple(name for name in view.names if not home or account_of(name) in {"", home})
+
+
+def _at_home(reading: Reading, view: View) -> tuple[str, ...]:
+    """Return the accounts that a statement names whole, and that may be the key's."""
+    return tuple(account for account in view.accounts if not reading.home or account == reading.home)
 
 
 def deleted_principal(reading: Reading) -> Iterator[Finding]:

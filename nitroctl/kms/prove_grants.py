@@ -11,11 +11,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from nitroctl.errors import UsageError
+from nitroctl.kms import actions
 from nitroctl.kms import caller as callers
 from nitroctl.kms.classes import Choice
-from nitroctl.kms.classes_keys import OPERATIONS
+from nitroctl.kms.classes_keys import CONTEXT, CONTEXT_KEYS, OPERATIONS
+from nitroctl.kms.letters import folded
+from nitroctl.kms.operators import Presence, present
 
 if TYPE_CHECKING:
+    from nitroctl.kms.grants import Grant
     from nitroctl.kms.prove import Property
     from nitroctl.kms.prove_scene import Scene
     from nitroctl.kms.prove_search import Found, Start
@@ -84,3 +88,27 @@ def _played(text: str) -> bool:
         return callers.parse(text).session is None
     except UsageError:
         return False
+
+
+def constrain(box: dict[str, int], grant: "Grant", scene: "Scene", *, strict: bool) -> None:
+    """Cut a box down to the encryption contexts that a grant's constraints allow, if the action has one at all."""
+    if scene.action not in actions.WITH_CONTEXT:
+        return
+    wanted = {folded(f"{CONTEXT}{name}"): value for name, value in grant.context.items()}
+    names = {folded(name) for name in grant.context}
+    for variable in [each for each in box if each.startswith(CONTEXT)] if wanted or grant.equals is not None else ():
+        values = scene.domain(variable)
+        if variable in wanted:
+            value = present(wanted[variable])
+            box[variable] &= sum(1 << at for at, one in enumerate(values.choices) if one.actual == value)
+        elif grant.equals is not None and (strict or variable.isascii()):  # of others it is open what is their name
+            box[variable] &= values.where(lambda one: one.actual.presence is Presence.ABSENT)
+    if CONTEXT_KEYS in box and wanted and (strict or not scene.domain(CONTEXT_KEYS).incomplete):
+        exact = grant.equals is not None
+
+        def fits(said: set[str]) -> bool:
+            return said == names if exact else said >= names
+
+        box[CONTEXT_KEYS] &= scene.domain(CONTEXT_KEYS).where(
+            lambda one: fits({folded(name) for name in one.actual.values})
+        )

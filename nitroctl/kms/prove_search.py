@@ -23,21 +23,21 @@ from typing import Final, Protocol
 
 from nitroctl.kms import actions, classes_callers, operators
 from nitroctl.kms import caller as callers
-from nitroctl.kms.authorize import Decision, Policies, Verdict, about_action, decide
+from nitroctl.kms.authorize import Decision, Policies, Verdict, about_action, decide, home_of, writers
 from nitroctl.kms.classes_budget import Budget
 from nitroctl.kms.classes_callers import FROM_CALLER, CallerClass
-from nitroctl.kms.classes_keys import CONTEXT, CONTEXT_KEYS
+from nitroctl.kms.classes_keys import CONTEXT
 from nitroctl.kms.document import Principal
 from nitroctl.kms.everything import everything
 from nitroctl.kms.grants import Grant
 from nitroctl.kms.letters import folded
-from nitroctl.kms.operators import Presence, present
 from nitroctl.kms.prove_boxes import Clause, Walk
 from nitroctl.kms.prove_forbidden import Forbidden
+from nitroctl.kms.prove_grants import constrain
 from nitroctl.kms.prove_rules import About, Rule, about, allows, denies, rules
 from nitroctl.kms.prove_scene import Mode, Scene, Values
 from nitroctl.kms.prove_strangers import UNNAMED, Strangers, strangers
-from nitroctl.kms.request import Platform, Request, account_of_key
+from nitroctl.kms.request import Platform, Request
 from nitroctl.kms.truth import Truth
 
 #: Requests that are put to ``decide`` for one way, when the first turn out not to be allowed.
@@ -128,8 +128,7 @@ class Search:
         self.values = Values(at=at, budget=budget, arns=arns, contexts=contexts, names=names)
         self.at = at
         self.asked = asked
-        texts = {text for rule in self.rules for text in rule.statement.principal.aws}
-        self._accounts = {callers.account_of(text) for text in texts} - {""}
+        self._writers = writers(policies.key)
         self._matching = {action: self._rules_about(action) for action in asked}
         self.groups = tuple(self._grouped())
         nobody = Request(caller=NOBODY.caller, action=self.asked[0], at=at, key=key)
@@ -167,10 +166,9 @@ class Search:
         for told_by, members in groups.items():
             yield Group(first=members[0], members=tuple(members), about=told[told_by])
 
-    def _home(self, who: CallerClass) -> bool:
-        """Return whether the key may be of the caller's account: an Allow that names the caller is enough there."""
-        own = account_of_key(self.key)
-        return who.caller.account == own if own else not self._accounts or who.caller.account in self._accounts
+    def _home(self, who: CallerClass) -> Truth:
+        """Return whether the key is of the caller's account: an Allow that names the caller is enough there."""
+        return home_of(who.caller.account, self.key, lambda: self._writers)
 
     def _about(self, who: CallerClass, action: str) -> Iterator[About]:
         request = Request(caller=who.caller, action=action, at=self.at, key=self.key, given=who.given)
@@ -241,6 +239,8 @@ class Search:
             grant = Grant(id="hypothetical", grantee=group.first.caller.arn, operations=(operation,))
             yield Start(label="a grant", grant=grant, policies=replace(plain, grants=(grant,)))
             return
+        if scene.action in actions.AT_HOME and self._home(group.first) is Truth.NO:
+            return
         for each in allows(scene.about):
             yield Start(label=each.rule.label, rule=each.rule, policies=plain)
         for grant in self.grants:
@@ -262,7 +262,7 @@ class Search:
             walk.stopped.setdefault("the operations of {}")
             return
         if start.grant:
-            _constrain(box, start.grant, scene, strict=strict)
+            constrain(box, start.grant, scene, strict=strict)
         for each in start.rule.atoms if start.rule else ():
             box[each.variable] &= scene.answers(each, strict=strict)[0]
         if not all(box.values()):
@@ -373,27 +373,3 @@ class Stranger:
     def why(self) -> str:
         """Why that is no proof."""
         return f"{self.name}, to whom {self.label} allows {self.action}{PLAYED}"
-
-
-def _constrain(box: dict[str, int], grant: Grant, scene: Scene, *, strict: bool) -> None:
-    """Cut a box down to the encryption contexts that a grant's constraints allow, if the action has one at all."""
-    if scene.action not in actions.WITH_CONTEXT:
-        return
-    wanted = {folded(f"{CONTEXT}{name}"): value for name, value in grant.context.items()}
-    names = {folded(name) for name in grant.context}
-    for variable in [each for each in box if each.startswith(CONTEXT)] if wanted or grant.equals is not None else ():
-        values = scene.domain(variable)
-        if variable in wanted:
-            value = present(wanted[variable])
-            box[variable] &= sum(1 << at for at, one in enumerate(values.choices) if one.actual == value)
-        elif grant.equals is not None and (strict or variable.isascii()):  # of others it is open what is their name
-            box[variable] &= values.where(lambda one: one.actual.presence is Presence.ABSENT)
-    if CONTEXT_KEYS in box and wanted and (strict or not scene.domain(CONTEXT_KEYS).incomplete):
-        exact = grant.equals is not None
-
-        def fits(said: set[str]) -> bool:
-            return said == names if exact else said >= names
-
-        box[CONTEXT_KEYS] &= scene.domain(CONTEXT_KEYS).where(
-            lambda one: fits({folded(name) for name in one.actual.values})
-        )

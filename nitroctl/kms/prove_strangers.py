@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from nitroctl.kms import caller as callers
+from nitroctl.kms.actions import AT_HOME
 from nitroctl.kms.classes_budget import Budget
 from nitroctl.kms.classes_callers import stranger
 from nitroctl.kms.document import Principal
 from nitroctl.kms.grants import Grant
 from nitroctl.kms.prove_rules import About, Rule, about_key
-from nitroctl.kms.request import Request
+from nitroctl.kms.request import Request, account_of_key
 from nitroctl.kms.truth import Truth
 
 #: What people call a stranger whom no principal names.
@@ -90,6 +91,7 @@ def strangers(
     budget.spend(4 * sum(len(rule.statement.principal.aws) for rule in unlike))
     indexes = {rule: (_Index(rule.statement.principal), about_key(rule, request)) for rule in unlike}
     granted = [(grant, _Index(Principal(aws=(grant.grantee,)))) for grant in grants]
+    home = account_of_key(request.key)
     groups: dict[object, Strangers] = {}
     for partition, account in (("", ""), *places):
         budget.spend(4 * (1 + len(unlike) + len(granted)))
@@ -107,7 +109,11 @@ def strangers(
                 own.append(grant)
                 names[grant.id] = name
         said = tuple((rule, each.surely, names[rule]) for rule, each in about.items())
-        signature = (said, tuple(map(id, own)))
-        told = {action: tuple(about[rule] for rule in found if rule in about) for action, found in rules.items()}
+        abroad = bool(home and account) and account != home
+        signature = (said, tuple(map(id, own)), abroad)
+        told = {
+            action: () if abroad and action in AT_HOME else tuple(about[rule] for rule in found if rule in about)
+            for action, found in rules.items()
+        }
         groups.setdefault(signature, Strangers(about=told, grants=tuple(own), names=names))
     yield from groups.values()

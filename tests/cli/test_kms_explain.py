@@ -265,7 +265,7 @@ def test_encryption_context_grants_key_and_action_are_taken(cli: Cli, here: Path
     )
     plain = explain(cli, "--grants", "grants.json", "--key", KEY, "--json", policy="context.json").json["data"]
     assert [each["id"] for each in plain["reasons"]] == ["explain.context", "explain.grant", "explain.not-sent"]
-    assert explain(cli, "--encryption-context", "app=signer", policy="context.json").status == 0
+    assert explain(cli, "--encryption-context", "app=signer", "--key", KEY, policy="context.json").status == 0
     encrypt = explain(cli, "--action", "encrypt", "--json").json["data"]
     assert [each["id"] for each in encrypt["reasons"]] == ["explain.not-allowed", "explain.action"]
 

@@ -121,7 +121,7 @@ def test_every_status_is_a_state_and_only_what_the_policy_names_gets_by(cli: Cli
     ]
     write(here / "measurements.json", active("1", pcrs=ONE, pin=(0, 8)), *others)
     revoked = pcrs("revoked", 0, 1, 2, 8)
-    lay("policy.json", GATE, allow({0: revoked[0]}, "Forgotten"))
+    lay("policy.json", GATE, allow({0: revoked[0]}, "Forgotten"), ADMIN)
     assert cells(matrix(cli, "--json"), ROLE) == {
         "nothing": "denied",
         "debug mode": "denied",
@@ -134,7 +134,7 @@ def test_every_status_is_a_state_and_only_what_the_policy_names_gets_by(cli: Cli
 
 
 def test_a_register_that_is_not_recorded_is_as_the_statement_asks_and_another(cli: Cli) -> None:
-    lay("policy.json", allow({0: ONE[0], 3: register("role")}, "Placed"))
+    lay("policy.json", allow({0: ONE[0], 3: register("role")}, "Placed"), ADMIN)
     assert cells(matrix(cli, "--json"), ROLE) == {
         "nothing": "denied",
         "debug mode": "denied",
@@ -153,7 +153,7 @@ def test_a_nitrotpm_has_states_of_its_own(cli: Cli) -> None:
 
 def test_an_encryption_context_is_the_one_that_a_statement_asks_for(cli: Cli) -> None:
     context = {"StringEquals": {"kms:EncryptionContext:app": "signer"}}
-    lay("policy.json", GATE | {"Condition": GATE["Condition"] | context})
+    lay("policy.json", GATE | {"Condition": GATE["Condition"] | context}, ADMIN)
     ran = matrix(cli, "--json")
     assert ran.json["data"]["encryption_contexts"] == [{}, {"app": "signer"}]
     assert cells(ran, ROLE)["signer-1@prod (active)"] == "allowed"
@@ -162,7 +162,7 @@ def test_an_encryption_context_is_the_one_that_a_statement_asks_for(cli: Cli) ->
 
 
 def test_what_depends_on_what_was_not_given_is_open(cli: Cli) -> None:
-    lay("policy.json", statement(Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}}))
+    lay("policy.json", statement(Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}}), ADMIN)
     assert set(cells(matrix(cli, "--json"), ROLE).values()) == {"open"}
     assert "depends on  aws:PrincipalOrgID, which was not given\n" in matrix(cli).stdout.replace("   ", "")
     assert set(cells(matrix(cli, "--json", "--context", "aws:PrincipalOrgID=o-1"), ROLE).values()) == {"allowed"}

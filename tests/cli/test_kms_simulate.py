@@ -238,7 +238,7 @@ def test_a_grant_to_another_account_takes_an_iam_policy_which_is_named(cli: Cli)
 
 
 def test_what_nobody_documents_is_not_said_to_be_missing(cli: Cli) -> None:
-    lay("accent.json", statement(Condition={"StringEquals": {"kms:EncryptionContext:é": "x"}}))
+    lay("accent.json", statement(Condition={"StringEquals": {"kms:EncryptionContext:é": "x"}}), ADMIN)
     ran = simulate(cli, "--context", "kms:EncryptionContext:É=x", policy="accent.json")
     depends = "whether KMS has kms:EncryptionContext:é in such a request, which is not documented"
     assert ran.status == 3
@@ -270,7 +270,7 @@ def test_a_second_policy_of_the_key_counts(cli: Cli) -> None:
 def test_a_document_is_judged_and_everything_in_it_counts(cli: Cli) -> None:
     Path("document.cbor").write_bytes(documents.document())
     Path("root.pem").write_bytes(documents.root().pem)
-    lay("by-document.json", allow(documents.PCRS, "Exact"), UNATTESTED)
+    lay("by-document.json", allow(documents.PCRS, "Exact"), UNATTESTED, ADMIN)
     ran = simulate(cli, "--document", "document.cbor", "--root", "root.pem", policy="by-document.json")
     assert ran.status == 0
     assert ran.stderr == (
@@ -288,10 +288,10 @@ def test_a_document_is_judged_and_everything_in_it_counts(cli: Cli) -> None:
 def test_an_image_is_measured_and_unsigned_it_has_no_certificate(cli: Cli) -> None:
     Path("app.eif").write_bytes(images.forge())
     measured = images.registers(images.forge())
-    lay("image.json", allow({0: measured[0]}, "Image"), UNATTESTED)
+    lay("image.json", allow({0: measured[0]}, "Image"), UNATTESTED, ADMIN)
     ran = simulate(cli, "--eif", "app.eif", policy="image.json")
     assert (ran.status, "attests             app.eif, as measured\n" in ran.stdout) == (0, True)
-    lay("signed.json", allow({0: measured[0], 8: register("certificate")}, "Signed"), UNATTESTED)
+    lay("signed.json", allow({0: measured[0], 8: register("certificate")}, "Signed"), UNATTESTED, ADMIN)
     assert simulate(cli, "--eif", "app.eif", policy="signed.json").status == 1
     Path("cut.eif").write_bytes(images.forge()[:-1])
     ran = simulate(cli, "--eif", "cut.eif", policy="image.json")
@@ -299,7 +299,7 @@ def test_an_image_is_measured_and_unsigned_it_has_no_certificate(cli: Cli) -> No
 
 
 def test_a_debug_enclave_attests_zeros(cli: Cli) -> None:
-    lay("zeros.json", allow({0: pcr.ZERO}, "Zeros"), UNATTESTED)
+    lay("zeros.json", allow({0: pcr.ZERO}, "Zeros"), UNATTESTED, ADMIN)
     ran = simulate(cli, "--debug-mode", policy="zeros.json")
     assert (ran.status, "attests             an enclave in debug mode\n" in ran.stdout) == (0, True)
     ran = simulate(cli, "--entry", "signer-1@prod", "--debug-mode")
@@ -308,7 +308,7 @@ def test_a_debug_enclave_attests_zeros(cli: Cli) -> None:
 
 def test_registers_of_a_nitrotpm_have_keys_of_their_own(cli: Cli) -> None:
     gate = {"StringEquals": {"kms:RecipientAttestation:NitroTPMPCR4": register("t").hex()}}
-    lay("tpm.json", statement(Condition=gate))
+    lay("tpm.json", statement(Condition=gate), ADMIN)
     given = ("--pcr", f"PCR4={register('t').hex()}")
     assert simulate(cli, *given, "--platform", "nitro-tpm", policy="tpm.json").status == 0
     assert simulate(cli, *given, policy="tpm.json").status == 1
@@ -324,7 +324,7 @@ def test_attestation_on_an_action_that_takes_none_does_not_count(cli: Cli) -> No
 
 
 def test_other_condition_keys_are_given(cli: Cli) -> None:
-    lay("org.json", statement(Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}}))
+    lay("org.json", statement(Condition={"StringEquals": {"aws:PrincipalOrgID": "o-1"}}), ADMIN)
     ran = simulate(cli, policy="org.json")
     assert (ran.status, ran.stderr) == (
         3,
@@ -335,9 +335,47 @@ def test_other_condition_keys_are_given(cli: Cli) -> None:
     )
     assert simulate(cli, "--context", "aws:PrincipalOrgID=o-1", policy="org.json").status == 0
     assert simulate(cli, "--absent", "aws:PrincipalOrgID", policy="org.json").status == 1
-    lay("set.json", statement(Condition={"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b"]}}))
+    lay("set.json", statement(Condition={"ForAllValues:StringEquals": {"aws:TagKeys": ["a", "b"]}}), ADMIN)
     assert simulate(cli, "--context", "aws:TagKeys=a", "--context", "aws:TagKeys=b", policy="set.json").status == 0
     assert simulate(cli, "--context", "aws:TagKeys=a", "--context", "aws:TagKeys=c", policy="set.json").status == 1
+
+
+def test_the_account_of_a_key_is_not_taken_from_who_calls(cli: Cli) -> None:
+    lay("all.json", statement(Sid="All", Principal="*"))
+    foreign = f"arn:aws:iam::{OTHER}:role/x"
+    ran = simulate(cli, "--no-iam-policy", policy="all.json", principal=foreign)
+    assert (ran.status, ran.stdout.splitlines()[0], ran.stderr) == (
+        3,
+        (
+            f"! not decided: kms:Decrypt for {foreign} depends on whether the key is of the caller's account: its ARN"
+            " was not given"
+        ),
+        (
+            "nitroctl: error: not decided: it depends on whether the key is of the caller's account: its ARN was"
+            " not given [kms.undecided]\n"
+            "nitroctl: hint: name the key: --key ARN\n"
+        ),
+    )
+    lay("all.json", statement(Sid="All", Principal="*"), ADMIN)
+    assert simulate(cli, "--no-iam-policy", policy="all.json", principal=foreign).status == 3
+    assert simulate(cli, "--no-iam-policy", policy="all.json").status == 0
+
+
+def test_the_policy_is_replaced_from_the_keys_account_alone(cli: Cli) -> None:
+    foreign = f"arn:aws:iam::{OTHER}:role/x"
+    lay("put.json", statement(Sid="Put", Principal={"AWS": foreign}, Action="kms:*"), ADMIN)
+    given = ("--any-iam-policy", "--key", KEY)
+    for action in ("PutKeyPolicy", "GetKeyPolicy"):
+        ran = simulate(cli, *given, "--action", action, policy="put.json", principal=foreign)
+        assert (ran.status, ran.stdout.splitlines()[0]) == (
+            1,
+            f"✗ no: KMS takes kms:{action} from the key's own account alone, and {foreign} is of another",
+        )
+    assert simulate(cli, *given, "--action", "ListGrants", policy="put.json", principal=foreign).status == 0
+    assert simulate(cli, *given, "--action", "PutKeyPolicy", policy="put.json", principal=f"{ROLE}-admin").status == 0
+    lay("none.json", statement(Sid="Other"))
+    ran = simulate(cli, *given, "--action", "PutKeyPolicy", policy="none.json")
+    assert ran.stdout.splitlines()[0] == f"✗ no: nothing that was given allows kms:PutKeyPolicy to {ROLE}"
 
 
 def test_a_comparison_that_depends_on_case_is_noted(cli: Cli) -> None:

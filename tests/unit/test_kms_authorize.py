@@ -181,7 +181,62 @@ def test_of_two_accounts_that_are_named_either_may_have_the_key() -> None:
         assert decide(allow, who=who, key="", iam=(identity(),)).verdict is ALLOWED  # either way
     assert decide(allow, who=ROLE).verdict is ALLOWED
     assert decide(allow, who=f"arn:aws:iam::{OTHER}:role/x").verdict is Verdict.DENIED
-    assert decide(statement(), key="").verdict is ALLOWED
+    assert decide(statement(), key="").verdict is UNDECIDED
+
+
+WRITER = statement(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/writer"}, Action="kms:Put*")
+ABROAD = f"arn:aws:iam::{OTHER}:role/x"
+
+
+@pytest.mark.parametrize(
+    ("rest", "verdict"),
+    [
+        ((WRITER,), ALLOWED),
+        ((WRITER, statement(Principal={"AWS": ABROAD})), ALLOWED),
+        ((WRITER, WRITER | {"Principal": {"AWS": [ABROAD, "*"]}}), UNDECIDED),
+        ((WRITER | {"Principal": {"AWS": ABROAD}},), UNDECIDED),
+        ((WRITER | {"Principal": "*"},), UNDECIDED),
+        ((WRITER | {"Effect": "Deny"},), UNDECIDED),
+        ((WRITER | {"Action": "kms:GetKeyPolicy"},), UNDECIDED),
+        ((), UNDECIDED),
+    ],
+)
+def test_a_key_is_of_the_account_that_may_replace_its_policies_and_of_no_other_that_is_named(
+    rest: tuple[dict[str, Any], ...], verdict: Verdict
+) -> None:
+    for principal in ("*", {"AWS": ROLE}):
+        found = decide(statement(Principal=principal), *rest, key="")
+        assert found.verdict is verdict
+        if verdict is UNDECIDED:
+            assert found.open == ("whether the key is of the caller's account: its ARN was not given",)
+
+
+@pytest.mark.parametrize("action", ["kms:PutKeyPolicy", "kms:GetKeyPolicy"])
+def test_a_policy_is_read_and_replaced_from_the_keys_account_alone(action: str) -> None:
+    allow = statement(Principal={"AWS": [ABROAD, ROLE]}, Action="kms:*")
+    found = decide(allow, iam=(identity(),), asked=request(ABROAD, action=action))
+    assert (found.verdict, found.way, authorize.from_abroad(found.request)) == (DENIED, Way.NOTHING, True)
+    assert decide(allow, iam=None, asked=request(ABROAD, action=action)).verdict is DENIED
+    mine = decide(allow, asked=request(ROLE, action=action))
+    assert (mine.verdict, authorize.from_abroad(mine.request)) == (ALLOWED, False)
+    for who in (ABROAD, ROLE):  # the key may be of either account
+        unknown = decide(allow, iam=(identity(),), asked=request(who, action=action, key=""))
+        assert (unknown.verdict, unknown.open, authorize.from_abroad(unknown.request)) == (
+            UNDECIDED,
+            ("whether the key is of the caller's account: its ARN was not given",),
+            False,
+        )
+    root = statement(Principal={"AWS": [ROOT, OTHER]}, Action="kms:*")
+    assert decide(root, iam=(identity(),), asked=request(ROLE, action=action, key="")).open == unknown.open
+    assert decide(root, iam=(identity(),), asked=request(ROLE, action=action)).verdict is ALLOWED
+    assert decide(root, iam=(identity(),), asked=request(ABROAD, action=action)).verdict is DENIED
+
+
+def test_other_actions_are_taken_from_abroad() -> None:
+    allow = statement(Principal={"AWS": ABROAD}, Action="kms:*")
+    for action in ("kms:Decrypt", "kms:ListGrants", "kms:CreateGrant"):
+        found = decide(allow, iam=(identity(),), asked=request(ABROAD, action=action))
+        assert (found.verdict, authorize.from_abroad(found.request)) == (ALLOWED, False)
 
 
 def test_a_grant_and_an_iam_policy_are_enough_in_whatever_account() -> None:
@@ -303,7 +358,7 @@ def test_actions_and_resources(members: dict[str, Any], verdict: Verdict) -> Non
 
 
 def test_a_resource_is_open_when_the_key_is_not_given() -> None:
-    decision = decide(statement(Resource=KEY), key="")
+    decision = decide(statement(Resource=KEY), WRITER, key="")
     assert (decision.verdict, decision.open) == (UNDECIDED, ("which key it is: its ARN was not given",))
 
 

@@ -52,6 +52,8 @@ from tests.records import active, entry, pcrs
 CLOSED = (UNATTESTED, OTHERS, DETOURS)
 NO_SECURE_BOOT, SEPARATOR = nitrotpm.NO_SECURE_BOOT.hex(), nitrotpm.SEPARATOR.hex()
 ATTESTED = allow(condition=bound(PCR0=ONE))
+FOREIGN_ROOT = FOREIGN.replace("role/x", "root")
+HERE = KeyFacts(arn=f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab")
 
 
 @dataclass(frozen=True)
@@ -331,6 +333,22 @@ CASES = [
         good_wanted=Wanted(writers=(ADMIN, WRITER)),
         note="who was not declared",
     ),
+    *(
+        Case(
+            "KP030",
+            {**GOOD, "Statement": [RELEASE, {**MANAGE, "Principal": {"AWS": bad}}]},
+            {**GOOD, "Statement": [RELEASE, {**MANAGE, "Principal": {"AWS": [WRITER, good]}}]},
+            key=HERE,
+            wanted=wanted,
+            at=2,
+            severity=severity,
+            note="who is of another account cannot",
+        )
+        for bad, good, wanted, severity in (
+            (ADMIN, FOREIGN, Wanted(writers=(WRITER,)), None),
+            (ROOT, FOREIGN_ROOT, NOBODY, M),
+        )
+    ),
     Case("KP031", policy(allow("kms:Encrypt", to=WRITER)), policy(allow("kms:Encrypt")), at=1),
     Case("KP031", policy(allow("kms:CreateGrant"), RELEASE), policy(allow("kms:CreateGrant"), DETOURS, RELEASE)),
     Case("KP032", {**GOOD, "Statement": [RELEASE]}, GOOD, at=None),
@@ -345,6 +363,23 @@ CASES = [
     ),
     Case(
         "KP032", {**GOOD, "Statement": [{**MANAGE, "Principal": {"AWS": WRITER}}]}, GOOD, at=1, severity=I, note="one"
+    ),
+    *(
+        Case(
+            "KP032",
+            {**GOOD, "Statement": [{**MANAGE, "Principal": {"AWS": bad}}]},
+            {**GOOD, "Statement": [{**MANAGE, "Principal": {"AWS": good}}]},
+            at=1,
+            key=HERE,
+            severity=severity,
+            note=note,
+        )
+        for bad, good, severity, note in (
+            ([FOREIGN, f"{FOREIGN}2"], [ADMIN, WRITER], None, "of another account"),
+            ([WRITER, FOREIGN], [WRITER, ADMIN, FOREIGN], I, "one, and one of another account"),
+            ([WRITER, FOREIGN_ROOT], [WRITER, ROOT], I, "one, and another account"),
+            ([FOREIGN_ROOT], [FOREIGN, "*"], None, "another account"),
+        )
     ),
     Case("KP033", policy(allow("kms:Encrypt", to=[SIGNER, "AIDAEXAMPLEID1234567A"])), policy(allow("kms:Encrypt"))),
     Case("KP034", policy(allow(...)), policy(allow())),

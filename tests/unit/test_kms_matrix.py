@@ -65,7 +65,7 @@ def test_what_is_open_says_why() -> None:
     odd: dict[str, Any] = {"StringEquals": {"aws:SourceVpce": "vpce-1"}}
     [row] = [
         each
-        for each in matrix(Policies(key=(policy(gate(**odd)),)), Ledger(), at=AT).rows
+        for each in matrix(Policies(key=(policy(gate(**odd)),)), Ledger(), at=AT, key=KEY).rows
         if each.who.caller.arn == ROLE
     ]
     assert row.attested["nothing"]["kms:Decrypt"] is Answer.OPEN

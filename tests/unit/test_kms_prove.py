@@ -431,6 +431,18 @@ def test_who_may_replace_the_policy_is_told_and_judged_when_asked() -> None:
     assert kinds(proved(GOOD, writer, root, writers=[ADMIN], **asked)) == [Kind.WRITER]
 
 
+def test_who_is_of_another_account_than_the_key_replaces_no_policy() -> None:
+    asked: dict[str, Any] = {"properties": (Property.ONLY_WRITERS,), "writers": [ADMIN]}
+    writer = statement(Principal={"AWS": ADMIN}, Action="kms:PutKeyPolicy")
+    for abroad in (f"arn:aws:iam::{OTHER}:role/x", f"arn:aws:iam::{OTHER}:root"):
+        foreign = statement(Principal={"AWS": abroad}, Action="kms:PutKeyPolicy")
+        found = proved(writer, foreign, key=KEY, **asked)
+        assert (found.holds, [each.who.caller.text for each in found.openings]) == (Truth.YES, [ADMIN])
+        somewhere = proved(writer, foreign, **asked)
+        assert (somewhere.holds, somewhere.bypasses) == (Truth.OPEN, ())  # or the key is of that one
+        assert proved(foreign, writer, key=KEY.replace(ACCOUNT, OTHER), **asked).holds is Truth.NO
+
+
 def test_only_writers_alone_asks_nothing_else() -> None:
     found = proved(EVERYBODY, properties=(Property.ONLY_WRITERS,), writers=[ADMIN])
     assert found.holds is Truth.YES
