@@ -17,9 +17,10 @@ from nitroctl import strict_json
 from nitroctl.errors import CannotAnswer, NitroctlError
 from nitroctl.kms import document, lint_sources, places
 from nitroctl.kms.lint_key import KeyFacts
+from nitroctl.kms.lint_reading import SOME_ACCOUNT
 from nitroctl.kms.lint_sources import Source, Subject
 
-_ACCOUNT: Final = "000000000000"
+_ACCOUNT: Final = SOME_ACCOUNT
 _PSEUDO: Final = {
     "AWS::AccountId": _ACCOUNT,
     "AWS::Partition": "aws",

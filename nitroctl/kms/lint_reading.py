@@ -42,6 +42,8 @@ CALLER_KEYS: Final = {
     "aws:principalarn", "aws:principalaccount", "aws:principalorgid", "aws:principalorgpaths", "aws:userid",
     "aws:sourceaccount", "aws:sourceorgid", "aws:sourceorgpaths", "aws:sourcearn", "kms:calleraccount",
 }  # fmt: skip
+#: Stands for the account that a plan or a template does not say.
+SOME_ACCOUNT: Final = "000000000000"
 CONTEXT_PREFIX: Final = "kms:encryptioncontext:"
 
 

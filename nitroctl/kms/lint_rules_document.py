@@ -18,6 +18,7 @@ from nitroctl.kms.lint_reading import (
     CREATE_GRANT,
     DATA4,
     PUT_POLICY,
+    SOME_ACCOUNT,
     Reading,
     View,
     matching,
@@ -135,13 +136,17 @@ def lockout(reading: Reading) -> Iterator[Finding]:
 
 def _writers(reading: Reading, view: View) -> tuple[str, ...]:
     """Return whom of a statement's principals KMS takes PutKeyPolicy from: nobody of another account than the key's."""
-    home = reading.home
-    return tuple(name for name in view.names if not home or account_of(name) in {"", home})
+    return tuple(name for name in view.names if _is_home(reading, account_of(name)))
 
 
 def _at_home(reading: Reading, view: View) -> tuple[str, ...]:
     """Return the accounts that a statement names whole, and that may be the key's."""
-    return tuple(account for account in view.accounts if not reading.home or account == reading.home)
+    return tuple(account for account in view.accounts if _is_home(reading, account))
+
+
+def _is_home(reading: Reading, account: str) -> bool:
+    """Whether an account may be the key's."""
+    return not account or reading.home in {"", SOME_ACCOUNT, account}
 
 
 def deleted_principal(reading: Reading) -> Iterator[Finding]:

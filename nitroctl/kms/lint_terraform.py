@@ -12,12 +12,13 @@ from nitroctl import strict_json
 from nitroctl.errors import CannotAnswer, NitroctlError
 from nitroctl.kms import document, lint_sources, places
 from nitroctl.kms.lint_key import KeyFacts
+from nitroctl.kms.lint_reading import SOME_ACCOUNT
 from nitroctl.kms.lint_sources import Source, Subject
 
 _KEYS: Final = {"aws_kms_key", "aws_kms_replica_key", "aws_kms_external_key", "aws_kms_replica_external_key"}
 _POLICY: Final = "aws_kms_key_policy"
 #: Stands for the account in a policy that nobody wrote.
-_ACCOUNT: Final = "000000000000"
+_ACCOUNT: Final = SOME_ACCOUNT
 _DEPTH: Final = 64
 
 
