@@ -161,6 +161,8 @@ def _ways(target: Target, options: "Options") -> Lines:
 def _undo(target: Target, options: "Options") -> str:
     """Return the command that puts the old policy back; it names the file where the key may show another.
 
-    Empty when the caller may not: the policy is final for it.
+    Empty when the caller may not, by the policy that was written; what it may by another writer's is not known.
     """
+    if target.outcome is Outcome.OVERWRITTEN:
+        return options.undo(target.plan.live, target.backup)
     return kms_apply_run.undo(target.plan, options, "" if target.outcome is Outcome.WRITTEN else target.backup)

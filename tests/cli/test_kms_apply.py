@@ -536,6 +536,22 @@ def test_a_last_look_that_fails_does_not_unsay_that_kms_took_the_policy(
     )
 
 
+def test_a_final_policy_in_whose_place_another_was_put_leaves_the_way_back(cli: Cli, kms_service: "Kms") -> None:
+    kms_service.create(good(A))
+    kms_service.knobs.after["PutKeyPolicy"] = lambda: kms_service.put(good(A, B))
+    ran = apply(cli, good(A, Writer=None), "--yes", "--quiet", "--bypass-lockout-check")
+    [backup] = kept()
+    assert f"to go back     nitroctl kms undo --key {KEY} --from {backup}\n" in ran.stdout
+    assert "nobody can" not in ran.stdout
+
+
+def test_a_final_policy_that_is_not_seen_yet_has_no_way_back(cli: Cli, kms_service: "Kms") -> None:
+    kms_service.create(good(A))
+    kms_service.knobs.late = 100
+    ran = apply(cli, good(A, Writer=None), "--yes", "--quiet", "--bypass-lockout-check", "--wait", "0")
+    assert ran.stdout.endswith("\nto go back     nobody can, for no statement lets anybody call kms:PutKeyPolicy\n")
+
+
 def test_a_write_that_was_not_confirmed_is_not_called_written(cli: Cli, kms_service: "Kms") -> None:
     from tests.fakes.kms import Refusal
 
