@@ -8,7 +8,9 @@ gives the same answer, because the answer depends on nothing but
 - numbers and times: whether it is below, at or above each bound of the policy;
 - addresses: which of the networks contain it, and these are nested or apart;
 - a key with several values: for which conditions one value is a witness or a counterexample; as many values as there
-  are conditions are enough for any combination, and keys that are documented to have one value have one;
+  are conditions are enough for any combination, and any two for operators that take one, of which then nothing is sure
+  (names of an encryption context that differ in case only are one key); keys that are documented to have one value
+  have one;
 - registers: 48 bytes, which a request has in lower case; zero, a recorded or named value, or another;
 - and for every key, that it is absent or empty.
 
@@ -203,6 +205,9 @@ def domain(  # noqa: PLR0913, PLR0917  (what the values are of, and which to hav
         if len(listed) > _SETS:
             incomplete = incomplete or f"{variable}, whose values can be combined in too many ways"
         choices += [Choice(present(*group)) for group in listed[:_SETS]]
+    elif kinds and not single(variable):
+        # What operators for one value make of two is open, whichever two they are.
+        choices.append(Choice(present(singles[0], singles[0])))
     return Domain((*choices, Choice(ABSENT)), incomplete)
 
 

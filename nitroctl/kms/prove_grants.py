@@ -100,7 +100,10 @@ def constrain(box: dict[str, int], grant: "Grant", scene: "Scene", *, strict: bo
         values = scene.domain(variable)
         if variable in wanted:
             value = present(wanted[variable])
-            box[variable] &= sum(1 << at for at, one in enumerate(values.choices) if one.actual == value)
+            box[variable] &= sum(1 << at for at, one in enumerate(values.choices) if one.actual == value) | (
+                # Two names that differ in case only may both be the constraint's: then nothing is sure.
+                0 if strict else values.where(lambda one: len(one.actual.values) > 1)
+            )
         elif grant.equals is not None and (strict or variable.isascii()):  # of others it is open what is their name
             box[variable] &= values.where(lambda one: one.actual.presence is Presence.ABSENT)
     if CONTEXT_KEYS in box and wanted and (strict or not scene.domain(CONTEXT_KEYS).incomplete):

@@ -355,7 +355,8 @@ class Scene:
             if not box[CONTEXT_KEYS] >> at & 1 or "" in choice.actual.values:
                 continue
             said = {folded(name) for name in choice.actual.values}
-            if needed <= said and said.isdisjoint(barred) and len(said) == len(choice.actual.values):
+            twice = len(said) < len(choice.actual.values)  # in letters of another case: one key, of several values
+            if needed <= said and said.isdisjoint(barred) and not (strict and twice):
                 there = {each: self.values.present(self.domain(each))[name not in said] for each, name in names}
                 return {**box, CONTEXT_KEYS: 1 << at, **{each: box[each] & bits for each, bits in there.items()}}
         return None

@@ -229,6 +229,8 @@ CONTEXTS: Final[tuple[dict[str, str], ...]] = (
     {"other": "y"},
     {"app": ACCOUNT, "abc": "q"},
     {"App": "y", "other": "x"},
+    {"app": "x", "App": "y"},
+    {"app": "x", "App": "x", "abc": "q"},
 )
 
 

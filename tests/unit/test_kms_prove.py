@@ -384,8 +384,11 @@ def test_a_grant_with_a_context_is_used_with_that_context() -> None:
     found = proved(GOOD, grants=(grant,))
     assert kinds(found)[0] is NOTHING
     assert found.bypasses[0].request.encryption_context == {"app": "signer"}
-    shut = denied(StringEquals={APP: "signer"})
+    shut = denied(Null={APP: "false"})
     assert proved(GOOD, shut, grants=(grant,)).holds is Truth.YES
+    perhaps = proved(GOOD, denied(StringEquals={APP: "signer"}), grants=(grant,))  # {app: signer, App: signer}
+    assert (perhaps.holds, len(perhaps.open)) == (Truth.OPEN, 1)
+    assert perhaps.open[0].endswith("kms:EncryptionContext:app, which has several values where StringEquals takes one")
     assert kinds(proved(GOOD, denied(StringEquals={APP: "else"}), grants=(grant,)))[0] is NOTHING
 
 

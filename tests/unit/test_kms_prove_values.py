@@ -394,6 +394,43 @@ def test_what_an_operator_for_one_value_makes_of_several_is_no_proof() -> None:
     assert (asked("a:b"), asked("aws:PrincipalOrgPaths")) == (Truth.OPEN, Truth.OPEN)
 
 
+@pytest.mark.parametrize("key", [APP, "a:b", "kms:RecipientInfo"])
+def test_an_allow_and_a_deny_that_cancel_out_for_one_value_prove_nothing_for_two(key: str) -> None:
+    found = proved(statement(Condition={"StringEquals": {key: "x"}}), denied(StringNotEquals={key: "y"}))
+    assert (found.holds, found.bypasses) == (Truth.OPEN, ())
+    assert f"statement 1: {key}, which has several values where StringEquals takes one" in found.open
+
+
+@pytest.mark.parametrize("key", ["aws:SourceVpce", "aws:PrincipalTag/team"])
+def test_an_allow_and_a_deny_that_cancel_out_for_the_one_value_of_a_key_prove_it(key: str) -> None:
+    assert proved(statement(Condition={"StringEquals": {key: "x"}}), denied(StringNotEquals={key: "y"})).holds is (
+        Truth.YES
+    )
+
+
+def test_two_names_in_one_case_or_another_are_what_the_evaluator_does_not_decide_either() -> None:
+    allow, shut = statement(Condition={"StringEquals": {APP: "x"}}), denied(StringNotEquals={APP: "y"})
+    assert decide(allow, shut, encryption_context={"app": "x", "App": "y"}).verdict is Verdict.UNDECIDED
+    for names in (["app"], ["app", "App"]):
+        counted = denied(**{"ForAnyValue:StringNotEquals": {KEYS: names}})
+        assert proved(allow, shut, counted).holds is Truth.OPEN
+    assert proved(allow, shut, denied(Null={APP: "false"})).holds is Truth.YES
+    assert proved(allow, denied(StringEquals={APP: "x"})).holds is Truth.OPEN
+    assert proved(allow, denied()).holds is Truth.YES
+
+
+@pytest.mark.parametrize("kind", ["equals", "subset"])
+def test_the_context_of_a_grant_may_be_that_of_two_names(kind: str) -> None:
+    limits: dict[str, Any] = {kind: {"app": "x"}}
+    grant = Grant(id="g", grantee=ROLE, operations=("Decrypt",), **limits)
+    shut = denied(StringEquals={APP: "x"})
+    assert proved(shut, grants=(grant,)).holds is Truth.OPEN
+    twice = decide(shut, grants=(grant,), encryption_context={"app": "x", "App": "x"})
+    assert twice.verdict is Verdict.UNDECIDED
+    assert proved(denied(Null={APP: "false"}), grants=(grant,)).holds is Truth.YES
+    assert kinds(proved(denied(StringEquals={APP: "y"}), grants=(grant,)))[0] is Kind.NOTHING
+
+
 # Lists of several registers -----------------------------------------------------------------------------------------
 
 
