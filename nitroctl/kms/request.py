@@ -112,11 +112,16 @@ class Request:
         """Return what is known of a condition key; case does not count."""
         name = folded(key)
         found = self._known.get(name)
+        others = self._beyond if name.isascii() else self._known
+        like = [self._known[each] for each in others if each != name and alike(each, name) is Truth.OPEN]
+        like = [each for each in like if each.presence is not Presence.ABSENT]
+        if like:  # it has its own values, and those of which others nobody says
+            known = [*([found] if found else []), *like]
+            if any(each.presence is Presence.UNKNOWN for each in known):
+                return UNKNOWN
+            return Actual(Presence.EITHER, tuple(value for each in known for value in each.values))
         if found is not None:
             return found
-        for known in self._beyond if name.isascii() else self._known:
-            if alike(known, name) is Truth.OPEN:
-                return replace(self._known[known], presence=Presence.EITHER)
         if name.startswith(_ATTESTATION) or f"{name}:" == _ATTESTATION:
             return self._register(name)
         if name.startswith(_CONTEXT) or name in _INDIRECT:

@@ -12,7 +12,7 @@ from nitroctl.kms.grants import Grant
 from nitroctl.kms.key_policy import REFUSED
 from nitroctl.kms.letters import alike, folded, perhaps
 from nitroctl.kms.lint_reading import matching
-from nitroctl.kms.operators import Actual, Presence, present
+from nitroctl.kms.operators import ABSENT, UNKNOWN, Actual, Presence, present
 from nitroctl.kms.truth import Truth
 from tests.kms_requests import ROLE, decide, policy, request, statement
 from tests.unit.test_kms_prove import APP, KEYS, TAG, denied, proved
@@ -123,6 +123,11 @@ def test_values_beyond_ascii_without_case(written: str, value: str, actual: str,
         ({KELVIN: "x"}, "kms:EncryptionContext:K", Actual(Presence.EITHER, ("x",))),
         ({"É": "x"}, "kms:EncryptionContext:E", Actual(Presence.ABSENT)),
         ({}, NAMED, Actual(Presence.ABSENT)),
+        ({"É": "x", "é": "y"}, "kms:EncryptionContext:É", Actual(Presence.EITHER, ("x", "y"))),
+        ({"É": "x", "é": "y"}, NAMED, Actual(Presence.EITHER, ("y", "x"))),
+        ({"É": "x", "e": "y"}, "kms:EncryptionContext:É", present("x")),
+        ({"K": "x", KELVIN: "y"}, "kms:EncryptionContext:k", Actual(Presence.EITHER, ("x", "y"))),
+        ({DOTTED: "x", DOTLESS: "y"}, "kms:EncryptionContext:i", Actual(Presence.EITHER, ("x", "y"))),
     ],
 )
 def test_a_name_that_is_one_but_for_a_letter_beyond_ascii_may_be_there(
@@ -145,6 +150,28 @@ def test_a_decision_that_hangs_on_such_a_name_is_open() -> None:
     assert decide(statement(), statement("Deny", Condition={"Null": {NAMED: "false"}}), **asked).verdict is (
         Verdict.UNDECIDED
     )
+
+
+def test_two_names_that_may_be_one_are_no_surer_than_two_that_are() -> None:
+    for one, other in (("E", "e"), ("É", "é")):
+        asked: dict[str, Any] = {"encryption_context": {one: "x", other: "y"}}
+        for name in (one, other):
+            allow = statement(Condition={"StringEquals": {f"kms:EncryptionContext:{name}": "x"}})
+            found = decide(allow, **asked)
+            reason = f"kms:EncryptionContext:{name}, which has several values where StringEquals takes one"
+            assert (found.verdict, found.open) == (Verdict.UNDECIDED, (reason,))
+    lists = statement(Condition={"ForAnyValue:StringEquals": {NAMED: "x"}})
+    assert decide(lists, encryption_context={"É": "x", "é": "y"}).verdict is Verdict.UNDECIDED
+    assert decide(lists, encryption_context={"É": "z", "é": "y"}).verdict is Verdict.DENIED
+
+
+def test_what_was_said_of_such_a_name_counts() -> None:
+    asked: dict[str, Any] = {"encryption_context": {"É": "x"}}
+    mine = "kms:encryptioncontext:É"
+    assert request(**asked, given={NAMED: ABSENT}).actual(mine) == present("x")
+    assert request(**asked, given={NAMED: UNKNOWN}).actual(mine) == UNKNOWN
+    assert request(**asked, given={mine: UNKNOWN}).actual(NAMED) == UNKNOWN
+    assert request(given={mine: ABSENT}).actual(NAMED) == ABSENT
 
 
 # Proofs -----------------------------------------------------------------------------------------------------------
