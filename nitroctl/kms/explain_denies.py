@@ -6,6 +6,7 @@ Developer Guide, "Policy evaluation logic"; kms generate's own shape.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from nitroctl import pcr
 from nitroctl.kms.authorize import Met, Traced
@@ -20,6 +21,17 @@ from nitroctl.kms.request import Attested, Platform, Request, register
 from nitroctl.kms.trace import is_attestation, label
 from nitroctl.kms.truth import Truth
 from nitroctl.records import Status
+
+#: How what is said of a Deny begins that is not the key's.
+_OF_IAM: Final = "an IAM policy of the caller, "
+_REGENERATE: Final = (
+    "if the image is meant to have the key, write the policy again from the records (nitroctl kms generate), which"
+    " writes such Denies anew"
+)
+_CHANGE_IAM: Final = (
+    "if the image is meant to have the key, change that Deny in the caller's IAM policy: a new key policy (nitroctl kms"
+    " generate) does not"
+)
 
 
 def reasons(deny: Traced, allows: Sequence[Traced], request: Request, origin: Origin) -> Iterator[Reason]:
@@ -62,12 +74,18 @@ def _naming(
     image = IMAGE[attested.platform]
     wanted = {each.index for each in differences}
     for allow in allows:
-        asked = (met.condition for met in allow.conditions if met.truth is Truth.YES)
-        places = {register(each.key) for each in asked if name(each.operator) in EQUALS}
+        places = {register(met.condition.key) for met in allow.conditions if _names(met)}
         named = {place[1] for place in places if place is not None and place[0] is attested.platform}
         if wanted <= (named | set(image) if named & set(image) else named):
             return allow
     return None
+
+
+def _names(met: Met) -> bool:
+    """Whether a condition holds because one of its values is the register's own, and no pattern."""
+    own = {value.lower() for value in met.actual.values}
+    exact = any(value.lower() in own for value in met.condition.values)
+    return met.truth is Truth.YES and name(met.condition.operator) in EQUALS and exact
 
 
 def _reason(reason_id: str, deny: Traced, said: str, do: str, registers: Sequence[Difference] = ()) -> Reason:
@@ -97,11 +115,10 @@ def _stale(deny: Traced, allow: Traced, differences: Sequence[Difference], reque
     ids = sorted({entry.id for each in differences for entry in each.expected_of})
     but = f"all but {listed(ids)}" if ids else "all but others that are not recorded"
     names = listed(each.name for each in differences)
-    said = f"{label(deny)} seems left over: by {names} it denies {but}, and {label(allow)} lets {image} in"
-    do = (
-        "if the image is meant to have the key, write the policy again from the records (nitroctl kms generate), which"
-        " writes such Denies anew"
-    )
+    whose, do = "", _REGENERATE
+    if deny.policy.kind is Kind.IDENTITY:
+        whose, do = _OF_IAM, _CHANGE_IAM
+    said = f"{whose}{label(deny)} seems left over: by {names} it denies {but}, and {label(allow)} lets {image} in"
     return _reason("explain.stale-deny", deny, said, do, differences)
 
 
@@ -122,7 +139,7 @@ def _named(deny: Traced, request: Request, origin: Origin) -> Reason:
 def _plain(deny: Traced, request: Request) -> Reason:
     wheres = [f"{shown(met.condition.key)} {met.condition.operator.text}" for met in deny.conditions]
     by = f", by its condition on {listed(wheres)}" if wheres else ", whatever it attests"
-    whose = "an IAM policy of the caller, " if deny.policy.kind is Kind.IDENTITY else ""
+    whose = _OF_IAM if deny.policy.kind is Kind.IDENTITY else ""
     said = f"{whose}{label(deny)} denies {request.action} to {request.caller.text}{by}"
     do = "change that Deny if the call is meant: no Allow, IAM policy or grant is above it"
     return _reason("explain.deny", deny, said, do)

@@ -872,6 +872,28 @@ def by(index: int, value: bytes) -> dict[str, Any]:
     return statement("Deny", Sid="Only", Principal="*", Condition=condition)
 
 
+ONE_PCR0 = records.pcrs("1")[0].hex()
+
+
+def like(*values: str) -> dict[str, Any]:
+    return statement(Sid="Like", Condition={"StringLike": {PCR0: list(values)}})
+
+
+def test_a_deny_of_an_iam_policy_that_is_left_over_is_that_policys_to_change() -> None:
+    found = why(ONE, iam=[identity("Deny", Sid="Old", Condition={"StringNotEquals": {PCR0: "cd" * 48}})])
+    assert decisive(found) == ["explain.stale-deny"]
+    assert (found.reasons[0].said, found.reasons[0].do) == (
+        (
+            "an IAM policy of the caller, Old (policy.json line 1) seems left over: by PCR0 it denies all but others"
+            " that are not recorded, and One (policy.json line 1) lets this image (signer-1@prod) in"
+        ),
+        (
+            "if the image is meant to have the key, change that Deny in the caller's IAM policy: a new key policy"
+            " (nitroctl kms generate) does not"
+        ),
+    )
+
+
 @pytest.mark.parametrize(
     ("allowed", "deny", "seed", "reasons"),
     [
@@ -883,6 +905,18 @@ def by(index: int, value: bytes) -> dict[str, Any]:
             deny_all_but("2"),
             "3",
             ["explain.image"],
+        ),
+        (statement(Sid="Any", Condition={"StringLike": {PCR0: "*"}}), deny_all_but("2"), "1", ["explain.image"]),
+        (like(f"{ONE_PCR0[:90]}*"), deny_all_but("2"), "1", ["explain.image"]),
+        (like(f"{ONE_PCR0[:95]}?", "c" * 96), deny_all_but("2"), "1", ["explain.image"]),
+        # A pattern without a wildcard is the register.
+        (like(ONE_PCR0), deny_all_but("2"), "1", ["explain.stale-deny"]),
+        (like("*", ONE_PCR0), deny_all_but("2"), "1", ["explain.stale-deny"]),
+        (
+            statement(Sid="Any", Condition={"StringEqualsIgnoreCase": {PCR0: ["c" * 96, ONE_PCR0.upper()]}}),
+            deny_all_but("2"),
+            "1",
+            ["explain.stale-deny"],
         ),
         # It names the image, and the Deny goes by something else.
         (ONE, by(5, b"x" * 48), "1", ["explain.register"]),
@@ -898,6 +932,12 @@ def by(index: int, value: bytes) -> dict[str, Any]:
         "no image",
         "any image",
         "all images but one",
+        "whatever image",
+        "the beginning of an image",
+        "most of an image, or another",
+        "an image as a pattern",
+        "an image or a pattern",
+        "one of two images in upper case",
         "another register",
         "a register that is not there",
         "the signer",
