@@ -6,6 +6,7 @@ Developer Guide, "Policy evaluation logic"; kms generate's own shape.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from nitroctl import pcr
@@ -24,6 +25,7 @@ from nitroctl.records import Status
 
 #: How what is said of a Deny begins that is not the key's.
 _OF_IAM: Final = "an IAM policy of the caller, "
+_IN_IAM: Final = "that Deny stands in an IAM policy of the caller, and is changed there"
 _REGENERATE: Final = (
     "if the image is meant to have the key, write the policy again from the records (nitroctl kms generate), which"
     " writes such Denies anew"
@@ -54,7 +56,8 @@ def reasons(deny: Traced, allows: Sequence[Traced], request: Request, origin: Or
     elif naming := _naming(allows, differences, request.attested, origin):
         yield _stale(deny, naming, differences, request, origin)
     elif differences:
-        yield from register_reasons(differences, (deny,), request.attested, origin)
+        for each in register_reasons(differences, (deny,), request.attested, origin):
+            yield replace(each, do=f"{each.do}; {_IN_IAM}") if deny.policy.kind is Kind.IDENTITY else each
     elif any(name(met.condition.operator) != "Null" for met in conditions):
         yield _named(deny, request, origin)
     else:

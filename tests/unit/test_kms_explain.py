@@ -894,6 +894,19 @@ def test_a_deny_of_an_iam_policy_that_is_left_over_is_that_policys_to_change() -
     )
 
 
+def test_a_deny_of_an_iam_policy_that_is_the_gate_is_told_where_it_stands() -> None:
+    other = {"StringNotEquals": {PCR0: "cd" * 48}}
+    again = "write the policy again from the records (nitroctl kms generate) and put it on the key"
+    anywhere = statement(Sid="Any")
+    mine = why(anywhere, statement("Deny", Principal="*", Condition=other)).reasons[0]
+    assert (mine.id, mine.do) == ("explain.image", again)
+    theirs = why(anywhere, iam=[identity("Deny", Condition=other)]).reasons[0]
+    assert (theirs.id, theirs.do) == (
+        "explain.image",
+        f"{again}; that Deny stands in an IAM policy of the caller, and is changed there",
+    )
+
+
 @pytest.mark.parametrize(
     ("allowed", "deny", "seed", "reasons"),
     [
