@@ -7,6 +7,7 @@ from nitroctl.cli import kms_traced as traced
 from nitroctl.kms.authorize import Decision, Policies, Verdict, Way, from_abroad
 from nitroctl.kms.explain_registers import listed
 from nitroctl.kms.explain_statements import shown
+from nitroctl.kms.request import account_of_key
 from nitroctl.kms.trace import label, would_allow
 from nitroctl.render.result import Result
 from nitroctl.render.view import Block, Fields, Headline, Text
@@ -49,9 +50,19 @@ def result(decision: Decision, policies: Policies, source: "Source", ledger: "Le
         data=data,
         view=view,
         refused=decision.verdict is not Verdict.ALLOWED,
-        notes=[*([source.note] if source.note else []), *traced.case_notes(decision)],
+        notes=[*([source.note] if source.note else []), *traced.case_notes(decision), *_abroad(decision)],
         trouble=[traced.undecided(decision)] if decision.verdict is Verdict.UNDECIDED else [],
     )
+
+
+def _abroad(decision: Decision) -> list[str]:
+    """Return why statements that match do not allow it, for those who do not read the first line."""
+    if decision.way is not Way.NOTHING or not from_abroad(decision.request):
+        return []
+    account = account_of_key(decision.request.key)
+    return [
+        f"the key is of account {account}: {decision.request.action} is for nobody else, whatever its policy allows"
+    ]
 
 
 def _headline(decision: Decision) -> str:

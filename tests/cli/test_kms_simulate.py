@@ -10,7 +10,7 @@ import pytest
 from nitroctl import pcr
 from tests import documents, images
 from tests.conftest import Cli, Ran
-from tests.kms_requests import KEY, OTHER, PCR0, ROLE, ROOT, SESSION, identity, statement
+from tests.kms_requests import ACCOUNT, KEY, OTHER, PCR0, ROLE, ROOT, SESSION, identity, statement
 from tests.records import active, entry, pcrs, register, write
 
 AT = ("--at", "2026-11-20T10:00:00Z")
@@ -371,11 +371,20 @@ def test_the_policy_is_replaced_from_the_keys_account_alone(cli: Cli) -> None:
             1,
             f"✗ no: KMS takes kms:{action} from the key's own account alone, and {foreign} is of another",
         )
+        told = f"the key is of account {ACCOUNT}: kms:{action} is for nobody else, whatever its policy allows"
+        assert ran.stderr == f"nitroctl: note: {told}\n"
     assert simulate(cli, *given, "--action", "ListGrants", policy="put.json", principal=foreign).status == 0
     assert simulate(cli, *given, "--action", "PutKeyPolicy", policy="put.json", principal=f"{ROLE}-admin").status == 0
     lay("none.json", statement(Sid="Other"))
     ran = simulate(cli, *given, "--action", "PutKeyPolicy", policy="none.json")
     assert ran.stdout.splitlines()[0] == f"✗ no: nothing that was given allows kms:PutKeyPolicy to {ROLE}"
+    assert ran.stderr == ""
+    lay("deny.json", statement("Deny", Sid="Nobody", Principal="*", Action="kms:*"))
+    ran = simulate(cli, *given, "--action", "PutKeyPolicy", policy="deny.json", principal=foreign)
+    assert (ran.stdout.splitlines()[0], ran.stderr) == (
+        f"✗ no: Nobody (deny.json line 2) denies kms:PutKeyPolicy to {foreign}",
+        "",
+    )
 
 
 def test_a_comparison_that_depends_on_case_is_noted(cli: Cli) -> None:
