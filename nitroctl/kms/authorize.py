@@ -128,6 +128,7 @@ class Decision:
 
 
 _PUT: Final = "kms:PutKeyPolicy"
+NO_KEY: Final = "whether the key is of the caller's account: its ARN was not given"
 NO_IAM: Final = "the IAM policies of the caller, which were not given"
 
 
@@ -196,7 +197,6 @@ def _ways(
         return
     home = home_of(request.caller.account, request.key, lambda: writers(policies.key))
     taken = home if request.action in actions.AT_HOME else Truth.YES
-    foreign = "whether the key is of the caller's account: its ARN was not given"
     for each in key:
         if each.statement.effect is not Effect.ALLOW:
             continue
@@ -208,7 +208,7 @@ def _ways(
         needs_iam = iam is Truth.OPEN and (account is not Truth.NO or home is not Truth.YES)
         reasons = [*each.reasons, *(iam_open if needs_iam else ())]
         if home is Truth.OPEN and (direct is not Truth.NO or taken is Truth.OPEN):
-            reasons.append(foreign)
+            reasons.append(NO_KEY)
         if alone is Truth.YES or (alone is Truth.OPEN and both is Truth.NO):
             yield _Allowing(way=Way.KEY_POLICY, truth=alone, statements=[each], open=reasons)
         else:

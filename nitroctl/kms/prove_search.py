@@ -23,7 +23,7 @@ from typing import Final, Protocol
 
 from nitroctl.kms import actions, classes_callers, operators
 from nitroctl.kms import caller as callers
-from nitroctl.kms.authorize import Decision, Policies, Verdict, about_action, decide, home_of, writers
+from nitroctl.kms.authorize import NO_KEY, Decision, Policies, Verdict, about_action, decide, home_of, writers
 from nitroctl.kms.classes_budget import Budget
 from nitroctl.kms.classes_callers import FROM_CALLER, CallerClass
 from nitroctl.kms.classes_keys import CONTEXT
@@ -307,6 +307,8 @@ class Search:
             for each in found.rule.atoms
             if scene.opaque(each) and not scene.chosen(each)
         ]
+        if scene.action in actions.AT_HOME and self._home(scene.who) is Truth.OPEN:
+            reasons.append(NO_KEY)
         for found in scene.about:
             if not found.surely:
                 reasons.append(f"whether {found.rule.label} is about it")

@@ -443,6 +443,7 @@ def test_who_is_of_another_account_than_the_key_replaces_no_policy() -> None:
         assert (found.holds, [each.who.caller.text for each in found.openings]) == (Truth.YES, [ADMIN])
         somewhere = proved(writer, foreign, **asked)
         assert (somewhere.holds, somewhere.bypasses) == (Truth.OPEN, ())  # or the key is of that one
+        assert authorize.NO_KEY in somewhere.open
         assert proved(foreign, writer, key=KEY.replace(ACCOUNT, OTHER), **asked).holds is Truth.NO
 
 
