@@ -313,8 +313,8 @@ def test_debug_mode_is_loud(cli: Cli) -> None:
     zeros = dict.fromkeys((0, 1, 2), pcr.ZERO)
     ran = cli("attest", "show", write(document(pcrs={**PCRS, **zeros})))
     assert (
-        "  mode            not production: PCR0, PCR1 and PCR2 are zero: the enclave runs in debug mode, so its console "
-        "is open and no image is attested (documented)\n" in ran.stdout
+        "  mode            not production: PCR0, PCR1 and PCR2 are zero: the enclave runs in debug mode, so its "
+        "console is open and no image is attested (documented)\n" in ran.stdout
     )
     assert (
         "  PCR8            certificate that signed the image; zero, as in debug mode: whether the image is signed is "
