@@ -22,6 +22,7 @@ from nitroctl.standin import nsm, pki
 #: As installed: with compiled modules, whatever this shell says about writing them.
 _ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 _ROLE = "arn:aws:iam::111122223333:role/signer"
+_KEY = "arn:aws:kms:eu-west-1:111122223333:key/k"
 NITROCTL = (sys.executable, "-m", "nitroctl")
 
 
@@ -43,7 +44,10 @@ def cases(directory: Path) -> Mapping[str, tuple[Sequence[str], float | None]]:
     (directory / "allocator.yaml").write_text("---\nmemory_mib: 512\ncpu_count: 2\n")
     verify = ("attest", "verify", str(directory / "document.cbor"), "--pcr", f"PCR0={'01' * 48}", "--json")
     (directory / "policy.json").write_text(json.dumps({"Statement": _releases(50)}))
-    simulate = (*("kms", "simulate", str(directory / "policy.json"), "--pcr", f"PCR0={49:096x}"), "--principal", _ROLE)
+    simulate = (
+        *("kms", "simulate", str(directory / "policy.json"), "--pcr", f"PCR0={49:096x}"),
+        *("--principal", _ROLE, "--key", _KEY),
+    )
     root = ("--root", str(directory / "pki" / "root.pem"))
     return {
         "python -c pass": ((sys.executable, "-c", "pass"), None),

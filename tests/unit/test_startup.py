@@ -67,7 +67,13 @@ def test_the_version_imports_nothing_of_ours_but_the_version(tmp_path: Path) -> 
         (["enclave", "--help"], set()),
         (["kms", "generate", "--help"], set()),
         (["kms", "generate", "--init", "--json"], set()),
-        (["kms", "simulate", "policy.json", "--principal", ROLE, "--pcr", f"PCR0={'ab' * 48}", "--json"], set()),
+        (
+            [
+                *("kms", "simulate", "policy.json", "--principal", ROLE, "--pcr", f"PCR0={'ab' * 48}"),
+                *("--key", "arn:aws:kms:eu-west-1:123456789012:key/k", "--json"),
+            ],
+            set(),
+        ),
         (["kms", "diff", "policy.json", "policy.json", "--json"], set()),
         (["kms", "apply", "--help"], set()),
         (["kms", "show", "--help"], set()),
