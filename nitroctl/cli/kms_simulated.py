@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Final
 from nitroctl.checks import Outcome
 from nitroctl.cli import kms_traced as traced
 from nitroctl.kms.authorize import Decision, Policies, Verdict, Way, from_abroad
-from nitroctl.kms.explain_registers import listed
 from nitroctl.kms.explain_statements import shown
 from nitroctl.kms.request import account_of_key
 from nitroctl.kms.trace import label, would_allow
@@ -78,7 +77,7 @@ def _headline(decision: Decision) -> str:
         case Way.NOTHING:
             return f"no: nothing that was given allows {action} to {who}"
         case Way.OPEN:
-            return f"not decided: {action} for {who} depends on {listed(map(shown, decision.open))}"
+            return f"not decided: {action} for {who} depends on {'; '.join(map(shown, decision.open))}"
         case Way.GRANT:
             grant = f"the grant {decision.grant.id if decision.grant else ''}"
             return f"yes: {grant} {f'and {statements} allow' if statements else 'allows'} {action} to {who}"

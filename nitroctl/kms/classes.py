@@ -365,11 +365,12 @@ def times(atoms: Sequence[Atom], since: datetime) -> Domain:
 
 def instants(values: Iterable[str]) -> list[datetime]:
     """Return the seconds before, at and after each time in ``values``."""
-    bounds = {bound for value in values if (bound := _time(value)) is not None}
+    bounds = {bound for value in values if (bound := instant(value)) is not None}
     return sorted({bound + timedelta(seconds=step) for bound in bounds for step in (-1, 0, 1)})
 
 
-def _time(value: str) -> datetime | None:
+def instant(value: str) -> datetime | None:
+    """Return the second that a value of a condition names, UTC; None for what names none, or one beyond the years."""
     number = operators.number(value)
     try:
         found = datetime.fromisoformat(value) if number is None else datetime.fromtimestamp(int(number), tz=UTC)

@@ -74,7 +74,7 @@ RULES: Final[Mapping[str, Rule]] = {
         Rule("kp010.any-attestation", _C, "no Allow is content with just any attestation"),
         Rule("kp011.wildcard-value", _C, "registers are compared whole"),
         Rule("kp012.zero-register", _C, "no image register may be zero, as in debug mode"),
-        Rule("kp013.no-image-register", _H, "every enclave that is allowed is bound to its image"),
+        Rule("kp013.no-image-register", _H, "whatever attests and is allowed is bound to its image"),
         Rule("kp014.signer-only", _H, "a signing certificate is not all that is asked of an image"),
         Rule("kp015.zero-binding", _H, "no Allow is for an unsigned image or a parent without a role"),
         Rule("kp016.no-placement", _L, "every attested Allow says where the image may run"),

@@ -16,7 +16,7 @@ from typing import Final
 
 from nitroctl.checks import Check, Outcome
 from nitroctl.errors import UsageError
-from nitroctl.kms import authorize, caller, operators
+from nitroctl.kms import authorize, caller, classes
 from nitroctl.kms.authorize import Decision, Policies, Traced, Verdict
 from nitroctl.kms.caller import Caller
 from nitroctl.kms.document import PolicyDocument, Statement
@@ -94,9 +94,9 @@ class _Key:
             for document in self.policies
             for statement in document.statements
             for condition in statement.conditions
-            if condition.key.lower() in _CLOCK
-            for instant in map(_instant, condition.values)
-            if after < instant < _END
+            if folded(condition.key) in _CLOCK
+            for instant in map(classes.instant, condition.values)
+            if instant is not None and after < instant < _END
         }
         found = [
             (instant.strftime("%Y-%m-%dT%H:%M:%SZ"), instant + past)
@@ -113,7 +113,7 @@ class _Key:
 
 def _textual(statement: Statement) -> bool:
     return any(
-        condition.key.lower() in _CLOCK and folded(condition.operator.name) in _TEXTUAL
+        folded(condition.key) in _CLOCK and folded(condition.operator.name) in _TEXTUAL
         for condition in statement.conditions
     )
 
@@ -127,7 +127,7 @@ def _at_worst(statement: Statement) -> Statement:
     kept = [
         each
         for each in statement.conditions
-        if each.key.lower() not in _CLOCK or folded(each.operator.name) not in _TEXTUAL
+        if folded(each.key) not in _CLOCK or folded(each.operator.name) not in _TEXTUAL
     ]
     return replace(statement, conditions=tuple(kept))
 
@@ -372,14 +372,3 @@ def _warned(detail: str, remedy: str | None = None) -> Check:
 def _check(outcome: Outcome, detail: str) -> Check:
     title = "the caller can still replace the policy afterwards"
     return Check(id="apply.lockout", title=title, outcome=outcome, detail=detail)
-
-
-def _instant(text: str) -> datetime:
-    """Return the instant that a value of a condition names; one that has passed for what names none."""
-    try:
-        if (seconds := operators.number(text)) is not None:
-            return datetime.fromtimestamp(float(seconds), tz=UTC)
-        found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError, OSError):
-        return datetime.min.replace(tzinfo=UTC)

@@ -237,6 +237,15 @@ def test_a_grant_to_another_account_takes_an_iam_policy_which_is_named(cli: Cli)
     assert (data["way"], data["grant"], [each["sid"] for each in data["deciding"]]) == ("grant", "g-1", ["Mine"])
 
 
+def test_what_an_answer_depends_on_is_told_one_after_the_other(cli: Cli) -> None:
+    lay("alone.json", statement(Sid="Use", Principal={"AWS": ROLE}))
+    ran = simulate(cli, "--json", policy="alone.json")
+    told = ran.json["data"]["depends_on"]
+    assert len(told) == 2
+    ran = simulate(cli, policy="alone.json")
+    assert ran.stdout.splitlines()[0] == f"! not decided: kms:Decrypt for {ROLE} depends on {'; '.join(told)}"
+
+
 def test_what_nobody_documents_is_not_said_to_be_missing(cli: Cli) -> None:
     lay("accent.json", statement(Condition={"StringEquals": {"kms:EncryptionContext:é": "x"}}), ADMIN)
     ran = simulate(cli, "--context", "kms:EncryptionContext:É=x", policy="accent.json")
